@@ -1,0 +1,34 @@
+# `make demo` and `make test` set up what they need; see README.md.
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+INSTALLED := $(VENV)/installed
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: setup demo test bench clean
+
+setup: $(INSTALLED)  ## make the environment; does nothing when nothing changed
+
+$(INSTALLED): pyproject.toml constraints.txt
+	python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		(echo "mien needs Python 3.11 or newer; python3 is $$(python3 --version)" && exit 1)
+	python3 -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,dev]'
+	touch $@
+
+demo: setup  ## everything once, on drawn faces or on DATA=path
+	mien demo $(if $(DATA),--data "$(DATA)")
+
+test: setup  ## lint, types, import contract, tests
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports --no-logo
+	pytest -n auto
+
+bench: setup  ## what takes long, 20 minutes and more; needs FER-2013: make bench DATA=path
+	python benchmarks/start.py
+	python benchmarks/data.py --data "$(DATA)"
+	python benchmarks/resume.py --data "$(DATA)"
+
+clean:  ## remove the environment and what tools cached, never runs
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist

@@ -1,0 +1,97 @@
+"""mien reads facial expressions, in data sets and in photos.
+
+    import mien
+
+    dataset = mien.load_dataset("fer2013.csv")
+    run = mien.train("quick", "fer2013.csv", "runs/quick")
+    evaluation = mien.evaluate("runs/quick", "fer2013.csv", "val")
+    readings = mien.predict("photo.jpg")
+
+Names are imported on first use: reading a photo never imports torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from mien.data import FaceDataset, load_dataset
+    from mien.data.synthetic import synthetic_faces
+    from mien.emotions import EMOTIONS
+    from mien.errors import MienError
+    from mien.evaluation import Evaluation, evaluate
+    from mien.recipes import Recipe, list_recipes, load_recipe
+    from mien.reports.report import write_report
+    from mien.runtime.bundle import Bundle
+    from mien.training.finish import export
+    from mien.training.fit import resume, train
+    from mien.training.run import Run
+    from mien.vision import Reader, Reading
+    from mien.vision import read as predict
+
+__version__ = "0.1.0"
+
+_PLACES: Final = {
+    "EMOTIONS": "mien.emotions:EMOTIONS",
+    "Bundle": "mien.runtime.bundle:Bundle",
+    "Evaluation": "mien.evaluation:Evaluation",
+    "FaceDataset": "mien.data:FaceDataset",
+    "MienError": "mien.errors:MienError",
+    "Reader": "mien.vision:Reader",
+    "Reading": "mien.vision:Reading",
+    "Recipe": "mien.recipes:Recipe",
+    "Run": "mien.training.run:Run",
+    "evaluate": "mien.evaluation:evaluate",
+    "export": "mien.training.finish:export",
+    "list_recipes": "mien.recipes:list_recipes",
+    "load_dataset": "mien.data:load_dataset",
+    "load_recipe": "mien.recipes:load_recipe",
+    "predict": "mien.vision:read",
+    "resume": "mien.training.fit:resume",
+    "synthetic_faces": "mien.data.synthetic:synthetic_faces",
+    "train": "mien.training.fit:train",
+    "write_report": "mien.reports.report:write_report",
+}
+
+__all__ = [
+    "EMOTIONS",
+    "Bundle",
+    "Evaluation",
+    "FaceDataset",
+    "MienError",
+    "Reader",
+    "Reading",
+    "Recipe",
+    "Run",
+    "evaluate",
+    "export",
+    "list_recipes",
+    "load_dataset",
+    "load_recipe",
+    "predict",
+    "resume",
+    "synthetic_faces",
+    "train",
+    "write_report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'mien' has no attribute {name!r}")
+    module, attribute = _PLACES[name].split(":")
+    try:
+        value = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] == "mien":
+            raise
+        raise ModuleNotFoundError(
+            f"mien.{name} needs {error.name}: pip install 'mien[train]'", name=error.name
+        ) from error
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,58 @@
+"""What the verbs share: the two consoles, options that mean the same everywhere, tables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+out = Console(highlight=False)  # results
+err = Console(stderr=True, highlight=False)  # everything else
+
+DataOption = Annotated[
+    list[Path],
+    typer.Option(
+        "--data",
+        metavar="PATH",
+        help="The data set: a CSV, a folder or a Parquet file (several: repeat --data).",
+    ),
+]
+SkipBadOption = Annotated[
+    bool, typer.Option("--skip-bad", help="Leave out what cannot be used and list it.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+def print_json(value: Any) -> None:
+    """Print plain data as JSON on standard output."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def new_table(*columns: str, title: str | None = None) -> Table:
+    """Return a table whose first column is text and whose others are figures."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if index else "left", header_style="dim")
+    return table
+
+
+def say_skipped(skipped: tuple[str, ...]) -> None:
+    """List on standard error what was left out."""
+    if not skipped:
+        return
+    shown = 20
+    err.print(f"Left out {len(skipped):,} that could not be used:")
+    for line in skipped[:shown]:
+        err.print(Text(f"  {line}"))
+    if len(skipped) > shown:
+        err.print(f"  and {len(skipped) - shown:,} more")
+
+
+def say_path(label: str, path: Path) -> None:
+    """Print where something is, on a line of its own that can be copied whole."""
+    out.print(Text(f"{label:<12}{path}"), soft_wrap=True)

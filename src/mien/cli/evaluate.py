@@ -1,0 +1,87 @@
+"""``mien evaluate``: how good a run or a Bundle is on one split of a data set."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mien.cli.console import (
+    DataOption,
+    JsonOption,
+    SkipBadOption,
+    new_table,
+    out,
+    print_json,
+    say_path,
+)
+
+if TYPE_CHECKING:
+    from mien.evaluation import Evaluation
+
+
+class Split(StrEnum):
+    """The splits of a data set."""
+
+    train = "train"
+    val = "val"
+    test = "test"
+
+
+def evaluate(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN_OR_BUNDLE",
+            help="A run directory, a .onnx file or a shipped Bundle's name.",
+        ),
+    ],
+    data: DataOption,
+    split: Annotated[Split, typer.Option(help="Which images to measure on.")] = Split.val,
+    as_json: JsonOption = False,
+    path: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help="Keep the evaluation as JSON, probabilities too."
+        ),
+    ] = None,
+    skip_bad: SkipBadOption = False,
+) -> None:
+    """Measure a run or a Bundle: scores with 95% intervals, and how they were measured."""
+    from mien.evaluation import evaluate as measure
+
+    evaluation = measure(model, list(data), split.value, skip_bad=skip_bad)
+    if path is not None:
+        evaluation.save(path)
+    if as_json:
+        print_json(evaluation.summary())
+        return
+    say_scores(evaluation)
+    if path is not None:
+        say_path("\nkept", path)
+
+
+def say_scores(evaluation: Evaluation) -> None:
+    """Print an evaluation's scores, per-class scores and protocol."""
+    table = new_table(f"{evaluation.protocol.model}", "score", "95% interval")
+    for name, score in (
+        ("accuracy", evaluation.accuracy),
+        ("macro F1", evaluation.macro_f1),
+        ("weighted F1", evaluation.weighted_f1),
+        ("ROC-AUC", evaluation.roc_auc),
+    ):
+        table.add_row(name, _shown(score.value), f"{_shown(score.low)} to {_shown(score.high)}")
+    out.print(table)
+    by_class = new_table("emotion", "images", "precision", "recall", "F1", "AUC")
+    for row in evaluation.per_class:
+        figures = (row.precision, row.recall, row.f1, row.roc_auc)
+        by_class.add_row(row.emotion, f"{row.images:,}", *map(_shown, figures))
+    out.print()
+    out.print(by_class)
+    out.print(f"\n[dim]Measured on: {evaluation.protocol.sentence()}.[/dim]")
+
+
+def _shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

@@ -1,0 +1,75 @@
+"""The command ``mien``: its verbs, and what becomes of an error.
+
+Every verb imports what it needs when it runs, so that ``mien --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from mien import __version__
+from mien.cli import data, demo, evaluate, export, predict, train
+from mien.errors import Interrupted, MienError
+
+CANNOT_DO = 2
+STOPPED = 130  # what a shell expects of a program that Ctrl-C ended
+
+app = typer.Typer(
+    name="mien",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+)
+app.command("demo")(demo.demo)
+app.add_typer(data.app, name="data")
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("export")(export.export)
+app.command("predict")(predict.predict)
+
+
+@app.callback(
+    epilog=(
+        "Expressions are not feelings. In the EU, inferring people's emotions at work or in "
+        "education is prohibited."
+    ),
+    invoke_without_command=True,
+)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Read facial expressions: look at face data, train a network on it, measure it honestly,
+    and read the faces in your photos.
+
+    New here? [bold]mien demo[/bold] does all of it once, on drawn faces.
+    """  # noqa: D205 - the first paragraph is what --help shows
+    if version:
+        print(f"mien {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; what the user can mend becomes one line and exit code 2."""
+    try:
+        app()
+    except Interrupted as stop:
+        _say(str(stop))
+        sys.exit(STOPPED)
+    except MienError as error:
+        _say(str(error))
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] == "mien":
+            raise
+        _say(f"this needs {error.name}, which is not installed: pip install 'mien[train]'")
+    except OSError as error:
+        _say(f"{error.filename or 'a file'}: {error.strerror or error}")
+    sys.exit(CANNOT_DO)
+
+
+def _say(line: str) -> None:
+    print(f"mien: {line}", file=sys.stderr)

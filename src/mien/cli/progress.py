@@ -1,0 +1,90 @@
+"""How a training goes, on the terminal: a bar for the steps, a line for each epoch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from mien.cli.console import err
+from mien.training.run import Run
+from mien.training.watch import Watcher
+
+_SECONDS_BETWEEN_MEANS = 0.5  # reading the running loss makes the device wait
+
+
+class ProgressBar(Watcher):
+    """Draws on standard error; where that is no terminal, only the lines."""
+
+    def __init__(self) -> None:
+        self._progress: Progress | None = None
+        self._task = TaskID(0)
+        self._batches = self._epochs = self._batch_size = 0
+        self._first_step = 0
+        self._began = self._last_means = 0.0
+
+    def started(self, run: Run, total_epochs: int, batches: int, batch_size: int) -> None:
+        """Say what is trained on what and how, and start the bar."""
+        record = run.record
+        err.print(
+            f"Training [bold]{run.recipe.name}[/bold] ({record.parameters:,} parameters) on "
+            f"{record.data.split_counts['train']:,} images of {record.data.name}: "
+            f"{record.device}, {record.precision}, {record.threads} threads"
+        )
+        if record.data.skipped:
+            err.print(f"Left out {record.data.skipped:,} that cannot be used: {run.skipped_path}")
+        err.print(
+            f"{'epoch':>7} {'loss':>7} {'acc':>7} {'val loss':>9} {'val acc':>8} {'images/s':>9}",
+            style="dim",
+        )
+        self._batches, self._epochs, self._batch_size = batches, total_epochs, batch_size
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
+            console=err,
+            transient=True,
+            expand=True,
+        )
+        self._task = self._progress.add_task("starting", total=total_epochs * batches, figures="")
+        if err.is_terminal:
+            self._progress.start()
+
+    def stepped(
+        self, epoch: int, batch: int, running_means: Callable[[], dict[str, float]]
+    ) -> None:
+        """Move the bar; every half second, show the running figures."""
+        assert self._progress is not None
+        done = (epoch - 1) * self._batches + batch
+        now = time.monotonic()
+        if not self._began:
+            self._began, self._first_step = now, done
+        changes: dict[str, Any] = {}
+        if err.is_terminal and now - self._last_means > _SECONDS_BETWEEN_MEANS:
+            self._last_means = now
+            means = running_means()
+            speed = (done - self._first_step) * self._batch_size / max(now - self._began, 1e-9)
+            changes = {
+                "figures": f"loss {means['loss']:.3f}  acc {means['accuracy']:.3f}  "
+                f"{speed:,.0f} images/s"
+            }
+        self._progress.update(
+            self._task, completed=done, description=f"epoch {epoch}/{self._epochs}", **changes
+        )
+
+    def epoch_ended(self, row: dict[str, float]) -> None:
+        """Print the epoch's line."""
+        err.print(
+            f"{int(row['epoch']):>3}/{self._epochs:<3} {row['train_loss']:7.4f} "
+            f"{row['train_accuracy']:7.4f} {row['val_loss']:9.4f} {row['val_accuracy']:8.4f} "
+            f"{row['images_per_second']:9,.0f}"
+        )
+
+    def ended(self) -> None:
+        """Take the bar away."""
+        if self._progress is not None:
+            self._progress.stop()

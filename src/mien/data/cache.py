@@ -1,0 +1,58 @@
+"""Data sets that were read once, kept as memory-mapped arrays so that they open in milliseconds.
+
+The key stands for the source's content: every file's path, size, inode and times of change down to
+the nanosecond, which any write changes. Hashing the content itself would take longer than is saved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from mien.data.rows import Rows
+from mien.errors import MienError
+from mien.files import atomic_folder, cache_dir
+
+# Part of every key: raise it when a reader's result changes, and old entries are never read again.
+_VERSION: Final = 1
+_ARRAYS: Final = ("images", "labels", "splits", "ids", "votes")
+
+
+def cache_key(files: Iterable[Path], *options: object) -> str:
+    """Return a name for what reading these files with these options gives."""
+    digest = hashlib.sha256(repr((_VERSION, options)).encode())
+    for path in files:
+        stat = path.stat()
+        facts = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+        digest.update(f"{path.absolute()}\0{facts}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()[:32]
+
+
+def load(key: str) -> Rows | None:
+    """Return the rows kept under ``key``, their arrays memory-mapped; None if there are none."""
+    folder = cache_dir() / "datasets" / key
+    try:
+        kept = json.loads((folder / "rows.json").read_text(encoding="utf-8"))
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in kept["arrays"]}
+    except (OSError, ValueError, KeyError):
+        return None
+    return Rows(**arrays, skipped=kept["skipped"])
+
+
+def save(key: str, rows: Rows) -> None:
+    """Keep rows under ``key``. A cache that cannot be written costs time and no more."""
+    folder = cache_dir() / "datasets" / key
+    arrays = {name: getattr(rows, name) for name in _ARRAYS if getattr(rows, name) is not None}
+    try:
+        with atomic_folder(folder) as temporary:
+            for name, array in arrays.items():
+                np.save(temporary / f"{name}.npy", array)
+            kept = {"arrays": list(arrays), "skipped": rows.skipped}
+            (temporary / "rows.json").write_text(json.dumps(kept), encoding="utf-8")
+    except MienError:
+        return

@@ -1,0 +1,178 @@
+"""Emotion folders: ``train/happy/1.png``, ``test/…``, or ``happy/1.png`` with no split at all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+
+from mien.data.dataset import FaceDataset
+from mien.data.pixels import IMAGE_SUFFIXES, SIZE_PX, read_image, to_crop
+from mien.data.rows import Rows, text_array
+from mien.data.split import COMPETITION_WORDS, split_of
+from mien.emotions import EMOTIONS, parse_emotion
+from mien.errors import DataError
+from mien.files import atomic_folder
+
+_WORKERS: Final = 2
+_DIGITS = re.compile(r"(\d+)")
+
+
+@dataclass(frozen=True)
+class FaceFile:
+    """One image file of a folder data set, with what its place says of it."""
+
+    path: Path
+    split: str  # an empty string where no folder names one
+    label: int
+
+
+def list_faces(root: Path) -> tuple[list[FaceFile], list[str]]:
+    """Return the image files below ``root``, and the folders whose name is no emotion.
+
+    The order is that of the file names, their numbers compared as numbers: for files named by
+    their row (``Training_17.png``) it is the order of the rows.
+
+    Raises:
+        DataError: if there is no emotion folder with an image in it.
+    """
+    faces: list[FaceFile] = []
+    unknown: list[str] = []
+    for split, parent in _split_folders(_descend(root)):
+        for folder in _subfolders(parent):
+            try:
+                label = parse_emotion(folder.name)
+            except DataError as error:
+                if any(_images(folder)):
+                    unknown.append(f"{folder}: {error}")
+                continue
+            faces += [
+                FaceFile(path, _split_by_name(path, split), label) for path in _images(folder)
+            ]
+    if not faces:
+        found = ", ".join(sorted(folder.name for folder in _subfolders(root))[:6]) or "none"
+        raise DataError(
+            f"{root}: no emotion folder with images in it (folders found: {found}), expected "
+            f"{EMOTIONS[0]}/, {EMOTIONS[1]}/ … or train/{EMOTIONS[0]}/ …, or a CSV or Parquet file"
+        )
+    faces.sort(key=lambda face: (_natural(face.path.name), str(face.path)))
+    return faces, unknown
+
+
+def read_folders(root: Path, *, skip_bad: bool = False) -> Rows:
+    """Read emotion folders, images of any size and colour, as 48×48 gray crops.
+
+    Args:
+        root: the folder that holds the split folders or the emotion folders.
+        skip_bad: leave out unreadable images and folders of other emotions, and list them.
+
+    Raises:
+        DataError: for the first folder or image that cannot be used.
+    """
+    faces, skipped = list_faces(root)
+    if skipped and not skip_bad:
+        raise DataError(f"{skipped[0]}; rename or move the folder, or leave it out by --skip-bad")
+    images = np.empty((len(faces), SIZE_PX, SIZE_PX), np.uint8)
+    good = np.ones(len(faces), bool)
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        for index, result in enumerate(pool.map(_read_crop, faces, chunksize=64)):
+            if isinstance(result, DataError):
+                if not skip_bad:
+                    pool.shutdown(cancel_futures=True)
+                    raise DataError(f"{result}; --skip-bad leaves bad images out and lists them")
+                skipped.append(str(result))
+                good[index] = False
+            else:
+                images[index] = result
+    if not good.any():
+        raise DataError(f"{root}: none of the {len(faces):,} images can be read")
+    kept = [face for face, fine in zip(faces, good, strict=True) if fine]
+    return Rows(
+        images=images if good.all() else images[good],
+        labels=np.array([face.label for face in kept], np.int64),
+        splits=np.array([face.split for face in kept], "<U5"),
+        ids=text_array(face.path.relative_to(root).as_posix() for face in kept),
+        skipped=skipped,
+    )
+
+
+def write_folders(dataset: FaceDataset, root: Path) -> None:
+    """Write a data set as ``root/<split>/<emotion>/<Usage>_<number>.png``, without loss.
+
+    The competition's word in the file name keeps the order, and val apart from test, as in the
+    folder release that people download.
+    """
+    with atomic_folder(root) as temporary:
+        for number, (image, label, split) in enumerate(
+            zip(dataset.images, dataset.labels, dataset.splits, strict=True)
+        ):
+            folder = temporary / str(split) / EMOTIONS[label]
+            folder.mkdir(parents=True, exist_ok=True)
+            name = f"{COMPETITION_WORDS[str(split)]}_{number}.png"
+            (folder / name).write_bytes(cv2.imencode(".png", image)[1].tobytes())
+
+
+def _read_crop(face: FaceFile) -> np.ndarray | DataError:
+    try:
+        return to_crop(read_image(face.path))
+    except DataError as error:
+        return error
+
+
+def _descend(root: Path) -> Path:
+    """Go through wrapper folders (``archive/images/train/…``) that hold one folder only."""
+    while True:
+        folders = _subfolders(root)
+        if len(folders) != 1 or split_of(folders[0].name) or _is_emotion(folders[0].name):
+            return root
+        root = folders[0]
+
+
+def _split_folders(root: Path) -> Iterator[tuple[str, Path]]:
+    """Give every split folder with its split; the root itself, with none, when there are none."""
+    named = [(split_of(folder.name), folder) for folder in _subfolders(root)]
+    splits = [(split, folder) for split, folder in named if split]
+    yield from splits or [("", root)]
+
+
+def _split_by_name(path: Path, split: str) -> str:
+    """Return the split that a file name states (``PublicTest_17.png``), else its folder's.
+
+    The popular folder release puts PublicTest and PrivateTest together in ``test/``.
+    """
+    word = path.name.split("_", 1)[0]
+    if word in COMPETITION_WORDS.values():
+        return split_of(word) or split
+    return split
+
+
+def _subfolders(root: Path) -> list[Path]:
+    try:
+        return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{root}: cannot be listed ({error.strerror})") from error
+
+
+def _images(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
+            yield path
+
+
+def _is_emotion(name: str) -> bool:
+    try:
+        parse_emotion(name)
+    except DataError:
+        return False
+    return True
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Sort key by which Training_9.png comes before Training_10.png."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _DIGITS.split(name)]

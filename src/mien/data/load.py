@@ -1,0 +1,138 @@
+"""Any path to a FaceDataset: sniff the layout, read it or take it from the cache, settle splits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from mien.data import cache
+from mien.data.csv import read_csv
+from mien.data.dataset import FaceDataset
+from mien.data.folders import list_faces, read_folders
+from mien.data.parquet import read_parquet
+from mien.data.rows import Rows
+from mien.data.split import assign_splits
+from mien.errors import DataError
+
+_CSV_SUFFIXES = (".csv", ".csv.gz", ".txt")
+
+
+@dataclass(frozen=True)
+class _Source:
+    layout: str
+    name: str
+    files: list[Path]
+    read: Callable[..., Rows]
+
+
+Paths = str | Path | Sequence[str | Path]
+
+
+def as_paths(data: Paths) -> tuple[Path, ...]:
+    """Return one path or several as a tuple, ``~`` written out."""
+    given = [data] if isinstance(data, str | Path) else data
+    return tuple(Path(path).expanduser() for path in given)
+
+
+def load_dataset(
+    *paths: str | Path,
+    fractions: Sequence[float] | None = None,
+    seed: int = 0,
+    skip_bad: bool = False,
+    use_cache: bool = True,
+) -> FaceDataset:
+    """Load a data set from a CSV, a folder or Parquet files, whichever ``paths`` turn out to be.
+
+    Args:
+        paths: one CSV file, one folder (of emotion folders, or holding one CSV or Parquet files),
+            or several Parquet files, which together are one data set.
+        fractions: shares of train, val and test; all images are pooled and split by them,
+            stratified. By default the files' own splits are kept (see
+            `mien.data.split.assign_splits` for files that name none).
+        seed: of that split.
+        skip_bad: leave out what cannot be used and list it in ``skipped``, instead of raising.
+        use_cache: keep the arrays in the user's cache (``MIEN_CACHE``) and take them from there.
+
+    Returns:
+        The data set; the same images, labels and splits whichever layout they were stored in.
+
+    Raises:
+        DataError: if a path is missing or in no known layout, or something in it is wrong.
+    """
+    source = _sniff(list(as_paths(paths)))
+    rows = _read(source, skip_bad=skip_bad, use_cache=use_cache)
+    splits, rule = assign_splits(rows.splits, rows.labels, fractions=fractions, seed=seed)
+    rows = replace(rows, splits=splits).in_split_order()
+    return FaceDataset(
+        images=rows.images,
+        labels=rows.labels,
+        splits=rows.splits,
+        ids=rows.ids,
+        votes=rows.votes,
+        name=source.name,
+        layout=source.layout,
+        split_rule=rule,
+        skipped=tuple(rows.skipped),
+    )
+
+
+def _read(source: _Source, *, skip_bad: bool, use_cache: bool) -> Rows:
+    if not use_cache:
+        return source.read(skip_bad=skip_bad).in_split_order()
+    key = cache.cache_key(source.files, source.layout, skip_bad)
+    rows = cache.load(key)
+    if rows is None:
+        rows = source.read(skip_bad=skip_bad).in_split_order()
+        cache.save(key, rows)
+    return rows
+
+
+def _sniff(paths: list[Path]) -> _Source:
+    if not paths:
+        raise DataError("no data set was named, expected the path of a CSV, a folder or Parquet")
+    for path in paths:
+        if not path.exists():
+            raise DataError(f"{path}: no such file or folder; is the path right?")
+    path = paths[0]
+    if len(paths) > 1:
+        if all(p.is_file() and p.suffix == ".parquet" for p in paths):
+            return _parquet(path.absolute().parent.name, paths)
+        raise DataError(
+            f"{len(paths)} paths, expected one, or several Parquet files that are one data set"
+        )
+    return _sniff_folder(path) if path.is_dir() else _sniff_file(path)
+
+
+def _sniff_file(path: Path) -> _Source:
+    with path.open("rb") as handle:
+        start = handle.read(4)
+    if start == b"PAR1":
+        return _parquet(path.stem, [path])
+    if start[:2] == b"PK":
+        raise DataError(f"{path}: a zip archive; unzip it and name the folder or the CSV in it")
+    if path.name.lower().endswith(_CSV_SUFFIXES) or start[:2] == b"\x1f\x8b" or b"," in start:
+        name = path.name.split(".")[0]
+        return _Source("csv", name, [path], partial(read_csv, path))
+    raise DataError(
+        f"{path}: not a known layout, expected a CSV (emotion,pixels,Usage), a Parquet file "
+        "or a folder of emotion folders"
+    )
+
+
+def _sniff_folder(path: Path) -> _Source:
+    if parquet := sorted(path.glob("*.parquet")) or sorted(path.glob("data/*.parquet")):
+        return _parquet(path.absolute().name, parquet)
+    tables = sorted(p for p in path.iterdir() if p.name.lower().endswith((".csv", ".csv.gz")))
+    if len(tables) == 1:
+        return _sniff_file(tables[0])
+    if tables:
+        names = ", ".join(table.name for table in tables)
+        raise DataError(f"{path}: {len(tables)} CSV files ({names}); name the one that is meant")
+    files = [face.path for face in list_faces(path)[0]]
+    return _Source("folders", path.absolute().name, files, partial(read_folders, path))
+
+
+def _parquet(name: str, paths: list[Path]) -> _Source:
+    return _Source("parquet", name, paths, partial(read_parquet, paths))

@@ -1,0 +1,40 @@
+"""The errors that a user of mien can cause, and mend."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class MienError(Exception):
+    """Something that the user can mend: what happened, where, what was expected, how to mend it."""
+
+
+class DataError(MienError):
+    """A data set, or one file or row of it, is not what its layout says it should be."""
+
+
+class RecipeError(MienError):
+    """A recipe has an unknown key or a value that cannot be used."""
+
+
+class RunError(MienError):
+    """A run directory is missing, damaged, unfinished or in the way."""
+
+
+class BundleError(MienError):
+    """A file is not a Bundle, or not one that this version can read."""
+
+
+class SourceError(MienError):
+    """A photo cannot be read."""
+
+
+class Interrupted(MienError):  # noqa: N818 - nothing went wrong
+    """The user stopped something; says what there is so far and how to go on."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the known word nearest to ``word``, else nothing."""
+    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f" (did you mean {matches[0]!r}?)" if matches else ""

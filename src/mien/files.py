@@ -1,0 +1,95 @@
+"""Files and folders that appear whole or not at all, and where mien keeps its cache."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mien.errors import MienError
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path`` to write to; it takes that name when the block ends.
+
+    Beside it, because only a rename inside one file system is atomic. When the block raises (a
+    full disk, Ctrl-C), nothing is left and an older file of that name stays as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` in UTF-8, whole or not at all."""
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path``, whole or not at all."""
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder beside ``path`` to fill; it takes that name when the block ends.
+
+    Raises:
+        MienError: if ``path`` exists already, or the folder cannot be written.
+    """
+    if path.exists():
+        raise MienError(f"{path}: exists already; choose another name, or remove it first")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        temporary.rename(path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def cache_dir() -> Path:
+    """Return the folder for what mien can make again: ``MIEN_CACHE``, else the user's cache."""
+    if chosen := os.environ.get("MIEN_CACHE"):
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA", str(Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = str(Path.home() / "Library" / "Caches")
+    else:
+        base = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
+    return Path(base) / "mien"
+
+
+def _cannot_write(path: Path, error: OSError) -> MienError:
+    reason = error.strerror or str(error)
+    return MienError(f"{path}: cannot be written ({reason}); nothing was left half-written")
+
+
+def _umask() -> int:
+    # The only way to read the mask is to set it. tempfile makes private files; users expect theirs.
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

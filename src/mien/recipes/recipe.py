@@ -1,0 +1,197 @@
+"""The typed form of a recipe, and how it is read from TOML.
+
+Everything that decides what a training does stands in a recipe, under one name, with its unit. An
+unknown key is an error, so a misspelt setting cannot be silently ignored.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from mien.errors import RecipeError, nearest
+
+_SHIPPED: Final = Path(__file__).parent
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourceSection(_Section):
+    """Where a recipe comes from, and how ours differs from it."""
+
+    title: str = ""
+    address: str = ""
+    reported: dict[str, float] = {}
+    deviations: tuple[str, ...] = ()
+
+
+class DataSection(_Section):
+    """How the images are split when the files' own splits are not to be kept."""
+
+    fractions: tuple[Fraction, Fraction, Fraction] | None = None
+    seed: int = 0
+
+
+class StackedModel(_Section):
+    """A stack of convolution stages, each ended by max-pooling, and dense layers on top."""
+
+    family: Literal["stacked"] = "stacked"
+    normalization: Literal["unit", "standardize"] = "unit"
+    channels: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=5)] = (32, 64, 128)
+    convs_per_stage: Positive = 1
+    kernel_px: Literal[1, 3, 5, 7] = 3
+    batch_norm: bool = True
+    conv_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    head: Literal["flatten", "average"] = "flatten"
+    dense: tuple[Positive, ...] = (128,)
+    dense_batch_norm: bool = True
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    initialization: Literal["kaiming", "keras"] = "kaiming"
+
+
+class AugmentSection(_Section):
+    """Random changes to each training image, in each epoch anew; all off by default."""
+
+    rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
+    zoom: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    shift: Fraction = 0.0
+    shear_degrees: Annotated[float, Field(ge=0, lt=90)] = 0.0
+    flip: bool = False
+    brightness: Fraction = 0.0
+    contrast: Fraction = 0.0
+    erasing: Fraction = 0.0
+    fill: Literal["reflect", "edge", "zeros"] = "reflect"
+
+
+class TrainSection(_Section):
+    """How the network is fitted and which of its checkpoints is kept."""
+
+    epochs: Positive = 15
+    batch_size: Positive = 64
+    optimizer: Literal["sgd", "adam", "adamw"] = "adam"
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    momentum: Fraction = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    schedule: Literal["constant", "cosine", "one-cycle", "plateau"] = "constant"
+    warmup: Fraction = 0.0
+    plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    plateau_patience: Positive = 3
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    class_weights: Literal["none", "balanced"] = "none"
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    early_stopping_patience: Annotated[int, Field(ge=0)] = 0
+    keep: Literal["best", "last"] = "best"
+    monitor: Literal["val_accuracy", "val_loss"] = "val_accuracy"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+
+class Recipe(_Section):
+    """One training, described whole."""
+
+    name: str
+    description: str = ""
+    source: SourceSection = SourceSection()
+    data: DataSection = DataSection()
+    model: StackedModel = StackedModel()
+    augment: AugmentSection = AugmentSection()
+    train: TrainSection = TrainSection()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data that TOML can hold: no None, lists instead of tuples."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+def list_recipes() -> list[str]:
+    """Return the names of the recipes that come with mien."""
+    return sorted(path.stem for path in _SHIPPED.glob("*.toml"))
+
+
+def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
+    """Load a recipe that comes with mien by its name, or any TOML file by its path.
+
+    Args:
+        name_or_path: ``quick``, or ``my/recipe.toml``.
+        overrides: settings such as ``train.epochs=5``, applied in order.
+
+    Raises:
+        RecipeError: if there is no such recipe, it is no TOML, a key is unknown (the nearest known
+            one is named) or a value does not fit.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        path = _SHIPPED / f"{name_or_path}.toml"
+        if not path.is_file():
+            known = list_recipes()
+            raise RecipeError(
+                f"no recipe is called {str(name_or_path)!r}{nearest(str(name_or_path), known)}; "
+                f"there are: {', '.join(known)}; or give the path of a .toml file"
+            )
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: is not valid TOML ({error})") from error
+    values.setdefault("name", path.stem)
+    for override in overrides:
+        _apply(values, override)
+    return parse_recipe(values, where=str(name_or_path))
+
+
+def parse_recipe(values: Mapping[str, Any], *, where: str) -> Recipe:
+    """Check plain data and return it as a Recipe; ``where`` names it in errors."""
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise RecipeError(f"recipe {where}: {_explain(error.errors()[0])}") from None
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    *sections, last = key.strip().split(".")
+    if not equals or not last:
+        raise RecipeError(f"--set {override}: expected KEY=VALUE, for example train.epochs=5")
+    target = values
+    for section in sections:
+        target = target.setdefault(section, {})
+        if not isinstance(target, dict):
+            raise RecipeError(f"--set {override}: {section!r} is a value, not a section")
+    target[last] = _parse_value(text.strip())
+
+
+def _parse_value(text: str) -> Any:
+    """Read a value as TOML would (5, 0.1, true, [32, 64]); anything else is a string."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _explain(error: ErrorDetails) -> str:
+    location = [str(part) for part in error["loc"]]
+    key = ".".join(location)
+    if error["type"] == "extra_forbidden":
+        return f"unknown key {key!r}{nearest(key, _known_keys())}"
+    shown = repr(error["input"])[:60]
+    return f"{key} = {shown}: {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def _known_keys() -> list[str]:
+    keys = []
+    for name, field in Recipe.model_fields.items():
+        keys.append(name)
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            keys += [f"{name}.{key}" for key in section.model_fields]
+    return keys

@@ -1,0 +1,1 @@
+"""Results to figures and one HTML file. Nothing here computes a result."""

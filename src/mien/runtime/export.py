@@ -1,0 +1,125 @@
+"""A classifier to a Bundle, checked against torch before anybody gets it."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+from torch import Tensor, nn
+
+from mien.data.pixels import SIZE_PX
+from mien.errors import BundleError
+from mien.files import atomic_file
+from mien.models import Classifier, to_unit
+from mien.runtime.bundle import INPUT_NAME, OUTPUT_NAMES, Bundle, BundleMetadata
+
+PARITY_TOLERANCE: Final = 1e-5
+_PARITY_IMAGES: Final = 256
+
+
+class _Deployed(nn.Module):
+    """Everything from gray levels to probabilities, as one graph."""
+
+    def __init__(self, classifier: Classifier, temperature: float) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.temperature = temperature
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Shape: uint8 (batch, 48, 48) -> logits (batch, 7), probabilities (batch, 7)."""
+        logits = self.classifier(to_unit(images))
+        return logits, torch.softmax(logits / self.temperature, dim=1)
+
+
+def export_bundle(
+    classifier: Classifier,
+    metadata: BundleMetadata,
+    path: Path,
+    *,
+    samples: npt.NDArray[np.uint8] | None = None,
+) -> Bundle:
+    """Write a classifier as a Bundle and return it.
+
+    Args:
+        classifier: trained, on any device.
+        metadata: what the Bundle says of itself.
+        path: of the file, replaced if it exists.
+        samples: face crops on which torch and ONNX Runtime must agree, beside made-up ones.
+
+    Raises:
+        BundleError: if a logit or a probability differs from torch's by more than 1e-5; no file
+            is written then.
+
+    Shape: samples uint8 (N, 48, 48).
+    """
+    deployed = _Deployed(classifier.cpu().float(), metadata.temperature).eval()
+    example = torch.zeros(2, SIZE_PX, SIZE_PX, dtype=torch.uint8)
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            deployed,
+            (example,),
+            dynamo=True,
+            external_data=False,
+            input_names=[INPUT_NAME],
+            output_names=list(OUTPUT_NAMES),
+            dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
+            verbose=False,
+        )
+    assert program is not None  # dynamo=True always returns a program
+    model = program.model_proto
+    onnx.helper.set_model_props(model, metadata.as_properties())
+    with atomic_file(path) as temporary:
+        onnx.save(model, temporary)
+        _check_parity(deployed, Bundle(temporary), samples)
+    return Bundle(path)
+
+
+def update_metadata(bundle: Bundle, metadata: BundleMetadata) -> Bundle:
+    """Replace what a Bundle says of itself; its graph and weights stay as they are."""
+    model = onnx.load(bundle.path)
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, metadata.as_properties())
+    with atomic_file(bundle.path) as temporary:
+        onnx.save(model, temporary)
+    return Bundle(bundle.path, threads=bundle.threads)
+
+
+def _check_parity(
+    deployed: _Deployed, bundle: Bundle, samples: npt.NDArray[np.uint8] | None
+) -> None:
+    shape = (SIZE_PX, SIZE_PX)
+    flat = [np.full(shape, level, np.uint8) for level in (0, 1, 128, 255)]
+    noise = np.random.default_rng(0).integers(0, 256, (28, *shape), np.uint8)
+    images = np.concatenate([flat, noise, *([] if samples is None else [samples[:_PARITY_IMAGES]])])
+    with torch.no_grad():
+        expected = deployed(torch.from_numpy(images))
+    got = bundle.predict(images)
+    for name, ours, theirs in zip(OUTPUT_NAMES, got, expected, strict=True):
+        error = float(np.abs(ours - theirs.numpy()).max())
+        if not error < PARITY_TOLERANCE:
+            raise BundleError(
+                f"{name} of the exported Bundle differ from torch's by {error:.1e}, expected less "
+                f"than {PARITY_TOLERANCE:.0e}; it was not written"
+            )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's notes about its own internals from the user."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,1 @@
+"""A FaceDataset and a Recipe to a Run."""

@@ -1,0 +1,221 @@
+"""Everything that happens around the steps: seeds, rates, averaged weights, history, checkpoints.
+
+Each callback keeps what it needs in the checkpoint, so that a resumed training goes on as if it had
+never stopped.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import lightning.pytorch as pl
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, WeightAveraging
+from torch import Tensor
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from mien.errors import MienError
+from mien.files import atomic_file, write_text
+from mien.recipes.recipe import TrainSection
+from mien.training.batches import Batches
+
+HISTORY_COLUMNS: Final = (
+    "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds",
+    "images_per_second",
+)  # fmt: skip
+
+
+class SeedEachEpoch(Callback):
+    """Draw an epoch's order, augmentation and dropout from (seed, epoch) alone."""
+
+    def __init__(self, batches: Batches, seed: int) -> None:
+        self.batches = batches
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Seed the epoch."""
+        self.batches.epoch = trainer.current_epoch
+        torch.manual_seed(self.seed * 100_003 + trainer.current_epoch)
+
+
+class LearningRate(Callback):
+    """Set the optimiser's rate: after each step for the curves, after each epoch for the plateau.
+
+    A curve is a function of the step, so it needs no state. (Lightning steps its own schedulers
+    after the checkpoint of an epoch is written, so a resumed run would miss one step.)
+    """
+
+    def __init__(self, train: TrainSection, steps: int) -> None:
+        self.train = train
+        self.steps = steps
+        self.plateau: ReduceLROnPlateau | None = None
+        self._loaded: dict[str, Any] = {}
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the plateau's watch, or take it up again."""
+        if self.train.schedule == "plateau":
+            self.plateau = ReduceLROnPlateau(
+                trainer.optimizers[0],
+                factor=self.train.plateau_factor,
+                patience=self.train.plateau_patience,
+            )
+            if self._loaded:
+                self.plateau.load_state_dict(self._loaded)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Set the rate of this step."""
+        if self.train.schedule in ("cosine", "one-cycle"):
+            rate = rate_at(trainer.global_step / self.steps, self.train)
+            for group in trainer.optimizers[0].param_groups:
+                group["lr"] = rate
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Show the epoch's validation loss to the plateau's watch."""
+        if self.plateau is not None:
+            self.plateau.step(float(trainer.callback_metrics["val_loss"]))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the plateau's watch, plain numbers only."""
+        if self.plateau is None:
+            return {}
+        state = self.plateau.state_dict()
+        return {k: v for k, v in state.items() if isinstance(v, int | float | str | list)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Keep the plateau's watch until training starts."""
+        self._loaded = state_dict
+
+
+def rate_at(progress: float, train: TrainSection) -> float:
+    """Return the learning rate at a fraction of the training, 0 to 1.
+
+    ``cosine``: a linear warm-up, then half a cosine down to 0 (Loshchilov and Hutter, SGDR, 2017).
+    ``one-cycle``: half a cosine up from 1/25 of the rate over 30% (or the warm-up), then one down
+    to 0 (Smith and Topin, Super-Convergence, 2018).
+    """
+    warmup, floor = train.warmup, 0.0
+    if train.schedule == "one-cycle":
+        warmup, floor = train.warmup or 0.3, 1 / 25
+    if progress < warmup:
+        rise = progress / warmup
+        if train.schedule == "one-cycle":
+            rise = floor + (1 - floor) * (1 - math.cos(math.pi * rise)) / 2
+        return train.lr * rise
+    fall = (progress - warmup) / (1 - warmup) if warmup < 1 else 1.0
+    return train.lr * (1 + math.cos(math.pi * min(fall, 1.0))) / 2
+
+
+def averaged_weights(decay: float) -> WeightAveraging:
+    """Return Lightning's callback that validates and keeps an exponential moving average.
+
+    The decay warms up as (1 + n) / (10 + n), else the first epochs would be judged by random
+    weights (TensorFlow's ExponentialMovingAverage does the same).
+    """
+
+    def average(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+        now = min(decay, (1 + int(count)) / (10 + int(count)))
+        for mean, value in zip(averaged, current, strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value, 1 - now)
+            else:
+                mean.copy_(value)
+
+    return WeightAveraging(multi_avg_fn=torch.no_grad()(average))
+
+
+class History(Callback):
+    """One row an epoch, in the checkpoint and in ``history.csv``, and shown to ``on_epoch``."""
+
+    def __init__(self, path: Path, on_epoch: Callable[[dict[str, float]], None]) -> None:
+        self.path = path
+        self.on_epoch = on_epoch
+        self.rows: list[dict[str, float]] = []
+        self._started = self._trained = 0.0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock."""
+        self._started = time.perf_counter()
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Note when the epoch's training images were through."""
+        self._trained = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Add the epoch's row."""
+        batches = trainer.train_dataloader
+        images = len(batches) * batches.batch_size if isinstance(batches, Batches) else 0
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        row: dict[str, float] = {
+            "epoch": trainer.current_epoch + 1,
+            **{str(name): metrics[name] for name in HISTORY_COLUMNS if name in metrics},
+            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "seconds": time.perf_counter() - self._started,
+            "images_per_second": images / (self._trained - self._started),
+        }
+        if not math.isfinite(row["train_loss"] + row["val_loss"]):
+            raise MienError(
+                f"training diverged in epoch {trainer.current_epoch + 1}: the loss is no number "
+                f"any more; try a lower rate, for example --set train.lr={row['lr'] / 10:.2g}"
+            )
+        self.rows.append(row)
+        write_text(self.path, history_csv(self.rows))
+        self.on_epoch(row)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the rows so far."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the rows up again; later ones in the file belong to an epoch that is run again."""
+        self.rows = list(state_dict["rows"])
+
+
+def history_csv(rows: list[dict[str, float]]) -> str:
+    """Return history rows as CSV text."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, HISTORY_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
+    return text.getvalue()
+
+
+class Patience(EarlyStopping):
+    """Lightning's early stopping, which also stays stopped when it is resumed after its end."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Train no further epoch where patience had run out before the process was killed."""
+        if self.wait_count >= self.patience:
+            trainer.should_stop = True
+
+
+class Checkpoint(ModelCheckpoint):
+    """Lightning's checkpoint under one fixed name, found again when the run has been moved."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the best score up again, wherever the directory stood when it was written."""
+        here = {"dirpath": self.dirpath}
+        for key in ("best_model_path", "last_model_path"):
+            if state_dict.get(key):
+                here[key] = str(Path(str(self.dirpath)) / Path(state_dict[key]).name)
+        super().load_state_dict({**state_dict, **here})
+
+
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Checkpoints that are whole or absent, also after SIGKILL and across file systems."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
+    ) -> None:
+        """Write beside the old checkpoint, then rename over it."""
+        with atomic_file(Path(path)) as temporary:
+            torch.save(checkpoint, temporary)

@@ -1,0 +1,281 @@
+"""Train a recipe on a data set, or go on with a training that was stopped.
+
+Read from the top: `train` and `resume` are what users call; `_fit` is one training. What
+becomes of the kept checkpoint stands in `finish`.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from mien.data import FaceDataset, load_dataset
+from mien.data.load import Paths, as_paths
+from mien.errors import Interrupted, MienError, RecipeError, RunError
+from mien.files import write_text
+from mien.models import build_model, count_parameters
+from mien.recipes import Recipe, load_recipe
+from mien.training.batches import Batches
+from mien.training.callbacks import (
+    AtomicCheckpoints,
+    Checkpoint,
+    History,
+    LearningRate,
+    Patience,
+    SeedEachEpoch,
+    averaged_weights,
+)
+from mien.training.finish import finish, load_checkpoint
+from mien.training.module import Trainable, balanced_weights, use_channels_last
+from mien.training.run import Run, RunRecord, describe_data, describe_environment, now
+from mien.training.watch import Stopped, StopWhenAsked, TellWatcher, Watcher
+
+_VAL_BATCH = 512
+Device = Literal["auto", "cpu", "cuda"]
+
+
+def train(
+    recipe: Recipe | str | Path,
+    data: Paths,
+    out: str | Path,
+    *,
+    overrides: list[str] | None = None,
+    device: Device = "auto",
+    skip_bad: bool = False,
+    watcher: Watcher | None = None,
+) -> Run:
+    """Train a recipe and return the run, with its weights, Bundle and evaluation on val.
+
+    Args:
+        recipe: a Recipe, a shipped recipe's name or the path of a TOML file.
+        data: the path of a data set, or several of Parquet files (see `mien.load_dataset`).
+        out: the run directory to make.
+        overrides: settings such as ``train.epochs=5``.
+        device: ``cpu``, ``cuda``, or ``auto`` for CUDA where there is one.
+        skip_bad: leave out images that cannot be used.
+        watcher: is told how it goes.
+
+    Raises:
+        MienError: for whatever the user can mend: the recipe, the data, the directory.
+        Interrupted: on Ctrl-C or SIGTERM; what was trained so far is a usable run.
+    """
+    if not isinstance(recipe, Recipe):
+        recipe = load_recipe(recipe, overrides or ())
+    elif overrides:
+        raise RecipeError("overrides go with a recipe's name or path, not with a loaded Recipe")
+    Run.refuse_existing(Path(out))  # before time is spent on reading the data
+    paths = as_paths(data)
+    dataset = load_dataset(
+        *paths, fractions=recipe.data.fractions, seed=recipe.data.seed, skip_bad=skip_bad
+    )
+    for split in ("train", "val"):
+        dataset.split(split)  # says clearly when it is empty
+    accelerator = _resolve_device(device)
+    record = RunRecord(
+        status="training",
+        started=now(),
+        data=describe_data(dataset, paths, skip_bad=skip_bad),
+        device=accelerator,
+        precision=_resolve_precision(recipe.train.precision, accelerator),
+        threads=torch.get_num_threads(),
+        environment=describe_environment(),
+        parameters=count_parameters(build_model(recipe.model)),
+    )
+    run = Run.create(out, recipe, record)
+    if dataset.skipped:
+        write_text(run.skipped_path, "\n".join(dataset.skipped) + "\n")
+    return _carry_on(run, dataset, watcher)
+
+
+def resume(
+    path: str | Path,
+    data: Paths | None = None,
+    *,
+    watcher: Watcher | None = None,
+) -> Run:
+    """Go on with a run that was stopped at any moment, to the weights it would have had.
+
+    Args:
+        path: the run directory.
+        data: where the data set is now, if it has been moved.
+        watcher: is told how it goes.
+
+    Raises:
+        RunError: if the run is finished or damaged, or the data is not what it was trained on.
+    """
+    run = Run(path)
+    if run.record.status == "finished":
+        raise RunError(f"{path}: has finished; nothing is left to resume")
+    given = as_paths(data or run.record.data.paths)
+    dataset = load_dataset(
+        *given,
+        fractions=run.recipe.data.fractions,
+        seed=run.recipe.data.seed,
+        skip_bad=run.record.data.skip_bad,
+    )
+    if dataset.fingerprint != run.record.data.fingerprint:
+        raise RunError(
+            f"{given[0]}: not the images, labels and splits that {path} was trained on "
+            f"({dataset.fingerprint}, expected {run.record.data.fingerprint}); resuming would mix "
+            "two data sets. Name the right one by --data"
+        )
+    _resolve_device("cuda" if run.record.device == "cuda" else "cpu")
+    if run.last_checkpoint.is_file():
+        load_checkpoint(run.last_checkpoint)  # says clearly when it is damaged
+    run.remove_leftovers()
+    run.update(status="training")
+    return _carry_on(run, dataset, watcher)
+
+
+def _carry_on(run: Run, dataset: FaceDataset, watcher: Watcher | None) -> Run:
+    interrupted = _fit(run, dataset, watcher or Watcher())
+    if interrupted and not run.kept_checkpoint.is_file():
+        run.update(status="interrupted")
+        raise Interrupted(
+            f"stopped before the first epoch was through; start again there: "
+            f"mien train --resume {run.path}"
+        )
+    finish(run, dataset)
+    if interrupted:
+        run.update(status="interrupted")
+        done, total = run.record.epochs_done, run.recipe.train.epochs
+        raise Interrupted(
+            f"stopped after epoch {done} of {total}; {run.path} can be used as it is, or "
+            f"continued: mien train --resume {run.path}"
+        )
+    run.update(status="finished")
+    return run
+
+
+def _fit(run: Run, dataset: FaceDataset, watcher: Watcher) -> bool:
+    """Train until the recipe's end; return whether somebody stopped it before."""
+    settings, recipe = run.record, run.recipe
+    torch.set_num_threads(settings.threads)  # sums depend on how many threads share them
+    device = torch.device(settings.device)
+    fitted = Batches(dataset.train, recipe.train.batch_size, device, recipe.train.seed)
+    judged = Batches(dataset.val, _VAL_BATCH, device)
+
+    classifier = build_model(recipe.model, seed=recipe.train.seed)
+    use_channels_last(classifier)
+    balanced = recipe.train.class_weights == "balanced"
+    module = Trainable(classifier, recipe, balanced_weights(dataset.train) if balanced else None)
+
+    best = Checkpoint(
+        dirpath=run.path / "checkpoints",
+        filename="best",
+        monitor=recipe.train.monitor,
+        mode="max" if recipe.train.monitor == "val_accuracy" else "min",
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+    last = Checkpoint(
+        dirpath=run.path / "checkpoints",
+        filename="last",
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+    history = History(run.history_path, watcher.epoch_ended)
+    stopper = StopWhenAsked()
+    callbacks: list[Callback] = [
+        SeedEachEpoch(fitted, recipe.train.seed),
+        LearningRate(recipe.train, recipe.train.epochs * len(fitted)),
+        *([averaged_weights(recipe.train.ema_decay)] if recipe.train.ema_decay else []),
+        history,
+        TellWatcher(watcher),
+        stopper,
+        *_early_stopping(recipe),
+        best,
+        last,
+    ]
+    watcher.started(run, recipe.train.epochs, len(fitted), fitted.batch_size)
+    try:
+        with _quiet(), stopper.listening():
+            trainer = pl.Trainer(
+                accelerator="gpu" if settings.device == "cuda" else "cpu",
+                devices=1,
+                precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
+                max_epochs=recipe.train.epochs,
+                callbacks=callbacks,
+                plugins=[AtomicCheckpoints()],
+                logger=_logger(run),
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                num_sanity_val_steps=0,
+                log_every_n_steps=max(1, len(fitted) // 5),
+            )
+            resume_from = run.last_checkpoint if run.last_checkpoint.is_file() else None
+            trainer.fit(module, fitted, judged, ckpt_path=resume_from, weights_only=True)
+    except Stopped:
+        return True
+    finally:
+        watcher.ended()
+        if history.rows:
+            run.update(epochs_done=len(history.rows), best_epoch=_best_epoch(history.rows, recipe))
+    return False
+
+
+def _best_epoch(rows: list[dict[str, float]], recipe: Recipe) -> int | None:
+    if not rows:
+        return None
+    sign = 1 if recipe.train.monitor == "val_accuracy" else -1
+    best = max(rows, key=lambda row: (sign * row[recipe.train.monitor], -row["epoch"]))
+    return int(best["epoch"])
+
+
+def _early_stopping(recipe: Recipe) -> list[Callback]:
+    patience = recipe.train.early_stopping_patience
+    if not patience:
+        return []
+    mode = "max" if recipe.train.monitor == "val_accuracy" else "min"
+    monitor = recipe.train.monitor
+    return [Patience(monitor, patience=patience, mode=mode, check_on_train_epoch_end=True)]
+
+
+def _logger(run: Run) -> TensorBoardLogger | bool:
+    try:
+        return TensorBoardLogger(run.path, name="tensorboard", version="")
+    except ModuleNotFoundError:  # tensorboard is optional; history.csv is always written
+        return False
+
+
+def _resolve_device(device: Device) -> str:
+    if device == "cuda" and not torch.cuda.is_available():
+        raise MienError("device cuda: torch sees no CUDA device here; train on the cpu")
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device
+
+
+def _resolve_precision(precision: str, device: str) -> Literal["fp32", "bf16"]:
+    """Take bf16 where the processor computes in it; elsewhere it would be slower, not faster."""
+    if precision == "auto":
+        if device == "cuda":
+            return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+        can = torch.cpu.get_capabilities()
+        return "bf16" if can.get("avx512_bf16") or can.get("amx_bf16") else "fp32"
+    return "bf16" if precision == "bf16" else "fp32"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning's notes about its own workings from the user; its errors come through."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"lightning\..*|torch\..*")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

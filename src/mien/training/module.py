@@ -1,0 +1,129 @@
+"""What Lightning trains: a classifier, its augmentation, its loss and its optimiser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mien.data import FaceDataset
+from mien.emotions import NUM_CLASSES
+from mien.models import Classifier, to_unit
+from mien.recipes import Recipe
+from mien.training.augment import build_augmentation
+from mien.training.batches import Batch
+
+
+class Trainable(pl.LightningModule):
+    """A classifier in training.
+
+    Args:
+        classifier: what is trained.
+        recipe: its [augment] and [train] say how.
+        class_weights: of the training loss, (7,), or None.
+    """
+
+    class_weights: Tensor | None
+
+    def __init__(
+        self, classifier: Classifier, recipe: Recipe, class_weights: Tensor | None = None
+    ) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.recipe = recipe
+        self.augmentation = build_augmentation(recipe.augment)
+        self.register_buffer("class_weights", class_weights, persistent=False)
+        self._seen = {"train": _Tally(), "val": _Tally()}
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """Return the loss of an augmented batch."""
+        images, labels = batch
+        with torch.autocast(self.device.type, enabled=False):  # geometry needs all its bits
+            unit = self.augmentation(to_unit(images))
+        logits = self._logits(unit)
+        loss = F.cross_entropy(
+            logits,
+            labels,
+            weight=self.class_weights,
+            label_smoothing=self.recipe.train.label_smoothing,
+        )
+        self._seen["train"].add(loss, logits, labels)
+        return loss
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        """Tally the plain cross-entropy and the hits of a batch, as it is."""
+        images, labels = batch
+        logits = self._logits(to_unit(images))
+        self._seen["val"].add(F.cross_entropy(logits, labels), logits, labels)
+
+    def on_train_epoch_start(self) -> None:
+        """Start the epoch's tally."""
+        self._seen = {"train": _Tally(), "val": _Tally()}
+
+    def on_validation_epoch_end(self) -> None:
+        """Publish train_loss, train_accuracy, val_loss and val_accuracy to the callbacks."""
+        for split, tally in self._seen.items():
+            self.log_dict({f"{split}_{name}": value for name, value in tally.means().items()})
+
+    def running_means(self) -> dict[str, float]:
+        """Return the loss and accuracy over this epoch's training batches so far."""
+        return {name: float(value) for name, value in self._seen["train"].means().items()}
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return the recipe's optimiser, with weight decay on kernels only."""
+        train = self.recipe.train
+        parameters = list(self.classifier.parameters())
+        # Biases and normalisation's scales are vectors; decaying them only hurts
+        # (He et al., Bag of Tricks, 2019).
+        groups = [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": train.weight_decay},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        if train.optimizer == "sgd":
+            nesterov = train.momentum > 0
+            return torch.optim.SGD(groups, train.lr, momentum=train.momentum, nesterov=nesterov)
+        # Keras's epsilon is 1e-7, torch's 1e-8: no run of ours told them apart.
+        if train.optimizer == "adamw":
+            return torch.optim.AdamW(groups, train.lr)
+        return torch.optim.Adam(groups, train.lr)
+
+    def _logits(self, unit: Tensor) -> Tensor:
+        logits: Tensor = self.classifier(unit.contiguous(memory_format=torch.channels_last))
+        return logits.float()
+
+
+class _Tally:
+    """Sums over the batches of an epoch, kept on the device: reading them costs a wait."""
+
+    def __init__(self) -> None:
+        self.images = 0
+        self.loss: Tensor | float = 0.0
+        self.hits: Tensor | float = 0.0
+
+    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        self.images += len(labels)
+        self.loss = self.loss + loss.detach() * len(labels)
+        self.hits = self.hits + (logits.argmax(1) == labels).sum()
+
+    def means(self) -> dict[str, Any]:
+        images = max(self.images, 1)
+        return {"loss": self.loss / images, "accuracy": self.hits / images}
+
+
+def balanced_weights(dataset: FaceDataset) -> Tensor:
+    """Return weights by which every class counts the same in the loss, 1 on average over images.
+
+    scikit-learn's ``balanced``: images / (classes × images of the class), over classes that occur.
+    """
+    counts = torch.tensor(list(dataset.class_counts().values()), dtype=torch.float32)
+    present = int((counts > 0).sum())
+    weights = len(dataset) / (present * counts.clamp_min(1))
+    return weights.where(counts > 0, torch.zeros(NUM_CLASSES))
+
+
+def use_channels_last(module: nn.Module) -> None:
+    """Lay the kernels out channels-last in memory, the layout in which bf16 convolves fastest."""
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

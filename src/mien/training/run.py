@@ -1,0 +1,245 @@
+"""A run: one directory that holds all that is known of one training.
+
+run.json             what was trained on what, where, how far it came
+recipe.toml          the recipe as run, overrides applied
+history.csv          one row an epoch
+checkpoints/         last.ckpt to resume from, best.ckpt to keep
+model.safetensors    the kept weights
+model.onnx           the Bundle
+evaluations/         one JSON file a split
+report.html
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import tomllib
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mien.data import FaceDataset
+from mien.errors import RunError
+from mien.files import atomic_folder, write_text
+from mien.recipes import Recipe
+from mien.recipes.recipe import parse_recipe
+
+# What a run's figures depend on.
+_RECORDED_PACKAGES = ("mien", "torch", "lightning", "kornia", "numpy", "onnxruntime")
+
+Status = Literal["training", "interrupted", "finished"]
+
+
+class DataRecord(BaseModel):
+    """Which images a run was trained on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    paths: tuple[str, ...]
+    layout: str
+    fingerprint: str
+    split_rule: str
+    split_counts: dict[str, int]
+    train_class_counts: dict[str, int]
+    skip_bad: bool
+    skipped: int
+
+
+class RunRecord(BaseModel):
+    """What ``run.json`` holds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    mien_run: Literal[1] = 1
+    status: Status
+    started: str
+    data: DataRecord
+    device: str
+    precision: Literal["fp32", "bf16"]
+    threads: int
+    environment: dict[str, str]
+    parameters: int
+    epochs_done: int = 0
+    best_epoch: int | None = None
+
+
+class Run:
+    """A run directory, opened.
+
+    Args:
+        path: the directory.
+
+    Raises:
+        RunError: if it is missing, or not a run, or damaged.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not self.path.is_dir():
+            raise RunError(f"{path}: no such run directory; `mien train` makes one")
+        record = self.path / "run.json"
+        if not record.is_file():
+            raise RunError(f"{path}: not a run directory, it has no run.json")
+        try:
+            self.record = RunRecord.model_validate_json(record.read_bytes())
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(map(str, first["loc"])) or "the whole"
+            raise RunError(f"{record}: damaged ({key}: {first['msg'].lower()})") from None
+        recipe = self.path / "recipe.toml"
+        try:
+            self.recipe: Recipe = parse_recipe(
+                tomllib.loads(recipe.read_text(encoding="utf-8")), where=str(recipe)
+            )
+        except (OSError, ValueError) as error:
+            raise RunError(f"{recipe}: damaged ({error})") from error
+
+    @classmethod
+    def create(cls, path: str | Path, recipe: Recipe, record: RunRecord) -> Self:
+        """Make a new run directory, all of it or nothing.
+
+        Raises:
+            RunError: if the path exists already.
+        """
+        path = Path(path)
+        cls.refuse_existing(path)
+        with atomic_folder(path) as temporary:
+            (temporary / "checkpoints").mkdir()
+            (temporary / "recipe.toml").write_text(tomli_w.dumps(recipe.as_dict()), "utf-8")
+            (temporary / "run.json").write_text(_dump(record), "utf-8")
+        return cls(path)
+
+    @staticmethod
+    def refuse_existing(path: Path) -> None:
+        """Raise a RunError if there is something at ``path``."""
+        if path.exists():
+            raise RunError(
+                f"{path}: exists already; choose another --out, "
+                f"or continue a run that was stopped: mien train --resume {path}"
+            )
+
+    @property
+    def last_checkpoint(self) -> Path:
+        """Where training goes on from."""
+        return self.path / "checkpoints" / "last.ckpt"
+
+    @property
+    def kept_checkpoint(self) -> Path:
+        """The checkpoint that the recipe keeps: the best one, or the last."""
+        return self.path / "checkpoints" / f"{self.recipe.train.keep}.ckpt"
+
+    @property
+    def weights_path(self) -> Path:
+        """The kept weights, in safetensors."""
+        return self.path / "model.safetensors"
+
+    @property
+    def bundle_path(self) -> Path:
+        """The Bundle."""
+        return self.path / "model.onnx"
+
+    @property
+    def history_path(self) -> Path:
+        """One row an epoch."""
+        return self.path / "history.csv"
+
+    @property
+    def skipped_path(self) -> Path:
+        """What was left out of the data, a line each; only where something was."""
+        return self.path / "skipped.txt"
+
+    @property
+    def report_path(self) -> Path:
+        """The report."""
+        return self.path / "report.html"
+
+    def evaluation_path(self, split: str) -> Path:
+        """Where the evaluation on a split of the run's own data is kept."""
+        return self.path / "evaluations" / f"{split}.json"
+
+    def update(self, **changes: Any) -> None:
+        """Change the record, on disk first."""
+        record = self.record.model_copy(update=changes)
+        write_text(self.path / "run.json", _dump(record))
+        self.record = record
+
+    def history(self) -> list[dict[str, float]]:
+        """Return the history's rows, as far as training came."""
+        if not self.history_path.is_file():
+            return []
+        header, *lines = self.history_path.read_text(encoding="utf-8").splitlines()
+        names = header.split(",")
+        return [
+            {name: float(value) for name, value in zip(names, line.split(","), strict=True)}
+            for line in lines
+        ]
+
+    def remove_leftovers(self) -> None:
+        """Remove the temporary files of a process that was killed while it wrote one."""
+        for path in self.path.rglob(".*"):
+            if path.is_file() and re.fullmatch(r"\..+\.[a-z0-9_]{8}(\.\w+)?", path.name):
+                path.unlink(missing_ok=True)
+
+
+def describe_data(
+    dataset: FaceDataset, paths: tuple[Path, ...], *, skip_bad: bool = False
+) -> DataRecord:
+    """Return what a run records of its data, no image among it."""
+    return DataRecord(
+        name=dataset.name,
+        paths=tuple(str(path.resolve()) for path in paths),
+        layout=dataset.layout,
+        fingerprint=dataset.fingerprint,
+        split_rule=dataset.split_rule,
+        split_counts=dataset.split_counts(),
+        train_class_counts=dataset.train.class_counts(),
+        skip_bad=skip_bad,
+        skipped=len(dataset.skipped),
+    )
+
+
+def describe_environment() -> dict[str, str]:
+    """Return what a run's figures may depend on: the machine and the versions."""
+    versions = {name: version(name) for name in _RECORDED_PACKAGES}
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": str(os.cpu_count()),
+        **versions,
+    }
+
+
+def now() -> str:
+    """Return the time as ISO 8601 to the second, in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def free_name(folder: Path, name: str) -> Path:
+    """Return ``folder/name``, or ``folder/name-2`` and so on where that is taken."""
+    path, number = folder / name, 1
+    while path.exists():
+        number += 1
+        path = folder / f"{name}-{number}"
+    return path
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        found = re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text(encoding="utf-8"))
+        if found:
+            return found[1]
+    return platform.processor() or "unknown"
+
+
+def _dump(record: RunRecord) -> str:
+    return json.dumps(record.model_dump(mode="json"), indent=2) + "\n"

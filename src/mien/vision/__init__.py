@@ -1,0 +1,5 @@
+"""Photos to Readings: find the faces, crop them as in training, read them. Never imports torch."""
+
+from mien.vision.reader import Reader, Reading, read
+
+__all__ = ["Reader", "Reading", "read"]

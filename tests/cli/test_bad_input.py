@@ -1,0 +1,122 @@
+"""Bad input gets one line that says what, where, what was expected; code 2; nothing is left."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GOOD_ROW = "3," + " ".join(["7"] * 2304) + ",Training"
+HEADER = "emotion,pixels,Usage"
+
+
+def csv_with(row: str) -> str:
+    return "\n".join([HEADER, GOOD_ROW, row, GOOD_ROW]) + "\n"
+
+
+FILES = {
+    "short.csv": csv_with("3," + " ".join(["7"] * 2303) + ",Training"),
+    "high.csv": csv_with("3,256 " + " ".join(["7"] * 2303) + ",Training"),
+    "letter.csv": csv_with("3,x " + " ".join(["7"] * 2303) + ",Training"),
+    "emotion.csv": csv_with("9," + " ".join(["7"] * 2304) + ",Training"),
+    "empty.csv": "",
+    "header.csv": HEADER + "\n",
+    "text.jpg": "I am no image",
+    "broken.toml": "[train\n",
+    "train.csv": "\n".join([HEADER, *[GOOD_ROW] * 30]) + "\n",
+    "sad/bad.png": "I am no image",
+    "cats/1.png": "",
+}
+
+CASES = {
+    "missing data": ("data info nowhere.csv", "nowhere.csv: no such file or folder"),
+    "empty CSV": ("data info empty.csv", "empty.csv"),
+    "only a header": ("data info header.csv", "no usable rows"),
+    "too few pixels": ("data info short.csv", "short.csv: row 2 has 2,303 pixels, expected 2,304"),
+    "a value of 256": ("data info high.csv", "high.csv: row 2 has '256' as pixel 1"),
+    "a letter": ("data info letter.csv", "letter.csv: row 2 has 'x' as pixel 1"),
+    "unknown emotion": ("data info emotion.csv", "row 2 has the unknown emotion '9'"),
+    "unreadable image": ("data info sad", "bad.png: cannot be decoded"),
+    "no emotion folders": ("data info cats", "no emotion folder"),
+    "unknown recipe": ("train quik --data train.csv", "did you mean 'quick'"),
+    "broken recipe": ("train broken.toml --data train.csv", "not valid TOML"),
+    "unknown key": (
+        "train quick --data train.csv --set train.epoch=3",
+        "unknown key 'train.epoch' (did you mean 'train.epochs'?)",
+    ),
+    "a run that exists": ("train quick --data train.csv --out sad", "sad: exists already"),
+    "resume of nothing": ("train --resume nowhere", "nowhere: no such run directory"),
+    "no such split": (
+        "evaluate quick --data train.csv --split test",
+        "split 'test' has no images (there are: train 27, val 3)",
+    ),
+    "no such model": ("evaluate nowhere --data train.csv", "nowhere: no such run"),
+    "no Bundle": ("predict text.jpg --model text.jpg", "not an ONNX file"),
+    "no image": ("predict text.jpg", "text.jpg: cannot be decoded"),
+    "no photo": ("predict nowhere.jpg", "nowhere.jpg: no such file"),
+    "a folder as photo": ("predict sad", "sad: a folder"),
+    "export of nothing": ("export nowhere", "nowhere: no such run directory"),
+    "save as text": ("predict text.jpg --save a.txt", "cannot save this kind"),
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    for name, content in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_line_code_2_and_nothing_left(mien, folder, case):
+    command, expected = CASES[case]
+    before = sorted(folder.rglob("*"))
+    outcome = mien(*command.split())
+    assert outcome.code == 2
+    assert expected in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert outcome.err.startswith("mien: ")
+    assert outcome.out == ""
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["train", "train quick", "train --resume a --out b", "evaluate quick", "predict", "nonsense",
+     "evaluate quick --data train.csv --split training", "data synth x --count 3"],
+)  # fmt: skip
+def test_a_command_that_lacks_something_says_what(mien, folder, command):
+    before = sorted(folder.rglob("*"))
+    outcome = mien(*command.split())
+    assert outcome.code == 2
+    assert "Traceback" not in outcome.err
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "command", ["data synth faces.csv --layout csv --count 70", "data synth faces --count 70",
+                "predict {astronaut} --save read.png"]
+)  # fmt: skip
+def test_a_full_disk_leaves_nothing(folder, command):
+    """A limit on the size of files stands for the disk: writes fail half-way."""
+    import skimage
+
+    astronaut = Path(skimage.__file__).parent / "data" / "astronaut.png"
+    before = sorted(folder.rglob("*"))
+    program = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (400, 400))\n"
+        "from mien.cli.main import main; main()"
+    )
+    arguments = command.format(astronaut=astronaut).split()
+    result = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2
+    assert "cannot be written (File too large)" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert sorted(folder.rglob("*")) == before

@@ -1,0 +1,163 @@
+"""The verbs, as a user calls them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage
+from tests.conftest import TINY
+
+from mien.cli.main import app
+from mien.data import load_dataset
+from mien.runtime.bundle import Bundle
+
+ASTRONAUT = Path(skimage.__file__).parent / "data" / "astronaut.png"
+SETTINGS = [word for setting in [*TINY, "train.epochs=1"] for word in ("--set", setting)]
+
+
+@pytest.mark.parametrize(
+    "verb", [[], ["data"], ["data", "info"], ["data", "synth"], ["train"], ["evaluate"],
+             ["export"], ["predict"], ["demo"]]
+)  # fmt: skip
+def test_every_verb_explains_itself_in_80_columns(mien, verb):
+    outcome = mien(*verb, "--help")
+    assert outcome.code == 0
+    assert "Usage: mien" in outcome.out
+    assert max(map(len, outcome.out.splitlines())) <= 80
+    assert app.info.name == "mien"
+
+
+def test_version(mien):
+    from mien import __version__
+
+    assert mien("--version").out == f"mien {__version__}\n"
+
+
+def test_data_info(mien, layouts):
+    for layout, path in layouts.items():
+        outcome = mien("data", "info", path)
+        assert outcome.code == 0
+        assert f"({layout})" in outcome.out
+        assert "happy" in outcome.out
+    facts = json.loads(mien("data", "info", layouts["csv"], "--json").out)
+    assert facts["images"] == 280
+    assert sum(facts["counts"]["train"].values()) == facts["images"] * 0.7
+
+
+def test_data_info_lists_what_it_left_out(mien, layouts, tmp_path):
+    path = tmp_path / "bad.csv"
+    path.write_text(layouts["csv"].read_text() + "3,1 2,Training\n" * 30)
+    outcome = mien("data", "info", path, "--skip-bad")
+    assert outcome.code == 0
+    assert "Left out 30" in outcome.err
+    assert "row 281 has 2 pixels" in outcome.err
+    assert "and 10 more" in outcome.err
+
+
+@pytest.mark.parametrize("layout", ["csv", "folders", "parquet"])
+def test_data_synth(mien, tmp_path, layout):
+    path = tmp_path / "faces"
+    assert mien("data", "synth", path, "--count", "70", "--layout", layout).code == 0
+    dataset = load_dataset(path)
+    assert (len(dataset), dataset.layout) == (70, layout)
+    again = mien("data", "synth", path, "--count", "70", "--layout", layout)
+    assert again.code == 2
+    assert "exists already" in again.err
+
+
+def test_train_evaluate_export_predict(mien, layouts, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trained = mien("train", "quick", "--data", layouts["folders"], *SETTINGS)
+    assert trained.code == 0, trained.err
+    assert "1/1" in trained.err
+    assert "runs/quick/report.html" in trained.out
+    assert Path("runs/quick/report.html").is_file()
+
+    measured = mien("evaluate", "runs/quick", "--data", layouts["csv"], "--json")
+    scores = json.loads(measured.out)
+    stored = json.loads(Path("runs/quick/evaluations/val.json").read_text())
+    for name in ("accuracy", "macro_f1", "per_class", "confusion"):
+        assert scores[name] == stored[name]
+    shown = mien("evaluate", "runs/quick", "--data", layouts["csv"], "--out", "kept.json")
+    assert f"{scores['accuracy']['value']:.3f}" in shown.out
+    assert json.loads(Path("kept.json").read_text())["probabilities"] == stored["probabilities"]
+
+    assert mien("export", "runs/quick", "--out", "mine.onnx").code == 0
+    assert Bundle("mine.onnx").metadata.name == "quick"
+
+    read = mien("predict", ASTRONAUT, "--model", "mine.onnx", "--json", "--save", "read.png")
+    (record,) = json.loads(read.out)
+    assert set(record) == {"source", "box", "score", "emotion", "probabilities"}
+    assert cv2.imread("read.png").shape == (512, 512, 3)
+
+    again = mien("train", "quick", "--data", layouts["csv"], *SETTINGS)
+    assert again.code == 0
+    assert Path("runs/quick-2").is_dir()
+
+
+def test_predict_several_and_none(mien, tmp_path):
+    blank = tmp_path / "blank.png"
+    cv2.imwrite(str(blank), np.full((200, 200, 3), 128, np.uint8))
+    outcome = mien("predict", ASTRONAUT, blank, "--json")
+    assert outcome.code == 0
+    face, nothing = json.loads(outcome.out)
+    assert face["emotion"] == "happy"
+    assert nothing == {
+        "source": str(blank), "box": None, "score": None, "emotion": None, "probabilities": None,
+    }  # fmt: skip
+    table = mien("predict", ASTRONAUT, blank)
+    assert "1 face" in table.out
+    assert "no face found" in table.out
+    assert table.err == ""
+
+
+def test_predict_saves_beside_nothing_and_over_nothing(mien, tmp_path):
+    photo = tmp_path / "photo.png"
+    shutil.copy(ASTRONAUT, photo)
+    before = photo.read_bytes()
+    outcome = mien("predict", photo, "--save", photo)
+    assert outcome.code == 2
+    assert "the photo itself" in outcome.err
+    assert photo.read_bytes() == before
+    assert mien("predict", photo, "--save", tmp_path / "read").code == 0
+    assert (tmp_path / "read" / "photo-read.jpg").is_file()
+
+
+def test_predict_goes_on_after_a_bad_file(mien, tmp_path):
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("text")
+    outcome = mien("predict", bad, ASTRONAUT, "--json")
+    assert outcome.code == 1
+    assert len(json.loads(outcome.out)) == 1
+    assert "bad.jpg: cannot be decoded" in outcome.err
+
+
+def test_demo_on_own_data(mien, layouts, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outcome = mien("demo", "--data", layouts["folders"], *SETTINGS)
+    assert outcome.code == 0, outcome.err
+    for name in ("report.html", "model.onnx", "astronaut-read.jpg"):
+        assert (tmp_path / "runs" / "demo" / name).is_file()
+        assert name in outcome.out
+    assert "happy" in outcome.out
+
+
+def test_help_answers_at_once():
+    """It may import nothing heavy; how long it takes is measured in benchmarks/."""
+    program = (
+        "import sys; sys.argv = ['mien', '--help']\n"
+        "import mien.cli.main as m\n"
+        "try:\n    m.main()\nexcept SystemExit:\n    pass\n"
+        "print({'numpy', 'cv2', 'torch', 'pydantic', 'onnxruntime'} & set(sys.modules))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.splitlines()[-1] == "set()"

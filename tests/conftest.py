@@ -1,0 +1,88 @@
+"""Small data that every test can share: drawn faces, and one run trained on them in seconds."""
+
+from __future__ import annotations
+
+import os
+
+# One thread a test process: several of them share the cores, and threads that wait for a core that
+# another process has make everything slower. Before torch is imported, which reads it once.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mien.data import FaceDataset
+from mien.data.csv import write_csv
+from mien.data.folders import write_folders
+from mien.data.parquet import write_parquet
+from mien.data.synthetic import synthetic_faces
+from mien.training.fit import train
+from mien.training.run import Run
+
+# The smallest training that goes through every stage; its scores mean nothing.
+TINY = ["train.epochs=2", "model.channels=[8,16,16,16]", "train.batch_size=32"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the user's cache out of the tests."""
+    os.environ["MIEN_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def faces() -> FaceDataset:
+    """280 drawn faces in three splits."""
+    return synthetic_faces(280, seed=1)
+
+
+@pytest.fixture(scope="session")
+def layouts(faces: FaceDataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The same faces in every layout, by its name."""
+    root = tmp_path_factory.mktemp("layouts")
+    paths = {"csv": root / "fer.csv", "folders": root / "fer", "parquet": root / "fer.parquet"}
+    write_csv(faces, paths["csv"])
+    write_folders(faces, paths["folders"])
+    write_parquet(faces, paths["parquet"])
+    return paths
+
+
+@pytest.fixture(scope="session")
+def run(layouts: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run. Tests read it and leave it as it is."""
+    return train("quick", layouts["csv"], tmp_path_factory.mktemp("runs") / "tiny", overrides=TINY)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def mien(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Outcome]:
+    """The command line, called as a user would call it."""
+    from mien.cli.main import main
+
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def call(*arguments: str | Path) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["mien", *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return call

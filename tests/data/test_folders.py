@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from mien.data import load_dataset
+from mien.errors import DataError
+
+GRAY = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
+
+
+def put(path, image=GRAY):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())
+
+
+@pytest.mark.parametrize(
+    ("folder", "split"),
+    [("train", "train"), ("Training", "train"), ("test", "test"), ("validation", "val"),
+     ("val", "val"), ("PublicTest", "val"), ("PrivateTest", "test")],
+)  # fmt: skip
+def test_split_folders_by_any_usual_name(tmp_path, folder, split):
+    put(tmp_path / "train" / "happy" / "0.png")
+    put(tmp_path / "validation" / "happy" / "0.png")
+    put(tmp_path / folder / "Sadness" / "1.png")
+    dataset = load_dataset(tmp_path)
+    assert dataset.splits[dataset.labels == 4].tolist() == [split]
+
+
+def test_the_competitions_word_in_a_file_name_wins(tmp_path):
+    """The popular release keeps PublicTest and PrivateTest together in test/."""
+    put(tmp_path / "train" / "happy" / "Training_1.png")
+    put(tmp_path / "test" / "happy" / "PublicTest_2.png")
+    put(tmp_path / "test" / "happy" / "PrivateTest_3.png")
+    assert load_dataset(tmp_path).split_counts() == {"train": 1, "val": 1, "test": 1}
+
+
+def test_numbers_in_names_are_compared_as_numbers(tmp_path):
+    for number, emotion in ((9, "sad"), (10, "angry"), (100, "happy")):
+        put(tmp_path / "train" / emotion / f"Training_{number}.png")
+    put(tmp_path / "val" / "sad" / "PublicTest_1.png")
+    assert load_dataset(tmp_path).train.labels.tolist() == [4, 0, 3]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".webp", ".bmp"])
+@pytest.mark.parametrize("shape", [(48, 48), (96, 96, 3), (30, 70, 3), (20, 20), (64, 64, 4)])
+def test_any_format_size_and_colour_becomes_a_gray_crop(tmp_path, suffix, shape):
+    image = np.full(shape, 117, np.uint8)
+    put(tmp_path / "fear" / f"a{suffix}", image[..., :3] if suffix != ".png" else image)
+    crop = load_dataset(tmp_path).images[0]
+    assert crop.shape == (48, 48)
+    assert abs(crop.astype(int) - 117).max() <= 3  # JPEG is not exact
+
+
+def test_gray_48_png_comes_back_to_the_bit(tmp_path):
+    put(tmp_path / "fear" / "a.png")
+    put(tmp_path / "fear" / "b.webp", np.zeros((48, 48), np.uint8))
+    images = load_dataset(tmp_path).images
+    np.testing.assert_array_equal(images[0], GRAY)
+    assert not images[1].any()
+
+
+def test_wrapper_folders_and_other_files_do_not_matter(tmp_path):
+    put(tmp_path / "archive" / "images" / "train" / "happy" / "1.png")
+    put(tmp_path / "archive" / "images" / "validation" / "happy" / "1.png")
+    (tmp_path / "archive" / "readme.txt").write_text("x")
+    (tmp_path / "archive" / "images" / "train" / "happy" / ".DS_Store").write_text("x")
+    (tmp_path / "archive" / "images" / "train" / "happy" / "Thumbs.db").write_text("x")
+    assert load_dataset(tmp_path).split_counts() == {"train": 1, "val": 1}
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n broken"])
+def test_an_unreadable_image_is_named_or_skipped(tmp_path, content):
+    put(tmp_path / "sad" / "good.png")
+    bad = tmp_path / "sad" / "bad.png"
+    bad.write_bytes(content)
+    with pytest.raises(DataError, match=r"bad\.png"):
+        load_dataset(tmp_path)
+    dataset = load_dataset(tmp_path, skip_bad=True)
+    assert len(dataset) == 1
+    assert len(dataset.skipped) == 1
+    assert "bad.png" in dataset.skipped[0]
+
+
+def test_an_unknown_emotion_folder_is_named_or_skipped(tmp_path):
+    put(tmp_path / "train" / "happy" / "1.png")
+    put(tmp_path / "train" / "contempt" / "1.png")
+    put(tmp_path / "val" / "happy" / "1.png")
+    with pytest.raises(DataError, match="unknown emotion 'contempt'"):
+        load_dataset(tmp_path)
+    assert len(load_dataset(tmp_path, skip_bad=True).skipped) == 1
+
+
+def test_folders_without_emotions_are_listed(tmp_path):
+    put(tmp_path / "cats" / "1.png")
+    put(tmp_path / "dogs" / "1.png")
+    with pytest.raises(DataError, match=r"folders found: cats, dogs"):
+        load_dataset(tmp_path)

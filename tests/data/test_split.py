@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mien.data.split import assign_splits, split_of
+from mien.errors import DataError
+
+LABELS = np.repeat(np.arange(7), [100, 10, 100, 200, 100, 100, 100]).astype(np.int64)
+UNSTATED = np.full(len(LABELS), "", "<U5")
+
+
+@pytest.mark.parametrize(
+    ("word", "split"),
+    [("Training", "train"), ("PublicTest", "val"), ("PrivateTest", "test"), (" VALID ", "val"),
+     ("holdout", None), ("", None)],
+)  # fmt: skip
+def test_words_for_splits(word, split):
+    assert split_of(word) == split
+
+
+def test_unstated_splits_are_70_15_15_in_every_class():
+    splits, rule = assign_splits(UNSTATED, LABELS, seed=1)
+    assert rule == "stratified 70/15/15, seed 1; the files name no split"
+    for label, count in enumerate([100, 10, 100, 200, 100, 100, 100]):
+        train = (splits[label == LABELS] == "train").sum()
+        assert train == round(0.7 * count)
+
+
+def test_the_seed_decides():
+    first, _ = assign_splits(UNSTATED, LABELS, seed=1)
+    again, _ = assign_splits(UNSTATED, LABELS, seed=1)
+    other, _ = assign_splits(UNSTATED, LABELS, seed=2)
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+def test_a_train_split_without_val_gives_a_tenth_and_leaves_test_alone():
+    stated = UNSTATED.copy()
+    stated[:] = "train"
+    stated[::10] = "test"
+    splits, rule = assign_splits(stated, LABELS)
+    assert ((splits == "test") == (stated == "test")).all()
+    assert (splits == "val").sum() == pytest.approx(0.1 * (stated == "train").sum(), abs=7)
+    assert "10% of train held out as val" in rule
+
+
+@pytest.mark.parametrize("fractions", [(0.5, 0.5, 0.5), (1.2, -0.1, -0.1), (0.5, 0.5)])
+def test_fractions_that_are_none_are_refused(fractions):
+    with pytest.raises(DataError, match="three shares that sum to 1"):
+        assign_splits(UNSTATED, LABELS, fractions=fractions)
+
+
+def test_half_stated_splits_are_refused():
+    stated = UNSTATED.copy()
+    stated[:10] = "train"
+    with pytest.raises(DataError, match="700 of 710 images have no split"):
+        assign_splits(stated, LABELS)

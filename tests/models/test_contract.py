@@ -1,0 +1,94 @@
+"""What every recipe's network must do."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mien.models import build_model, count_parameters, to_unit
+from mien.recipes import list_recipes, load_recipe
+from mien.runtime.bundle import BundleMetadata
+from mien.runtime.export import export_bundle
+
+# Shapes that no shipped recipe has, so that every option of a family is built once.
+VARIANTS = {
+    "five stages": ["model.channels=[8,8,8,8,8]"],
+    "two convolutions a stage": ["model.convs_per_stage=2"],
+    "plain Keras": [
+        "model.batch_norm=false", "model.dense_batch_norm=false", "model.initialization=keras",
+        "model.head=flatten", "model.dense=[32,16]", "model.normalization=unit",
+    ],
+    "batch norm everywhere": ["model.head=flatten", "model.dense=[32]", "model.conv_dropout=0.2"],
+    "Keras with batch norm": ["model.dense=[32]", "model.initialization=keras"],
+    "one stage, wide kernels": ["model.channels=[8]", "model.kernel_px=5"],
+}  # fmt: skip
+CASES = [(name, []) for name in list_recipes()] + [("quick", v) for v in VARIANTS.values()]
+IDS = [*list_recipes(), *VARIANTS]
+
+
+@pytest.fixture(params=CASES, ids=IDS)
+def recipe(request):
+    return load_recipe(*request.param)
+
+
+@pytest.fixture
+def images():
+    return torch.randint(0, 256, (6, 48, 48), dtype=torch.uint8, generator=torch.manual_seed(0))
+
+
+def test_shape_and_type(recipe, images):
+    logits = build_model(recipe.model).eval()(to_unit(images))
+    assert logits.shape == (6, 7)
+    assert logits.dtype == torch.float32
+    assert logits.isfinite().all()
+
+
+def test_the_seed_decides_the_weights_and_nothing_else_does(recipe):
+    state = torch.get_rng_state()
+    first, again, other = (build_model(recipe.model, seed=seed) for seed in (0, 0, 1))
+    assert torch.equal(state, torch.get_rng_state())
+    pairs = zip(first.parameters(), again.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    assert any(
+        not torch.equal(a, b) for a, b in zip(first.parameters(), other.parameters(), strict=True)
+    )
+
+
+def test_every_weight_is_trained(recipe, images):
+    model = build_model(recipe.model)
+    model(to_unit(images)).square().sum().backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+    assert count_parameters(model) == sum(p.numel() for p in model.parameters())
+
+
+def test_an_image_is_read_alike_in_any_batch(recipe, images):
+    model = build_model(recipe.model).eval()
+    with torch.no_grad():
+        together = model(to_unit(images))
+        alone = torch.cat([model(to_unit(image[None])) for image in images])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+
+
+def test_a_flat_image_gives_finite_logits(recipe):
+    model = build_model(recipe.model).eval()
+    for level in (0, 255):
+        assert model(to_unit(torch.full((1, 48, 48), level, dtype=torch.uint8))).isfinite().all()
+
+
+def test_it_exports_and_agrees_with_torch(recipe, images, tmp_path):
+    model = build_model(recipe.model).eval()
+    metadata = BundleMetadata(name="x", parameters=count_parameters(model), mien_version="0")
+    bundle = export_bundle(model, metadata, tmp_path / "x.onnx", samples=images.numpy())
+    logits, probabilities = bundle.predict(images.numpy())
+    with torch.no_grad():
+        expected = model(to_unit(images))
+    torch.testing.assert_close(torch.from_numpy(logits), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(torch.from_numpy(probabilities).sum(1), torch.ones(6))
+
+
+def test_standardised_input_knows_neither_brightness_nor_contrast():
+    model = build_model(load_recipe("quick").model).eval()
+    unit = torch.rand(4, 1, 48, 48, generator=torch.manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(model(unit), model(unit * 0.5 + 0.2), rtol=1e-3, atol=1e-4)

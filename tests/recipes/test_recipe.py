@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+
+from mien.errors import RecipeError
+from mien.recipes import Recipe, list_recipes, load_recipe
+
+
+@pytest.mark.parametrize("name", list_recipes())
+def test_every_recipe_loads_and_describes_itself(name):
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert recipe.description
+    assert recipe.source.title
+
+
+@pytest.mark.parametrize("name", list_recipes())
+def test_plain_data_gives_the_same_recipe_back(name):
+    recipe = load_recipe(name)
+    assert Recipe.model_validate(recipe.as_dict()) == recipe
+
+
+def test_overrides_are_applied_in_order_and_typed():
+    recipe = load_recipe(
+        "quick",
+        ["train.epochs=5", "train.epochs=7", "model.channels=[8, 16]", "augment.flip=false",
+         "train.schedule=plateau", "data.fractions=[0.7, 0.15, 0.15]"],
+    )  # fmt: skip
+    assert recipe.train.epochs == 7
+    assert recipe.model.channels == (8, 16)
+    assert recipe.augment.flip is False
+    assert recipe.train.schedule == "plateau"
+    assert recipe.data.fractions == (0.7, 0.15, 0.15)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("train.epoch=5", "unknown key 'train.epoch' (did you mean 'train.epochs'?)"),
+        ("trian.epochs=5", "unknown key 'trian' (did you mean 'train'?)"),
+        ("train.epochs=0", "train.epochs = 0: input should be greater than or equal to 1"),
+        ("train.epochs=many", "train.epochs = 'many'"),
+        ("train.lr=-1", "train.lr = -1"),
+        ("model.channels=[]", "model.channels"),
+        ("train.epochs", "expected KEY=VALUE"),
+        ("name.first=x", "'name' is a value, not a section"),
+        ("train.optimizer=sdg", "train.optimizer = 'sdg'"),
+    ],
+)
+def test_what_does_not_fit_is_said(override, expected):
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("quick", [override])
+    assert expected in str(caught.value)
+
+
+def test_a_recipe_can_be_any_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[train]\nepochs = 3\n[model]\nchannels = [8]\n")
+    recipe = load_recipe(path)
+    assert recipe.name == "mine"
+    assert recipe.train.epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("quik", "did you mean 'quick'"),
+        ("nowhere.toml", "cannot be read"),
+        ("broken.toml", "is not valid TOML"),
+    ],
+)
+def test_a_missing_or_broken_recipe_is_said(tmp_path, monkeypatch, name, expected):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken.toml").write_text("[train\nepochs=")
+    with pytest.raises(RecipeError, match=expected):
+        load_recipe(name)
+
+
+def test_a_recipe_cannot_be_changed():
+    recipe = load_recipe("quick")
+    with pytest.raises(ValueError, match="frozen"):
+        recipe.train.epochs = 3

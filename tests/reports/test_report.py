@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import re
+import shutil
+from html.parser import HTMLParser
+
+import pytest
+
+from mien.errors import RunError
+from mien.evaluation import Evaluation
+from mien.reports.report import write_report
+from mien.training.run import Run
+
+
+class Page(HTMLParser):
+    """Collects what a test asks about a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.addresses: list[str] = []
+        self.scripts = 0
+        self.images_without_words = 0
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        if "id" in values:
+            self.ids.append(values["id"])
+        for name in ("src", "href", "xlink:href"):
+            if name in values:
+                self.addresses.append(values[name])
+        self.scripts += tag == "script"
+        self.images_without_words += tag == "img" and not values.get("alt")
+
+
+@pytest.fixture(scope="module")
+def copied(run, tmp_path_factory) -> Run:
+    """A copy of the shared run, to be written to."""
+    path = tmp_path_factory.mktemp("report") / "run"
+    shutil.copytree(run.path, path)
+    return Run(path)
+
+
+@pytest.fixture(scope="module")
+def text(copied) -> str:
+    return write_report(copied).read_text(encoding="utf-8")
+
+
+def test_it_is_one_file_that_needs_no_other(text):
+    page = Page(text)
+    assert page.scripts == 0
+    assert all(a.startswith(("data:image/png", "#")) for a in page.addresses)
+    assert "@import" not in text
+    assert len(text) < 1_000_000
+
+
+def test_it_can_be_read_by_anybody(text):
+    page = Page(text)
+    assert page.images_without_words == 0
+    assert len(page.ids) == len(set(page.ids))
+    assert text.count('role="img" aria-label=') == text.count("<svg")
+    assert "prefers-color-scheme: dark" in text
+    assert "#010203" not in text  # figures take the page's ink
+
+
+def test_its_figures_are_the_evaluations(text, copied):
+    evaluation = Evaluation.load(copied.evaluation_path("val"))
+    values = re.findall(r'<span class="value">([\d.–]+)</span>', text)
+    scores = (evaluation.accuracy, evaluation.macro_f1, evaluation.weighted_f1, evaluation.roc_auc)
+    assert values == [f"{score.value:.3f}" for score in scores]
+    for row in evaluation.per_class:
+        cells = [f"{v:.3f}" for v in (row.precision, row.recall, row.f1, row.roc_auc)]
+        expected = "".join(f"<td>{c}</td>" for c in (row.emotion, f"{row.images:,}", *cells))
+        assert expected in text
+    assert evaluation.protocol.sentence() in text
+
+
+def test_its_sample_shows_what_is_in_the_evaluation(text):
+    right, wrong = text.count('class="right"'), text.count('class="wrong"')
+    assert right + wrong == 24
+    assert f"{right} read as labelled" in text
+    assert text.count("<br>label: ") == wrong
+
+
+def test_without_the_data_it_says_so(copied, layouts, tmp_path):
+    path = tmp_path / "run"
+    shutil.copytree(copied.path, path)
+    run = Run(path)
+    data = run.record.data.model_copy(update={"paths": (str(tmp_path / "gone.csv"),)})
+    run.update(data=data)
+    text = write_report(run).read_text()
+    assert "no longer where it was" in text
+    assert "data:image/png" not in text
+
+
+def test_a_name_cannot_smuggle_markup_in(copied, tmp_path):
+    path = tmp_path / "run"
+    shutil.copytree(copied.path, path)
+    run = Run(path)
+    run.update(data=run.record.data.model_copy(update={"name": "<script>alert(1)</script>"}))
+    assert Page(write_report(run).read_text()).scripts == 0
+
+
+def test_a_run_without_an_evaluation_is_said(copied, tmp_path):
+    path = tmp_path / "run"
+    shutil.copytree(copied.path, path)
+    shutil.rmtree(path / "evaluations")
+    with pytest.raises(RunError, match="cannot be read"):
+        write_report(Run(path))
