@@ -26,7 +26,7 @@ FILES = {
     "text.jpg": "I am no image",
     "broken.toml": "[train\n",
     "train.csv": "\n".join([HEADER, *[GOOD_ROW] * 30]) + "\n",
-    "sad/bad.png": "I am no image",
+    "faces/sad/bad.png": "I am no image",
     "cats/1.png": "",
 }
 
@@ -38,7 +38,7 @@ CASES = {
     "a value of 256": ("data info high.csv", "high.csv: row 2 has '256' as pixel 1"),
     "a letter": ("data info letter.csv", "letter.csv: row 2 has 'x' as pixel 1"),
     "unknown emotion": ("data info emotion.csv", "row 2 has the unknown emotion '9'"),
-    "unreadable image": ("data info sad", "bad.png: cannot be decoded"),
+    "unreadable image": ("data info faces", "bad.png: cannot be decoded"),
     "no emotion folders": ("data info cats", "no emotion folder"),
     "unknown recipe": ("train quik --data train.csv", "did you mean 'quick'"),
     "broken recipe": ("train broken.toml --data train.csv", "not valid TOML"),
@@ -46,7 +46,7 @@ CASES = {
         "train quick --data train.csv --set train.epoch=3",
         "unknown key 'train.epoch' (did you mean 'train.epochs'?)",
     ),
-    "a run that exists": ("train quick --data train.csv --out sad", "sad: exists already"),
+    "a run that exists": ("train quick --data train.csv --out faces", "faces: exists already"),
     "resume of nothing": ("train --resume nowhere", "nowhere: no such run directory"),
     "no such split": (
         "evaluate quick --data train.csv --split test",
@@ -56,7 +56,7 @@ CASES = {
     "no Bundle": ("predict text.jpg --model text.jpg", "not an ONNX file"),
     "no image": ("predict text.jpg", "text.jpg: cannot be decoded"),
     "no photo": ("predict nowhere.jpg", "nowhere.jpg: no such file"),
-    "a folder as photo": ("predict sad", "sad: a folder"),
+    "a folder as photo": ("predict faces", "faces: a folder"),
     "export of nothing": ("export nowhere", "nowhere: no such run directory"),
     "save as text": ("predict text.jpg --save a.txt", "cannot save this kind"),
 }
@@ -66,7 +66,7 @@ CASES = {
 def folder(tmp_path, monkeypatch) -> Path:
     for name, content in FILES.items():
         path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -99,7 +99,7 @@ def test_a_command_that_lacks_something_says_what(mien, folder, command):
 
 
 @pytest.mark.parametrize(
-    "command", ["data synth faces.csv --layout csv --count 70", "data synth faces --count 70",
+    "command", ["data synth faces.csv --layout csv --count 70", "data synth drawn --count 70",
                 "predict {astronaut} --save read.png"]
 )  # fmt: skip
 def test_a_full_disk_leaves_nothing(folder, command):

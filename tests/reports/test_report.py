@@ -71,7 +71,8 @@ def test_its_figures_are_the_evaluations(text, copied):
     scores = (evaluation.accuracy, evaluation.macro_f1, evaluation.weighted_f1, evaluation.roc_auc)
     assert values == [f"{score.value:.3f}" for score in scores]
     for row in evaluation.per_class:
-        cells = [f"{v:.3f}" for v in (row.precision, row.recall, row.f1, row.roc_auc)]
+        scores = (row.precision, row.recall, row.f1, row.roc_auc)
+        cells = ["–" if score is None else f"{score:.3f}" for score in scores]
         expected = "".join(f"<td>{c}</td>" for c in (row.emotion, f"{row.images:,}", *cells))
         assert expected in text
     assert evaluation.protocol.sentence() in text

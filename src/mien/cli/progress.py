@@ -84,6 +84,10 @@ class ProgressBar(Watcher):
             f"{row['images_per_second']:9,.0f}"
         )
 
+    def stopping(self) -> None:
+        """Say what takes the next seconds."""
+        err.print("Stopping: writing what there is so far; Ctrl-C again to leave at once")
+
     def ended(self) -> None:
         """Take the bar away."""
         if self._progress is not None:

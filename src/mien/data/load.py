@@ -16,8 +16,6 @@ from mien.data.rows import Rows
 from mien.data.split import assign_splits
 from mien.errors import DataError
 
-_CSV_SUFFIXES = (".csv", ".csv.gz", ".txt")
-
 
 @dataclass(frozen=True)
 class _Source:
@@ -107,12 +105,13 @@ def _sniff(paths: list[Path]) -> _Source:
 
 def _sniff_file(path: Path) -> _Source:
     with path.open("rb") as handle:
-        start = handle.read(4)
-    if start == b"PAR1":
+        start = handle.read(512)
+    if start[:4] == b"PAR1":
         return _parquet(path.stem, [path])
     if start[:2] == b"PK":
         raise DataError(f"{path}: a zip archive; unzip it and name the folder or the CSV in it")
-    if path.name.lower().endswith(_CSV_SUFFIXES) or start[:2] == b"\x1f\x8b" or b"," in start:
+    gzipped, has_header = start[:2] == b"\x1f\x8b", b"pixels" in start.lower()
+    if gzipped or has_header or path.name.lower().endswith(".csv"):
         name = path.name.split(".")[0]
         return _Source("csv", name, [path], partial(read_csv, path))
     raise DataError(

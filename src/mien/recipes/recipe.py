@@ -77,7 +77,7 @@ class TrainSection(_Section):
     """How the network is fitted and which of its checkpoints is kept."""
 
     epochs: Positive = 15
-    batch_size: Positive = 64
+    batch_size: Annotated[int, Field(ge=2)] = 64
     optimizer: Literal["sgd", "adam", "adamw"] = "adam"
     lr: Annotated[float, Field(gt=0)] = 1e-3
     momentum: Fraction = 0.9

@@ -20,7 +20,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from mien.data import FaceDataset, load_dataset
 from mien.data.load import Paths, as_paths
-from mien.errors import Interrupted, MienError, RecipeError, RunError
+from mien.errors import DataError, Interrupted, MienError, RecipeError, RunError
 from mien.files import write_text
 from mien.models import build_model, count_parameters
 from mien.recipes import Recipe, load_recipe
@@ -77,8 +77,8 @@ def train(
     dataset = load_dataset(
         *paths, fractions=recipe.data.fractions, seed=recipe.data.seed, skip_bad=skip_bad
     )
-    for split in ("train", "val"):
-        dataset.split(split)  # says clearly when it is empty
+    if len(dataset.train) < 2 or not len(dataset.val):  # an empty split says so itself
+        raise DataError(f"{dataset.name}: 1 image to train on, expected hundreds at least")
     accelerator = _resolve_device(device)
     record = RunRecord(
         status="training",
@@ -173,7 +173,7 @@ def _fit(run: Run, dataset: FaceDataset, watcher: Watcher) -> bool:
         dirpath=run.path / "checkpoints",
         filename="best",
         monitor=recipe.train.monitor,
-        mode="max" if recipe.train.monitor == "val_accuracy" else "min",
+        mode=_mode(recipe),
         save_on_train_epoch_end=True,
         enable_version_counter=False,
     )
@@ -215,6 +215,7 @@ def _fit(run: Run, dataset: FaceDataset, watcher: Watcher) -> bool:
             resume_from = run.last_checkpoint if run.last_checkpoint.is_file() else None
             trainer.fit(module, fitted, judged, ckpt_path=resume_from, weights_only=True)
     except Stopped:
+        watcher.stopping()
         return True
     finally:
         watcher.ended()
@@ -226,18 +227,28 @@ def _fit(run: Run, dataset: FaceDataset, watcher: Watcher) -> bool:
 def _best_epoch(rows: list[dict[str, float]], recipe: Recipe) -> int | None:
     if not rows:
         return None
-    sign = 1 if recipe.train.monitor == "val_accuracy" else -1
+    sign = 1 if _mode(recipe) == "max" else -1
     best = max(rows, key=lambda row: (sign * row[recipe.train.monitor], -row["epoch"]))
     return int(best["epoch"])
 
 
 def _early_stopping(recipe: Recipe) -> list[Callback]:
-    patience = recipe.train.early_stopping_patience
-    if not patience:
+    train = recipe.train
+    if not train.early_stopping_patience:
         return []
-    mode = "max" if recipe.train.monitor == "val_accuracy" else "min"
-    monitor = recipe.train.monitor
-    return [Patience(monitor, patience=patience, mode=mode, check_on_train_epoch_end=True)]
+    return [
+        Patience(
+            train.monitor,
+            patience=train.early_stopping_patience,
+            mode=_mode(recipe),
+            check_on_train_epoch_end=True,
+        )
+    ]
+
+
+def _mode(recipe: Recipe) -> Literal["max", "min"]:
+    """Return which way the watched figure gets better."""
+    return "max" if recipe.train.monitor == "val_accuracy" else "min"
 
 
 def _logger(run: Run) -> TensorBoardLogger | bool:

@@ -56,7 +56,9 @@ class Trainable(pl.LightningModule):
     def validation_step(self, batch: Batch, _: int) -> None:
         """Tally the plain cross-entropy and the hits of a batch, as it is."""
         images, labels = batch
-        logits = self._logits(to_unit(images))
+        # In fp32, as the Bundle computes: else the history and the evaluation would disagree.
+        with torch.autocast(self.device.type, enabled=False):
+            logits = self._logits(to_unit(images))
         self._seen["val"].add(F.cross_entropy(logits, labels), logits, labels)
 
     def on_train_epoch_start(self) -> None:

@@ -30,6 +30,9 @@ class Watcher:
     def epoch_ended(self, row: dict[str, float]) -> None:
         """An epoch is through: one row of the history."""
 
+    def stopping(self) -> None:
+        """Somebody asked to stop: the last step is through, and what there is will be written."""
+
     def ended(self) -> None:
         """Training is over, for whatever reason."""
 
