@@ -62,6 +62,13 @@ def test_other_shapes_and_types_are_refused(bundle, images):
         bundle.predict(images)
 
 
+def test_it_carries_no_path_of_the_machine_that_made_it(bundle, run):
+    for path in (bundle.path, *shipped_bundles().values()):
+        content = path.read_bytes()
+        assert b".py" not in content
+        assert str(run.path.parent).encode() not in content
+
+
 def test_temperature_is_in_the_graph(run, tmp_path, faces):
     metadata = Bundle(run.bundle_path).metadata.model_copy(update={"temperature": 2.0})
     hot = export_bundle(load_classifier(run), metadata, tmp_path / "hot.onnx")

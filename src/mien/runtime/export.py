@@ -74,7 +74,7 @@ def export_bundle(
             verbose=False,
         )
     assert program is not None  # dynamo=True always returns a program
-    model = program.model_proto
+    model = _without_traces(program.model_proto)
     onnx.helper.set_model_props(model, metadata.as_properties())
     with atomic_file(path) as temporary:
         onnx.save(model, temporary)
@@ -90,6 +90,14 @@ def update_metadata(bundle: Bundle, metadata: BundleMetadata) -> Bundle:
     with atomic_file(bundle.path) as temporary:
         onnx.save(model, temporary)
     return Bundle(bundle.path, threads=bundle.threads)
+
+
+def _without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Take out what the exporter notes of its own work: a stack trace, paths and all, a node."""
+    for part in (model.graph, *model.graph.node, *model.graph.value_info):
+        part.doc_string = ""
+        del part.metadata_props[:]
+    return model
 
 
 def _check_parity(
