@@ -21,14 +21,16 @@ from mien.data.folders import write_folders
 from mien.data.parquet import write_parquet
 from record import add_rows, spread
 
-# Peak memory is read by the kernel's own account of the process, imports included.
+# Peak memory is Linux's own account of the process, imports included. (getrusage would not do: its
+# peak is inherited from the process that started this one.)
 LOAD = """
-import json, resource, sys, time
+import json, pathlib, re, sys, time
 from mien.data import load_dataset
 started = time.perf_counter()
 dataset = load_dataset(sys.argv[1])
 seconds = time.perf_counter() - started
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+status = pathlib.Path("/proc/self/status").read_text()
+peak = int(re.search(r"VmHWM:\\s*(\\d+) kB", status)[1]) / 1024
 print(json.dumps([seconds, peak, len(dataset), dataset.fingerprint]))
 """
 
