@@ -35,6 +35,13 @@ def test_a_folder_appears_whole_and_never_replaces_another(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+@pytest.mark.parametrize("place", ["file/below/x.txt", "file/x.txt"])
+def test_a_place_that_cannot_be_is_said_by_its_own_name(tmp_path, place):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MienError, match=r"x\.txt: cannot be written"):
+        write_text(tmp_path / place, "")
+
+
 def test_files_are_as_readable_as_the_users_others(tmp_path):
     path = tmp_path / "plain"
     path.write_text("")

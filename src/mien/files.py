@@ -20,8 +20,13 @@ def atomic_file(path: Path) -> Iterator[Path]:
     Beside it, because only a rename inside one file system is atomic. When the block raises (a
     full disk, Ctrl-C), nothing is left and an older file of that name stays as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
+        )
+    except OSError as error:
+        raise _cannot_write(path, error) from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -70,10 +75,22 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def expand_user(path: str | Path) -> Path:
+    """Return a path with ``~`` written out.
+
+    Raises:
+        MienError: if it begins with the ``~name`` of nobody.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise MienError(f"{path}: no such user; write the path out") from None
+
+
 def cache_dir() -> Path:
     """Return the folder for what mien can make again: ``MIEN_CACHE``, else the user's cache."""
     if chosen := os.environ.get("MIEN_CACHE"):
-        return Path(chosen).expanduser()
+        return expand_user(chosen)
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA", str(Path.home() / "AppData" / "Local"))
     elif sys.platform == "darwin":

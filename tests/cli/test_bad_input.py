@@ -87,8 +87,9 @@ def test_one_line_code_2_and_nothing_left(mien, folder, case):
 
 @pytest.mark.parametrize(
     "command",
-    ["train", "train quick", "train --resume a --out b", "evaluate quick", "predict", "nonsense",
-     "evaluate quick --data train.csv --split training", "data synth x --count 3"],
+    ["train", "train quick", "train --resume a --out b", "train --resume a --skip-bad",
+     "evaluate quick", "predict", "nonsense", "data synth x --count 3",
+     "evaluate quick --data train.csv --split training"],
 )  # fmt: skip
 def test_a_command_that_lacks_something_says_what(mien, folder, command):
     before = sorted(folder.rglob("*"))

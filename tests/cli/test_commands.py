@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -129,6 +130,58 @@ def test_predict_saves_beside_nothing_and_over_nothing(mien, tmp_path):
     assert photo.read_bytes() == before
     assert mien("predict", photo, "--save", tmp_path / "read").code == 0
     assert (tmp_path / "read" / "photo-read.jpg").is_file()
+
+
+def test_predict_gives_each_photo_a_name_of_its_own(mien, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(ASTRONAUT, tmp_path / folder / "photo.png")
+    photos = [tmp_path / folder / "photo.png" for folder in ("a", "b")]
+    assert mien("predict", *photos, "--save", tmp_path / "read").code == 0
+    names = sorted(path.name for path in (tmp_path / "read").iterdir())
+    assert names == ["photo-read-2.jpg", "photo-read.jpg"]
+
+
+def test_predict_says_what_is_too_wide_to_save(mien, tmp_path):
+    wide = tmp_path / "wide.png"
+    cv2.imwrite(str(wide), np.zeros((2, 66_000), np.uint8))
+    outcome = mien("predict", wide, "--save", tmp_path / "read.jpg")
+    assert outcome.code == 2
+    assert "66000x2 pixels are too many for .jpg; save as .png" in outcome.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["wide.png"]
+
+
+def test_predict_of_nothing_but_bad_files(mien, tmp_path):
+    outcome = mien("predict", tmp_path / "a.jpg", tmp_path / "b.jpg", "--json")
+    assert outcome.code == 2
+    assert outcome.out == ""
+    assert outcome.err.count("no such file") == 2
+
+
+def test_names_in_square_brackets_are_shown_as_they_are(mien, layouts, tmp_path):
+    path = tmp_path / "fer [copy] [bold].csv"
+    shutil.copy(layouts["csv"], path)
+    assert "fer [copy] [bold] (csv)" in mien("data", "info", path).out
+
+
+def test_a_terminal_of_ascii_is_no_error(layouts):
+    result = subprocess.run(
+        [sys.executable, "-m", "mien", "predict", str(ASTRONAUT)],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "happy" in result.stdout
+
+
+def test_evaluate_lists_what_it_left_out(mien, layouts, tmp_path):
+    path = tmp_path / "bad.csv"
+    path.write_text(layouts["csv"].read_text() + "3,1 2,Training\n")
+    outcome = mien("evaluate", "quick", "--data", path, "--skip-bad")
+    assert "row 281 has 2 pixels" in outcome.err
+    sentence = " ".join(outcome.out.split())
+    assert "1 of the data set's images could not be used" in sentence
+    assert "not, as a whole, the data it was trained on" in sentence
 
 
 def test_predict_goes_on_after_a_bad_file(mien, tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mien.data import FaceDataset, load_dataset
-from mien.errors import DataError
+from mien.errors import DataError, MienError
 
 LAYOUTS = ("csv", "folders", "parquet")
 
@@ -84,6 +84,26 @@ def test_an_unwritable_cache_is_no_error(faces, layouts, layout, tmp_path, monke
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("MIEN_CACHE", str(tmp_path / "file" / "below"))
     assert_same(load_dataset(layouts[layout]), faces)
+
+
+@pytest.mark.parametrize("name", ["images.npy", "rows.json"])
+@pytest.mark.parametrize("content", [b"", b"null", b"\x93NUMPY"])
+def test_a_damaged_cache_is_made_anew(faces, layouts, layout, tmp_path, monkeypatch, name, content):
+    monkeypatch.setenv("MIEN_CACHE", str(tmp_path))
+    load_dataset(layouts[layout])
+    (damaged,) = tmp_path.rglob(name)
+    damaged.write_bytes(content)
+    assert_same(load_dataset(layouts[layout]), faces)
+    assert damaged.read_bytes() != content
+
+
+def test_nobodys_home_is_said():
+    with pytest.raises(MienError, match="no such user"):
+        load_dataset("~nobody-of-that-name/fer2013.csv")
+
+
+def test_no_rows_can_be_taken(faces):
+    assert len(faces.take(np.array([], np.intp))) == 0
 
 
 @pytest.mark.parametrize(

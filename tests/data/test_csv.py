@@ -5,6 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
+from mien.data import load_dataset
 from mien.data.csv import NUM_PIXELS, read_csv
 from mien.errors import DataError
 
@@ -101,6 +102,7 @@ BAD_ROWS = {
     f"3,{GOOD.rsplit(' ', 1)[0]},Training": "row 3 has 2,303 pixels, expected 2,304 (48x48)",
     f"3,{GOOD} 7,Training": "row 3 has 2,305 pixels",
     f"3,{GOOD.replace(' ', ' 256 ', 1).rsplit(' ', 1)[0]},Training": "row 3 has '256' as pixel 2",
+    f"3,{'9' * 5000}{GOOD[GOOD.index(' ') :]},Training": "as pixel 1, expected 0 to 255",
     f"3,{'x' + GOOD[1:]},Training": "as pixel 1, expected 0 to 255",
     f"3,-{GOOD},Training": "as pixel 1, expected 0 to 255",
     f"3,{GOOD.replace(' ', '.0 ', 1)},Training": "as pixel 1",
@@ -127,6 +129,17 @@ def test_a_bad_row_is_named(tmp_path, row, expected):
         read_csv(path)
     assert str(path) in str(caught.value)
     assert expected in str(caught.value)
+
+
+def test_a_row_without_a_usage_among_others_is_named_or_skipped(tmp_path):
+    """What a file looks like that was cut off in its last row."""
+    path = tmp_path / "fer.csv"
+    path.write_text(competition().removesuffix(",PrivateTest\n"))
+    with pytest.raises(DataError, match=r"row 12 states no split, while others do \(1 of 12\)"):
+        load_dataset(path)
+    dataset = load_dataset(path, skip_bad=True)
+    assert len(dataset) == 11
+    assert "row 12" in dataset.skipped[0]
 
 
 def test_skip_bad_leaves_bad_rows_out_and_lists_them(tmp_path):

@@ -92,6 +92,55 @@ def test_an_unknown_emotion_folder_is_named_or_skipped(tmp_path):
     assert len(load_dataset(tmp_path, skip_bad=True).skipped) == 1
 
 
+def test_another_data_sets_numbers_are_refused(tmp_path):
+    """RAF-DB numbers its emotions 1 to 7: read as FER-2013's labels they would all be wrong."""
+    for number in range(1, 8):
+        put(tmp_path / "train" / str(number) / "1.png")
+    for skip_bad in (False, True):
+        with pytest.raises(DataError, match="numbered as in another data set"):
+            load_dataset(tmp_path, skip_bad=skip_bad)
+
+
+def test_numbers_0_to_6_are_fer2013s(tmp_path):
+    for number in range(7):
+        put(tmp_path / str(number) / f"{number}.png")
+    assert sorted(load_dataset(tmp_path).labels.tolist()) == list(range(7))
+
+
+def test_images_in_folders_of_an_emotion_folder_are_found(tmp_path):
+    put(tmp_path / "happy" / "part1" / "1.png")
+    put(tmp_path / "happy" / "part2" / "1.tif")
+    assert len(load_dataset(tmp_path)) == 2
+
+
+def test_emotion_folders_beside_split_folders_are_named(tmp_path):
+    put(tmp_path / "train" / "happy" / "1.png")
+    put(tmp_path / "val" / "happy" / "1.png")
+    put(tmp_path / "happy" / "2.png")
+    with pytest.raises(DataError, match="beside the split folders"):
+        load_dataset(tmp_path)
+    assert len(load_dataset(tmp_path, skip_bad=True).skipped) == 1
+
+
+def test_a_new_folder_of_no_emotion_is_noticed_in_spite_of_the_cache(tmp_path):
+    put(tmp_path / "train" / "happy" / "1.png")
+    put(tmp_path / "val" / "happy" / "1.png")
+    load_dataset(tmp_path)
+    put(tmp_path / "train" / "contempt" / "1.png")
+    put(tmp_path / "train" / "contempt" / "2.png")
+    with pytest.raises(DataError, match="contempt"):
+        load_dataset(tmp_path)
+    assert len(load_dataset(tmp_path, skip_bad=True).skipped) == 2
+
+
+def test_a_table_of_something_else_beside_the_folders_does_not_matter(tmp_path):
+    put(tmp_path / "train" / "happy" / "1.png")
+    put(tmp_path / "val" / "happy" / "1.png")
+    (tmp_path / "labels.csv").write_text("name,age\nx,3\n")
+    (tmp_path / "folder.csv").mkdir()
+    assert load_dataset(tmp_path).layout == "folders"
+
+
 def test_folders_without_emotions_are_listed(tmp_path):
     put(tmp_path / "cats" / "1.png")
     put(tmp_path / "dogs" / "1.png")

@@ -55,7 +55,11 @@ def test_votes_come_along(tmp_path):
         ({"label": [9] * 14}, "row 1 has the unknown emotion '9'"),
         ({"usage": ["nowhere"] * 14}, "row 1 has the usage 'nowhere'"),
         ({"image": [{"bytes": b"x", "path": None}] * 14}, "row 1: cannot be decoded"),
-        ({"image": [None] * 14}, "row 1: the file is empty"),
+        ({"image": [{"bytes": b"", "path": "x.png"}] * 14}, "row 1: the file is empty"),
+        ({"label": ["1" * 5000] * 14}, "row 1 has the unknown emotion"),
+        ({"ferplus": [[1, 2, 3]] * 14}, "row 1 has the votes"),
+        ({"ferplus": [[300, *[0] * 9]] * 14}, "row 1 has the votes"),
+        ({"ferplus": [[None, *[0] * 9]] * 14}, "row 1 has the votes"),
     ],
 )
 def test_a_bad_row_is_named_or_skipped(tmp_path, columns, expected):
@@ -64,6 +68,43 @@ def test_a_bad_row_is_named_or_skipped(tmp_path, columns, expected):
         load_dataset(tmp_path)
     with pytest.raises(DataError, match="no usable rows"):
         load_dataset(tmp_path, skip_bad=True)
+
+
+@pytest.mark.parametrize("column", [["text"] * 14, [[1.0, 2.0]] * 14, [None] * 14])
+def test_a_column_of_another_kind_is_named(tmp_path, column):
+    write(tmp_path / "train.parquet", image=column)
+    with pytest.raises(DataError, match="the column 'image' holds"):
+        load_dataset(tmp_path, skip_bad=True)
+
+
+def test_labels_beyond_the_names_are_refused(tmp_path):
+    features = {"info": {"features": {"label": {"names": ["sad", "happy"]}}}}
+    write(tmp_path / "train.parquet", {"huggingface": json.dumps(features)}, label=[2] * 14)
+    with pytest.raises(DataError, match=r"row 1 has the label 2, expected 0 to 1 \(sad, happy\)"):
+        load_dataset(tmp_path)
+
+
+def test_damaged_pages_are_named(tmp_path):
+    path = tmp_path / "train.parquet"
+    write(path)
+    content = bytearray(path.read_bytes())
+    content[40:4000] = bytes(3960)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"train.parquet: (row|cannot be read)"):
+        load_dataset(path)
+
+
+def test_what_other_programs_leave_is_no_data(tmp_path):
+    write(tmp_path / "train.parquet")
+    (tmp_path / "._train.parquet").write_bytes(b"finder")
+    write(tmp_path / ".faces.parquet.abcd1234.parquet")
+    assert len(load_dataset(tmp_path)) == 14
+
+
+def test_a_file_named_twice_counts_once(tmp_path):
+    write(tmp_path / "train.parquet")
+    with pytest.raises(DataError, match="named twice"):
+        load_dataset(tmp_path / "train.parquet", tmp_path / ".." / tmp_path.name / "train.parquet")
 
 
 def test_a_missing_column_is_named(tmp_path):

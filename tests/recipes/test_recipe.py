@@ -44,6 +44,10 @@ def test_overrides_are_applied_in_order_and_typed():
         ("model.channels=[]", "model.channels"),
         ("train.epochs", "expected KEY=VALUE"),
         ("name.first=x", "'name' is a value, not a section"),
+        ("train.lr=inf", "train.lr = inf"),
+        ("data.seed=-1", "data.seed = -1"),
+        ("model.dense=[100000000000]", "model.dense.0 = 100000000000"),
+        ("train.batch_size=1", "train.batch_size = 1"),
         ("train.optimizer=sdg", "train.optimizer = 'sdg'"),
     ],
 )

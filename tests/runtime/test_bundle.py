@@ -13,7 +13,7 @@ from mien.errors import BundleError
 from mien.models import Classifier
 from mien.runtime.bundle import Bundle, BundleMetadata, find_bundle, shipped_bundles
 from mien.runtime.export import export_bundle, update_metadata
-from mien.training.finish import export, load_classifier
+from mien.training.finish import export, load_kept
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_it_carries_no_path_of_the_machine_that_made_it(bundle, run):
 
 def test_temperature_is_in_the_graph(run, tmp_path, faces):
     metadata = Bundle(run.bundle_path).metadata.model_copy(update={"temperature": 2.0})
-    hot = export_bundle(load_classifier(run), metadata, tmp_path / "hot.onnx")
+    hot = export_bundle(load_kept(run)[0], metadata, tmp_path / "hot.onnx")
     logits, probabilities = hot.predict(faces.images[:9])
     expected = torch.softmax(torch.from_numpy(logits) / 2, 1).numpy()
     np.testing.assert_allclose(probabilities, expected, atol=1e-6)

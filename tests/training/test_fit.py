@@ -22,7 +22,7 @@ from mien.errors import DataError, Interrupted, MienError, RecipeError, RunError
 from mien.evaluation import Evaluation
 from mien.recipes import load_recipe
 from mien.runtime.bundle import Bundle
-from mien.training.finish import export, load_classifier
+from mien.training.finish import export, load_kept
 from mien.training.fit import resume, train
 from mien.training.run import Run
 from mien.training.watch import Watcher
@@ -41,7 +41,6 @@ def assert_same_weights(left: Run, right: Run) -> None:
 
 def test_a_run_holds_all_that_is_known(run):
     assert run.record.status == "finished"
-    assert run.record.epochs_done == 2
     assert len(run.history()) == 2
     assert run.recipe == load_recipe("quick", TINY)
     for path in (run.weights_path, run.bundle_path, run.last_checkpoint, run.kept_checkpoint):
@@ -56,7 +55,7 @@ def test_bundle_evaluation_weights_and_history_agree(run):
     assert evaluation.protocol.chosen_on_split
     best = max(row["val_accuracy"] for row in run.history())
     assert evaluation.accuracy.value == pytest.approx(best, abs=1e-6)
-    state = load_classifier(run).state_dict()
+    state = load_kept(run)[0].state_dict()
     assert all(torch.equal(tensor, state[name]) for name, tensor in weights(run).items())
 
 
@@ -181,6 +180,81 @@ def test_sigkill_at_any_moment_costs_an_epoch_at_most(layouts, tmp_path):
     assert [p.name for p in path.rglob(".*")] == []
 
 
+def test_what_a_killed_run_exports_says_which_weights_these_are(layouts, tmp_path):
+    """It is the checkpoint that knows: nothing else was written when the process died."""
+    path = tmp_path / "run"
+    overrides = [*TINY, "train.epochs=40"]
+    with pytest.raises(Interrupted):
+        train("quick", layouts["csv"], path, overrides=overrides, watcher=StopAt(2, 1))
+    old = Bundle(Run(path).bundle_path).metadata
+    process = start("--resume", path)
+    while Path(path / "history.csv").read_text().count("\n") < 6 and process.poll() is None:
+        time.sleep(0.002)
+    process.kill()
+    process.communicate()
+    assert not Run(path).bundle_path.exists()  # it would be that of other weights
+    assert not Run(path).evaluation_path("val").exists()
+    metadata = export(path).metadata
+    state = torch.load(Run(path).kept_checkpoint, weights_only=True)
+    assert metadata.epoch == state["epoch"] + 1
+    assert metadata.checkpoint.startswith(f"epoch {metadata.epoch} of 40")
+    assert metadata.scores == ()
+    assert old.scores != ()
+
+
+def test_two_processes_cannot_train_the_same_run(layouts, tmp_path):
+    run = stopped_run(layouts, tmp_path / "run")
+    with run.locked():
+        process = start("--resume", run.path)
+        _, err = process.communicate()
+    assert process.returncode == 2
+    assert err == f"mien: {run.path}: is being trained by another process\n"
+    assert resume(run.path).record.status == "finished"
+
+
+class StopTwice(StopAt):
+    """Sends a second signal while the first is being obeyed."""
+
+    def stopping(self):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_second_ctrl_c_leaves_at_once_and_says_how_to_go_on(layouts, run, tmp_path):
+    path = tmp_path / "run"
+    with pytest.raises(Interrupted, match="left at once; go on: mien train --resume"):
+        train("quick", layouts["csv"], path, overrides=TINY, watcher=StopTwice(2, 1))
+    assert_same_weights(resume(path), run)
+
+
+def test_the_history_has_the_rate_that_an_epoch_had(layouts, tmp_path):
+    overrides = [*TINY, "train.schedule=plateau", "train.plateau_patience=1", "train.epochs=5",
+                 "train.lr=0.1", "train.optimizer=adam", "train.plateau_factor=0.1"]  # fmt: skip
+    run = train("quick", layouts["csv"], tmp_path / "run", overrides=overrides)
+    rates = [row["lr"] for row in run.history()]
+    assert rates[0] == 0.1
+    losses = [row["val_loss"] for row in run.history()]
+    best = losses.index(min(losses[:3]))
+    assert rates[best + 1] == rates[best]  # an epoch that is the best so far changes nothing
+
+
+def test_a_full_disk_is_said_and_the_run_can_go_on(layouts, run, tmp_path):
+    path = tmp_path / "run"
+    program = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))\n"
+        "from mien.cli.main import main; main()"
+    )
+    settings = [word for setting in TINY for word in ("--set", setting)]
+    arguments = ["train", "quick", "--data", layouts["csv"], "--out", path, *settings]
+    result = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert "cannot be written (File too large)" in result.stderr.splitlines()[-1]
+    assert_same_weights(resume(path), run)
+
+
 def test_a_run_that_was_moved_goes_on(layouts, tmp_path):
     overrides = [*TINY, "train.epochs=3"]
     whole = train("quick", layouts["csv"], tmp_path / "whole", overrides=overrides)
@@ -189,7 +263,9 @@ def test_a_run_that_was_moved_goes_on(layouts, tmp_path):
     data = tmp_path / "moved.csv"
     shutil.copy(layouts["csv"], data)
     (tmp_path / "a").rename(tmp_path / "b")
-    assert_same_weights(whole, resume(tmp_path / "b", data))
+    resumed = resume(tmp_path / "b", data)
+    assert_same_weights(whole, resumed)
+    assert resumed.record.data.paths == (str(data),)
 
 
 def stopped_run(layouts, path: Path) -> Run:

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-out = Console(highlight=False)  # results
-err = Console(stderr=True, highlight=False)  # everything else
+# No markup: what is printed holds names of files, and those may hold square brackets.
+out = Console(highlight=False, markup=False)  # results
+err = Console(stderr=True, highlight=False, markup=False)  # everything else
 
 DataOption = Annotated[
     list[Path],
@@ -48,11 +48,11 @@ def say_skipped(skipped: tuple[str, ...]) -> None:
     shown = 20
     err.print(f"Left out {len(skipped):,} that could not be used:")
     for line in skipped[:shown]:
-        err.print(Text(f"  {line}"))
+        err.print(f"  {line}", soft_wrap=True)
     if len(skipped) > shown:
         err.print(f"  and {len(skipped) - shown:,} more")
 
 
 def say_path(label: str, path: Path) -> None:
     """Print where something is, on a line of its own that can be copied whole."""
-    out.print(Text(f"{label:<12}{path}"), soft_wrap=True)
+    out.print(f"{label:<12}{path}", soft_wrap=True)

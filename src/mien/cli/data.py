@@ -59,7 +59,7 @@ def info(
         )
     totals = [sum(by_emotion.values()) for by_emotion in counts.values()]
     table.add_row("all", *(f"{n:,}" for n in (*totals, sum(totals))), "", style="bold")
-    out.print(f"[bold]{dataset.name}[/bold] ({dataset.layout}{votes})")
+    out.print(f"{dataset.name} ({dataset.layout}{votes})", style="bold")
     out.print(f"Splits: {dataset.split_rule}.\n")
     out.print(table)
     say_skipped(dataset.skipped)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.console import out, say_path
+from mien.cli.console import SkipBadOption, out, say_path
 
 _RECIPE = "quick"
 _FACES = 6000  # a minute of training on two cores
@@ -28,6 +28,7 @@ def demo(
         Path | None,
         typer.Option(help="A photo to read. Default: the astronaut that comes with scikit-image."),
     ] = None,
+    skip_bad: SkipBadOption = False,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe: train.epochs=5."),
@@ -39,15 +40,15 @@ def demo(
 
     out.rule("1  Data", align="left", style="dim")
     paths = data or [_drawn_faces()]
-    _say_data(paths)
+    _say_data(paths, skip_bad=skip_bad)
     out.rule("2  Training", align="left", style="dim")
     run_path = path or free_name(_RUNS, "demo")
-    start(_RECIPE, paths, run_path, settings)
+    start(_RECIPE, paths, run_path, settings, skip_bad=skip_bad)
     out.rule("3  A photo", align="left", style="dim")
     _read_photo(photo or _astronaut(), run_path)
     out.print(
-        "\nNext: open the report in a browser, then try [bold]mien train quick --data "
-        "fer2013.csv[/bold] and [bold]mien predict your-photo.jpg[/bold]."
+        "\nNext: open the report in a browser, then try `mien train quick --data fer2013.csv` "
+        "and `mien predict your-photo.jpg`."
     )
 
 
@@ -62,10 +63,10 @@ def _drawn_faces() -> Path:
     return path
 
 
-def _say_data(paths: list[Path]) -> None:
+def _say_data(paths: list[Path], *, skip_bad: bool) -> None:
     from mien.cli.data import info
 
-    info(paths)
+    info(paths, skip_bad=skip_bad)
     out.print()
     say_path("data", paths[0])
 

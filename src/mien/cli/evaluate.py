@@ -16,6 +16,7 @@ from mien.cli.console import (
     out,
     print_json,
     say_path,
+    say_skipped,
 )
 
 if TYPE_CHECKING:
@@ -50,9 +51,12 @@ def evaluate(
     skip_bad: SkipBadOption = False,
 ) -> None:
     """Measure a run or a Bundle: scores with 95% intervals, and how they were measured."""
+    from mien.data import load_dataset
     from mien.evaluation import evaluate as measure
 
-    evaluation = measure(model, list(data), split.value, skip_bad=skip_bad)
+    evaluation = measure(model, data, split.value, skip_bad=skip_bad)
+    if skip_bad:
+        say_skipped(load_dataset(*data, skip_bad=True).skipped)
     if path is not None:
         evaluation.save(path)
     if as_json:
@@ -65,6 +69,8 @@ def evaluate(
 
 def say_scores(evaluation: Evaluation) -> None:
     """Print an evaluation's scores, per-class scores and protocol."""
+    from mien.evaluation.evaluate import show_score
+
     table = new_table(f"{evaluation.protocol.model}", "score", "95% interval")
     for name, score in (
         ("accuracy", evaluation.accuracy),
@@ -72,16 +78,13 @@ def say_scores(evaluation: Evaluation) -> None:
         ("weighted F1", evaluation.weighted_f1),
         ("ROC-AUC", evaluation.roc_auc),
     ):
-        table.add_row(name, _shown(score.value), f"{_shown(score.low)} to {_shown(score.high)}")
+        interval = f"{show_score(score.low)} to {show_score(score.high)}"
+        table.add_row(name, show_score(score.value), interval)
     out.print(table)
     by_class = new_table("emotion", "images", "precision", "recall", "F1", "AUC")
     for row in evaluation.per_class:
         figures = (row.precision, row.recall, row.f1, row.roc_auc)
-        by_class.add_row(row.emotion, f"{row.images:,}", *map(_shown, figures))
+        by_class.add_row(row.emotion, f"{row.images:,}", *map(show_score, figures))
     out.print()
     out.print(by_class)
-    out.print(f"\n[dim]Measured on: {evaluation.protocol.sentence()}.[/dim]")
-
-
-def _shown(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    out.print(f"\nMeasured on: {evaluation.protocol.sentence()}.", style="dim")

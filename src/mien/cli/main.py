@@ -5,6 +5,7 @@ Every verb imports what it needs when it runs, so that ``mien --help`` answers a
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated
 
@@ -55,6 +56,9 @@ def root(
 
 def main() -> None:
     """Run the command line; what the user can mend becomes one line and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal that knows ASCII only gets ? for the rest
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except Interrupted as stop:

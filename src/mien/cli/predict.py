@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
 from mien.cli.console import JsonOption, err, new_table, out, print_json, say_path
 from mien.errors import MienError, SourceError
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from mien.vision import Reading
 
 SOME_FAILED = 1
+NONE_READ = 2
 
 
 def predict(
@@ -55,8 +55,9 @@ def predict(
         results.append((photo, readings))
         if target:
             saved.append(target.save(photo, readings))
-    if len(failures) == len(photos) == 1:
-        raise failures[0]
+    if failures and not results:
+        _say_failures(failures)
+        sys.exit(NONE_READ)
     if as_json:
         print_json([record for photo, readings in results for record in _records(photo, readings)])
     else:
@@ -64,10 +65,14 @@ def predict(
     for path in saved:
         if not as_json:
             say_path("saved", path)
-    for failure in failures:
-        err.print(Text(f"mien: {failure}"), soft_wrap=True)
+    _say_failures(failures)
     if failures:
         sys.exit(SOME_FAILED)
+
+
+def _say_failures(failures: list[SourceError]) -> None:
+    for failure in failures:
+        err.print(f"mien: {failure}", soft_wrap=True)
 
 
 class _Target:
@@ -76,6 +81,7 @@ class _Target:
     def __init__(self, path: Path, photos: int) -> None:
         self.is_folder = photos > 1 or path.is_dir() or not path.suffix
         self.path = path
+        self._taken: set[Path] = set()
         if self.is_folder and path.exists() and not path.is_dir():
             raise MienError(f"{path}: a file, but {photos} photos need a folder")
         if not self.is_folder and path.suffix.lower() not in (".jpg", ".jpeg", ".png", ".webp"):
@@ -88,11 +94,28 @@ class _Target:
         from mien.vision.draw import draw_readings
         from mien.vision.reader import open_picture
 
-        path = self.path / f"{photo.stem}-read.jpg" if self.is_folder else self.path
+        path = self._free_path(photo) if self.is_folder else self.path
         if path.exists() and path.samefile(photo):
             raise MienError(f"{path}: is the photo itself, which stays as it is; name another")
         picture = draw_readings(open_picture(photo)[0], readings)
-        write_bytes(path, cv2.imencode(path.suffix, picture)[1].tobytes())
+        try:
+            _, content = cv2.imencode(path.suffix, picture)
+            write_bytes(path, content.tobytes())
+        except (cv2.error, AttributeError):  # OpenCV says it in one way or the other
+            height, width = picture.shape[:2]
+            raise MienError(
+                f"{path}: {width}x{height} pixels are too many for {path.suffix}; save as .png"
+            ) from None
+        return path
+
+    def _free_path(self, photo: Path) -> Path:
+        """Return a name of its own for each photo of this call, also where two are called alike."""
+        name, number = f"{photo.stem}-read", 1
+        while (
+            path := self.path / f"{name}{f'-{number}' if number > 1 else ''}.jpg"
+        ) in self._taken:
+            number += 1
+        self._taken.add(path)
         return path
 
 
@@ -106,10 +129,10 @@ def _records(photo: Path, readings: list[Reading]) -> list[dict[str, object]]:
 def _say_readings(results: list[tuple[Path, list[Reading]]]) -> None:
     for photo, readings in results:
         if not readings:
-            out.print(Text(f"{photo}: no face found"), soft_wrap=True)
+            out.print(f"{photo}: no face found", soft_wrap=True)
             continue
         faces = "1 face" if len(readings) == 1 else f"{len(readings)} faces"
-        out.print(Text(f"{photo}: {faces}", style="bold"), soft_wrap=True)
+        out.print(f"{photo}: {faces}", style="bold", soft_wrap=True)
         table = new_table("emotion", "probability", "next", "box", "face score")
         for reading in readings:
             ranked = sorted(reading.probabilities.items(), key=lambda item: -item[1])

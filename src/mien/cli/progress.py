@@ -29,7 +29,7 @@ class ProgressBar(Watcher):
         """Say what is trained on what and how, and start the bar."""
         record = run.record
         err.print(
-            f"Training [bold]{run.recipe.name}[/bold] ({record.parameters:,} parameters) on "
+            f"Training {run.recipe.name} ({record.parameters:,} parameters) on "
             f"{record.data.split_counts['train']:,} images of {record.data.name}: "
             f"{record.device}, {record.precision}, {record.threads} threads"
         )

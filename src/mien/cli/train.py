@@ -62,7 +62,7 @@ def train(
     if resume is None:
         start(recipe, data, path, settings, device=device, skip_bad=skip_bad)
         return
-    if recipe or path or settings:
+    if recipe or path or settings or skip_bad or device is not Device.auto:
         raise typer.BadParameter(
             "goes with --data only: the rest stands in the run", param_hint="--resume"
         )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -20,6 +22,7 @@ from mien.files import atomic_folder, cache_dir
 
 # Part of every key: raise it when a reader's result changes, and old entries are never read again.
 _VERSION: Final = 1
+_LEFTOVER_AFTER_S: Final = 3600
 _ARRAYS: Final = ("images", "labels", "splits", "ids", "votes")
 
 
@@ -39,15 +42,17 @@ def load(key: str) -> Rows | None:
     try:
         kept = json.loads((folder / "rows.json").read_text(encoding="utf-8"))
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in kept["arrays"]}
-    except (OSError, ValueError, KeyError):
+        return Rows(**arrays, skipped=list(kept["skipped"]))
+    except (OSError, ValueError, KeyError, TypeError, EOFError):
+        shutil.rmtree(folder, ignore_errors=True)  # absent, or damaged and so of no use
         return None
-    return Rows(**arrays, skipped=kept["skipped"])
 
 
 def save(key: str, rows: Rows) -> None:
     """Keep rows under ``key``. A cache that cannot be written costs time and no more."""
     folder = cache_dir() / "datasets" / key
     arrays = {name: getattr(rows, name) for name in _ARRAYS if getattr(rows, name) is not None}
+    _remove_leftovers(folder.parent)
     try:
         with atomic_folder(folder) as temporary:
             for name, array in arrays.items():
@@ -56,3 +61,10 @@ def save(key: str, rows: Rows) -> None:
             (temporary / "rows.json").write_text(json.dumps(kept), encoding="utf-8")
     except MienError:
         return
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what processes left that were killed while they saved, not what others are saving."""
+    for leftover in folder.glob(".*"):
+        if time.time() - leftover.stat().st_mtime > _LEFTOVER_AFTER_S:
+            shutil.rmtree(leftover, ignore_errors=True)

@@ -73,7 +73,7 @@ def read_csv(path: Path, *, skip_bad: bool = False) -> Rows:
         DataError: for the first row that is wrong, with its number and what was expected.
     """
     blocks: list[_Block] = []
-    with _open(path) as handle, ThreadPoolExecutor(_WORKERS) as pool:
+    with open_csv(path) as handle, ThreadPoolExecutor(_WORKERS) as pool:
         header = _read_header(handle, path)
         waiting: deque[Future[_Block]] = deque()
         try:
@@ -116,7 +116,8 @@ def _consume(blocks: list[_Block]) -> Iterator[_Block]:
         blocks[index] = _Block(empty, block.labels, block.splits, block.numbers, block.skipped)
 
 
-def _open(path: Path) -> BinaryIO:
+def open_csv(path: Path) -> BinaryIO:
+    """Open a CSV for reading, gzipped or not."""
     try:
         with path.open("rb") as handle:
             gzipped = handle.read(2) == b"\x1f\x8b"
@@ -246,7 +247,7 @@ def _parse_row_pixels(text: bytes) -> npt.NDArray[np.uint8]:
     if len(words) != NUM_PIXELS:
         raise DataError(f"has {len(words):,} pixels, expected {NUM_PIXELS:,} ({SIZE_PX}x{SIZE_PX})")
     for position, word in enumerate(words, start=1):
-        if not word.isdigit() or int(word) > 255:
+        if not word.isdigit() or len(word) > 20 or int(word) > 255:
             shown = word[:20].decode("utf-8", "replace")
             raise DataError(f"has {shown!r} as pixel {position:,}, expected 0 to 255")
     return np.array([int(word) for word in words], np.uint8)

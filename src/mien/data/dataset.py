@@ -99,9 +99,8 @@ class FaceDataset:
 
     def take(self, rows: npt.NDArray[np.intp]) -> FaceDataset:
         """Return the images at ``rows``, in that order; no copy where the rows are consecutive."""
-        first, last = int(rows[0]), int(rows[-1])
-        consecutive = last - first + 1 == len(rows) and bool(np.all(np.diff(rows) == 1))
-        where: Any = slice(first, last + 1) if consecutive else rows
+        consecutive = len(rows) > 0 and bool(np.all(np.diff(rows) == 1))
+        where: Any = slice(int(rows[0]), int(rows[-1]) + 1) if consecutive else rows
         return replace(
             self,
             images=self.images[where],

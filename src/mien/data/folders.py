@@ -34,27 +34,38 @@ class FaceFile:
 
 
 def list_faces(root: Path) -> tuple[list[FaceFile], list[str]]:
-    """Return the image files below ``root``, and the folders whose name is no emotion.
+    """Return the image files below ``root``, and a line for each whose folder says no emotion.
 
     The order is that of the file names, their numbers compared as numbers: for files named by
     their row (``Training_17.png``) it is the order of the rows.
 
     Raises:
-        DataError: if there is no emotion folder with an image in it.
+        DataError: if there is no emotion folder with an image in it, or the folders are numbered
+            otherwise than FER-2013's labels.
     """
     faces: list[FaceFile] = []
     unknown: list[str] = []
-    for split, parent in _split_folders(_descend(root)):
+    top = _descend(root)
+    splits = {folder: split_of(folder.name) for folder in _subfolders(top)}
+    parents = [(split, folder) for folder, split in splits.items() if split] or [("", top)]
+    for split, parent in parents:
         for folder in _subfolders(parent):
+            images = list(_images(folder))
             try:
                 label = parse_emotion(folder.name)
             except DataError as error:
-                if any(_images(folder)):
-                    unknown.append(f"{folder}: {error}")
+                _refuse_other_numbers(folder, images)
+                unknown += [f"{path}: {error}" for path in images]
                 continue
-            faces += [
-                FaceFile(path, _split_by_name(path, split), label) for path in _images(folder)
-            ]
+            faces += [FaceFile(path, _split_by_name(path, split), label) for path in images]
+    if parents[0][0]:  # emotion folders beside the split folders belong to no split
+        beside = [folder for folder, split in splits.items() if not split]
+        unknown += [
+            f"{path}: stands beside the split folders, expected inside one of them"
+            for folder in beside
+            if _is_emotion(folder.name)
+            for path in _images(folder)
+        ]
     if not faces:
         found = ", ".join(sorted(folder.name for folder in _subfolders(root))[:6]) or "none"
         raise DataError(
@@ -77,7 +88,7 @@ def read_folders(root: Path, *, skip_bad: bool = False) -> Rows:
     """
     faces, skipped = list_faces(root)
     if skipped and not skip_bad:
-        raise DataError(f"{skipped[0]}; rename or move the folder, or leave it out by --skip-bad")
+        raise DataError(f"{skipped[0]}; rename or move its folder, or leave it out by --skip-bad")
     images = np.empty((len(faces), SIZE_PX, SIZE_PX), np.uint8)
     good = np.ones(len(faces), bool)
     with ThreadPoolExecutor(_WORKERS) as pool:
@@ -134,13 +145,6 @@ def _descend(root: Path) -> Path:
         root = folders[0]
 
 
-def _split_folders(root: Path) -> Iterator[tuple[str, Path]]:
-    """Give every split folder with its split; the root itself, with none, when there are none."""
-    named = [(split_of(folder.name), folder) for folder in _subfolders(root)]
-    splits = [(split, folder) for split, folder in named if split]
-    yield from splits or [("", root)]
-
-
 def _split_by_name(path: Path, split: str) -> str:
     """Return the split that a file name states (``PublicTest_17.png``), else its folder's.
 
@@ -160,9 +164,18 @@ def _subfolders(root: Path) -> list[Path]:
 
 
 def _images(folder: Path) -> Iterator[Path]:
-    for path in folder.iterdir():
+    for path in folder.rglob("*"):
         if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
             yield path
+
+
+def _refuse_other_numbers(folder: Path, images: list[Path]) -> None:
+    """Refuse folders 1 to 7, as other data sets have: 1 would be read as FER-2013's disgust."""
+    if folder.name.isdecimal() and images:
+        raise DataError(
+            f"{folder}: folders are numbered as in another data set than FER-2013 (0 to 6: "
+            f"{', '.join(EMOTIONS)}); rename them to emotions"
+        )
 
 
 def _is_emotion(name: str) -> bool:

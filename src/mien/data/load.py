@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from mien.data import cache
-from mien.data.csv import read_csv
+from mien.data.csv import open_csv, read_csv
 from mien.data.dataset import FaceDataset
 from mien.data.folders import list_faces, read_folders
 from mien.data.parquet import read_parquet
 from mien.data.rows import Rows
 from mien.data.split import assign_splits
 from mien.errors import DataError
+from mien.files import expand_user
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class _Source:
     name: str
     files: list[Path]
     read: Callable[..., Rows]
+    refused: tuple[str, ...] = ()  # what is no face, which also decides what reading gives
 
 
 Paths = str | Path | Sequence[str | Path]
@@ -31,7 +34,7 @@ Paths = str | Path | Sequence[str | Path]
 def as_paths(data: Paths) -> tuple[Path, ...]:
     """Return one path or several as a tuple, ``~`` written out."""
     given = [data] if isinstance(data, str | Path) else data
-    return tuple(Path(path).expanduser() for path in given)
+    return tuple(expand_user(path) for path in given)
 
 
 def load_dataset(
@@ -61,6 +64,8 @@ def load_dataset(
     """
     source = _sniff(list(as_paths(paths)))
     rows = _read(source, skip_bad=skip_bad, use_cache=use_cache)
+    if fractions is None:
+        rows = _without_unstated(rows, source, skip_bad=skip_bad)
     splits, rule = assign_splits(rows.splits, rows.labels, fractions=fractions, seed=seed)
     rows = replace(rows, splits=splits).in_split_order()
     return FaceDataset(
@@ -79,12 +84,27 @@ def load_dataset(
 def _read(source: _Source, *, skip_bad: bool, use_cache: bool) -> Rows:
     if not use_cache:
         return source.read(skip_bad=skip_bad).in_split_order()
-    key = cache.cache_key(source.files, source.layout, skip_bad)
+    key = cache.cache_key(source.files, source.layout, skip_bad, source.refused)
     rows = cache.load(key)
     if rows is None:
         rows = source.read(skip_bad=skip_bad).in_split_order()
         cache.save(key, rows)
     return rows
+
+
+def _without_unstated(rows: Rows, source: _Source, *, skip_bad: bool) -> Rows:
+    """Leave out images without a split where others have one: a row that was cut off, say."""
+    unstated = rows.splits == ""
+    if unstated.all() or not unstated.any():
+        return rows
+    lines = [
+        f"{source.name}: {name} states no split, while others do" for name in rows.ids[unstated]
+    ]
+    if not skip_bad:
+        raise DataError(
+            f"{lines[0]} ({len(lines):,} of {len(rows):,}); mend it, or leave it out by --skip-bad"
+        )
+    return rows.take(~unstated, skipped=lines)
 
 
 def _sniff(paths: list[Path]) -> _Source:
@@ -94,6 +114,8 @@ def _sniff(paths: list[Path]) -> _Source:
         if not path.exists():
             raise DataError(f"{path}: no such file or folder; is the path right?")
     path = paths[0]
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise DataError(f"{path}: named twice; its images would count twice")
     if len(paths) > 1:
         if all(p.is_file() and p.suffix == ".parquet" for p in paths):
             return _parquet(path.absolute().parent.name, paths)
@@ -121,16 +143,33 @@ def _sniff_file(path: Path) -> _Source:
 
 
 def _sniff_folder(path: Path) -> _Source:
-    if parquet := sorted(path.glob("*.parquet")) or sorted(path.glob("data/*.parquet")):
+    if parquet := _files(path, "*.parquet") or _files(path, "data/*.parquet"):
         return _parquet(path.absolute().name, parquet)
-    tables = sorted(p for p in path.iterdir() if p.name.lower().endswith((".csv", ".csv.gz")))
+    tables = [table for table in _files(path, "*.csv*") if _has_pixels(table)]
     if len(tables) == 1:
         return _sniff_file(tables[0])
     if tables:
         names = ", ".join(table.name for table in tables)
         raise DataError(f"{path}: {len(tables)} CSV files ({names}); name the one that is meant")
-    files = [face.path for face in list_faces(path)[0]]
-    return _Source("folders", path.absolute().name, files, partial(read_folders, path))
+    faces, unknown = list_faces(path)
+    files = [face.path for face in faces]
+    read = partial(read_folders, path)
+    return _Source("folders", path.absolute().name, files, read, tuple(unknown))
+
+
+def _files(folder: Path, pattern: str) -> list[Path]:
+    """Return files, in order, but none that is hidden: those are other programs' leftovers."""
+    found = sorted(path for path in folder.glob(pattern) if path.is_file())
+    return [path for path in found if not path.name.startswith(".")]
+
+
+def _has_pixels(table: Path) -> bool:
+    """Return whether a CSV holds faces; data sets of folders often have one that holds none."""
+    try:
+        with open_csv(table) as handle:
+            return b"pixels" in handle.readline(65_536).lower()
+    except (OSError, EOFError, zlib.error):
+        return False
 
 
 def _parquet(name: str, paths: list[Path]) -> _Source:

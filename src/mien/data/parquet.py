@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -81,115 +82,138 @@ def _read_file(path: Path, skip_bad: bool) -> Rows:
     pa, pq = _pyarrow()
     try:
         file = pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: cannot be read as Parquet ({error})") from error
-    schema = file.schema_arrow
-    for wanted in ("image", "label"):
-        if wanted not in schema.names:
-            raise DataError(
-                f"{path}: no column {wanted!r}{nearest(wanted, schema.names)}, has "
-                f"{', '.join(schema.names)}; expected image, label and optionally usage, ferplus"
-            )
-    names = _label_names(schema.metadata)
-    split_column = next((name for name in ("usage", "split") if name in schema.names), None)
-    has_votes = "ferplus" in schema.names
-    columns = ["image", "label", *([split_column] if split_column else [])]
-    columns += ["ferplus"] if has_votes else []
-    reader = _RowReader(path, names, "" if split_column else _split_by_name(path))
-
-    images, labels, splits, ids = [], [], [], []
-    votes: list[Any] = []
-    skipped: list[str] = []
-    start = 0
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        for batch in file.iter_batches(_ROWS_A_BATCH, columns=columns):
-            records = batch.to_pylist()
-            crops = []
-            rows = range(start, start + len(records))
-            for offset, result in enumerate(pool.map(reader.read, records, rows)):
-                if isinstance(result, DataError):
-                    if not skip_bad:
+        reader = _RowReader(path, file.schema_arrow)
+        records = _records(file, reader.columns)
+        with ThreadPoolExecutor(_WORKERS) as pool:
+            faces, skipped = [], []
+            for batch in records:
+                for result in pool.map(reader.read, *zip(*batch, strict=True)):
+                    if not isinstance(result, DataError):
+                        faces.append(result)
+                    elif skip_bad:
+                        skipped.append(str(result))
+                    else:
                         raise DataError(f"{result}; --skip-bad leaves bad rows out and lists them")
-                    skipped.append(str(result))
-                    continue
-                crop, label, split = result
-                crops.append(crop)
-                labels.append(label)
-                splits.append(split)
-                ids.append(f"{path.name}: row {start + offset + 1}")
-                if has_votes:
-                    votes.append(records[offset]["ferplus"] or [0] * len(FERPLUS_VOTES))
-            if crops:
-                images.append(np.stack(crops))
-            start += len(records)
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0][:100]
+        raise DataError(f"{path}: cannot be read as Parquet ({reason})") from error
     return Rows(
-        images=join_images(images),
-        labels=np.array(labels, np.int64),
-        splits=np.array(splits, "<U5"),
-        ids=text_array(ids),
-        votes=np.array(votes, np.int8).reshape(-1, len(FERPLUS_VOTES)) if has_votes else None,
+        images=join_images([face.image[None] for face in faces]),
+        labels=np.array([face.label for face in faces], np.int64),
+        splits=np.array([face.split for face in faces], "<U5"),
+        ids=text_array(face.name for face in faces),
+        votes=(
+            np.array([face.votes for face in faces], np.int8).reshape(-1, len(FERPLUS_VOTES))
+            if "ferplus" in reader.columns
+            else None
+        ),
         skipped=skipped,
     )
 
 
+def _records(file: Any, columns: list[str]) -> Iterator[list[tuple[int, dict[str, Any]]]]:
+    """Give batches of (row number, record); the numbers count from 1."""
+    start = 1
+    for batch in file.iter_batches(_ROWS_A_BATCH, columns=columns):
+        yield list(enumerate(batch.to_pylist(), start=start))
+        start += len(batch)
+
+
+@dataclass(frozen=True)
+class _Face:
+    name: str
+    image: npt.NDArray[np.uint8]
+    label: int
+    split: str
+    votes: list[int]
+
+
 class _RowReader:
-    """Reads one record at a time, on any thread."""
+    """Reads one record at a time, on any thread.
 
-    def __init__(self, path: Path, names: list[str] | None, split: str) -> None:
+    Raises:
+        DataError: if a column is missing or holds something else than it should.
+    """
+
+    def __init__(self, path: Path, schema: Any) -> None:
+        pa, _ = _pyarrow()
         self.path = path
-        self.names = names
-        self.split = split
+        for wanted in ("image", "label"):
+            if wanted not in schema.names:
+                raise DataError(
+                    f"{path}: no column {wanted!r}{nearest(wanted, schema.names)}, has "
+                    f"{', '.join(schema.names)}; expected image, label and optionally usage, "
+                    "ferplus"
+                )
+        kind = schema.field("image").type
+        if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+            kind = kind.field("bytes").type
+        if not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind)):
+            raise DataError(
+                f"{path}: the column 'image' holds {kind}, expected the bytes of image files"
+            )
+        self.split_column = next((name for name in ("usage", "split") if name in schema.names), "")
+        optional = [name for name in (self.split_column, "ferplus") if name in schema.names]
+        self.columns = ["image", "label", *optional]
+        self._label_names = _label_names(schema.metadata)
+        self._file_split = _split_by_name(path)
 
-    def read(
-        self, record: dict[str, Any], index: int
-    ) -> tuple[npt.NDArray[np.uint8], int, str] | DataError:
-        where = f"{self.path}: row {index + 1:,}"
+    def read(self, number: int, record: dict[str, Any]) -> _Face | DataError:
+        """Return the record's face, or what is wrong with it."""
+        where = f"{self.path}: row {number:,}"
+        image = record["image"]
+        content = image.get("bytes") if isinstance(image, dict) else image
         try:
-            return (
-                to_crop(decode_image(self._bytes(record["image"]), where)),
-                self._label(record["label"], where),
-                self._split(record, where),
+            return _Face(
+                name=f"{self.path.name}: row {number}",
+                image=to_crop(decode_image(content or b"", where)),
+                label=self._label(record["label"], where),
+                split=self._split(record, where),
+                votes=_votes(record.get("ferplus"), where),
             )
         except DataError as error:
             return error
 
-    def _bytes(self, image: Any) -> bytes:
-        if not isinstance(image, dict):
-            return bytes(image or b"")
-        if image.get("bytes"):
-            return bytes(image["bytes"])
-        if image.get("path"):
-            beside = self.path.parent / image["path"]
-            return beside.read_bytes() if beside.is_file() else b""
-        return b""
-
     def _label(self, value: Any, where: str) -> int:
-        if self.names is not None and isinstance(value, int) and 0 <= value < len(self.names):
-            value = self.names[value]
+        if self._label_names is not None and isinstance(value, int):
+            if not 0 <= value < len(self._label_names):
+                raise DataError(
+                    f"{where} has the label {value}, expected 0 to {len(self._label_names) - 1} "
+                    f"({', '.join(self._label_names)})"
+                )
+            value = self._label_names[value]
         try:
-            return parse_emotion(str(value))
+            return parse_emotion(str(value)[:40])
         except DataError as error:
             raise DataError(f"{where} has the {error}") from None
 
     def _split(self, record: dict[str, Any], where: str) -> str:
-        word = record.get("usage", record.get("split"))
-        if word is None:
-            return self.split
-        split = split_of(str(word))
+        if not self.split_column:
+            return self._file_split
+        word = record[self.split_column]
+        split = "" if word is None else split_of(str(word))
         if split is None:
             expected = ", ".join(COMPETITION_WORDS.values())
             raise DataError(f"{where} has the usage {word!r}, expected {expected}")
         return split
 
 
+def _votes(value: Any, where: str) -> list[int]:
+    """Return FER+ votes, zeros where there are none."""
+    if value is None:
+        return [0] * len(FERPLUS_VOTES)
+    if len(value) != len(FERPLUS_VOTES) or not all(v is not None and 0 <= v <= 127 for v in value):
+        raise DataError(f"{where} has the votes {value}, expected {len(FERPLUS_VOTES)} counts")
+    return list(value)
+
+
 def _label_names(metadata: dict[bytes, bytes] | None) -> list[str] | None:
     """Return the label names that Hugging Face's ``datasets`` wrote into the file, if it did."""
     try:
         features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
-        names = features["label"]["names"]
+        return [str(name) for name in features["label"]["names"]]
     except (KeyError, TypeError, ValueError):
         return None
-    return [str(name) for name in names]
 
 
 def _split_by_name(path: Path) -> str:

@@ -17,7 +17,7 @@ from mien.errors import DataError
 SIZE_PX: Final = 48
 
 # What OpenCV's wheels decode everywhere and data sets come in.
-IMAGE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"})
+IMAGE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 
 Image = npt.NDArray[np.uint8]
 
@@ -43,7 +43,7 @@ def decode_image(content: bytes, name: str) -> Image:
         image = None
     if image is None:
         raise DataError(
-            f"{name}: cannot be decoded as an image, expected PNG, JPEG, WebP or BMP "
+            f"{name}: cannot be decoded as an image, expected PNG, JPEG, WebP, BMP or TIFF "
             "(a damaged file, or another kind with an image's name?)"
         )
     return np.asarray(image, np.uint8)

@@ -31,6 +31,17 @@ class Rows:
     def __len__(self) -> int:
         return len(self.images)
 
+    def take(self, rows: npt.NDArray[Any], *, skipped: Iterable[str] = ()) -> Rows:
+        """Return the rows at ``rows``, positions or a mask, with what was skipped added."""
+        return Rows(
+            self.images[rows],
+            self.labels[rows],
+            self.splits[rows],
+            self.ids[rows],
+            None if self.votes is None else self.votes[rows],
+            [*self.skipped, *skipped],
+        )
+
     def in_split_order(self) -> Rows:
         """Return train before val before test, otherwise in the source's order.
 
@@ -41,15 +52,7 @@ class Rows:
         ranks = rank[np.unique(self.splits, return_inverse=True)[1]]
         if np.all(np.diff(ranks) >= 0):
             return self
-        order = np.argsort(ranks, kind="stable")
-        return Rows(
-            self.images[order],
-            self.labels[order],
-            self.splits[order],
-            self.ids[order],
-            None if self.votes is None else self.votes[order],
-            self.skipped,
-        )
+        return self.take(np.argsort(ranks, kind="stable"))
 
 
 def join_images(chunks: Iterable[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:

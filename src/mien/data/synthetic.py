@@ -66,7 +66,9 @@ EXPRESSIONS: Final = (
 def synthetic_faces(
     count: int, *, seed: int = 0, fractions: Sequence[float] = DEFAULT_FRACTIONS
 ) -> FaceDataset:
-    """Draw a data set of faces: the same for the same ``count`` and ``seed``, on any machine.
+    """Draw a data set of faces: the same for the same ``count`` and ``seed``.
+
+    Another build of OpenCV may round a pixel otherwise.
 
     The classes are as unequal as in FER-2013's Training split; every class has an image in each
     split as soon as there are a few hundred.

@@ -38,6 +38,7 @@ class Protocol(_Record):
         split_rule: how the splits came about.
         views: of each image; ``single`` is the image as it is.
         checkpoint: how the weights were chosen.
+        same_data: whether this is, as a whole, the data set that the model was trained on.
         trained_on_split: whether these very images were learnt, so that the score says little.
         chosen_on_split: whether these very images chose them, which flatters the score.
         skipped: how many images of the data set could not be used and were left out.
@@ -55,6 +56,7 @@ class Protocol(_Record):
     split_rule: str
     views: str = "single"
     checkpoint: str = ""
+    same_data: bool = False
     trained_on_split: bool = False
     chosen_on_split: bool = False
     skipped: int = 0
@@ -65,6 +67,8 @@ class Protocol(_Record):
     def sentence(self) -> str:
         """Return the protocol as one line for people."""
         parts = [f"{self.split} split of {self.data}, {self.images:,} images, {self.views} view"]
+        if self.split_rule != "as the files say":
+            parts.append(f"splits: {self.split_rule}")
         if self.checkpoint:
             parts.append(f"weights: {self.checkpoint}")
         if self.trained_on_split:
@@ -75,6 +79,11 @@ class Protocol(_Record):
             share = self.identical_in_train / self.images
             parts.append(
                 f"{self.identical_in_train:,} images ({share:.1%}) stand in train, pixel for pixel"
+            )
+        if not self.same_data:
+            parts.append(
+                "not, as a whole, the data it was trained on: how many of these images it has "
+                "learnt is not known"
             )
         if self.skipped:
             parts.append(f"{self.skipped:,} of the data set's images could not be used")
@@ -197,6 +206,7 @@ def evaluate_bundle(bundle: Bundle, dataset: FaceDataset, split: str) -> Evaluat
         images=len(faces),
         split_rule=dataset.split_rule,
         checkpoint=bundle.metadata.checkpoint,
+        same_data=known,
         trained_on_split=known and split == "train",
         chosen_on_split=known and split == trained_on.get("chosen_by"),
         skipped=len(dataset.skipped),
@@ -253,6 +263,11 @@ def _identical_in_train(dataset: FaceDataset, faces: FaceDataset) -> int | None:
         return None
     known = {hashlib.sha256(image.tobytes()).digest() for image in dataset.train.images}
     return sum(hashlib.sha256(image.tobytes()).digest() in known for image in faces.images)
+
+
+def show_score(value: float | None) -> str:
+    """Return a score as people are shown it, a dash where there is none."""
+    return "–" if value is None else f"{value:.3f}"
 
 
 def _finite(value: float) -> float | None:

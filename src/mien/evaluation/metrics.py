@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from mien.emotions import NUM_CLASSES
 
-RESAMPLES: Final = 2000
-_AUC_RESAMPLES: Final = 500  # each needs a pass over the images
+RESAMPLES: Final = 1000
+_RESAMPLES_AT_ONCE: Final = 50  # bounds the memory that those of the areas take
 _INTERVAL: Final = (2.5, 97.5)
 
 Labels = npt.NDArray[np.int64]
@@ -125,8 +125,14 @@ def macro_auc_interval(
         return float("nan"), float("nan")
     generator = np.random.default_rng(seed)
     shares = np.full(count, 1 / count)
-    draws = generator.multinomial(count, shares, _AUC_RESAMPLES)
-    areas = _weighted_auc(labels, probabilities, draws)
+    areas = np.concatenate(
+        [
+            _weighted_auc(
+                labels, probabilities, generator.multinomial(count, shares, _RESAMPLES_AT_ONCE)
+            )
+            for _ in range(RESAMPLES // _RESAMPLES_AT_ONCE)
+        ]
+    )
     # A resample may lack a rare class altogether: it is averaged over the others, as above.
     usable = areas[np.isfinite(areas).any(axis=1)]
     low, high = np.percentile(np.nanmean(usable, axis=1), _INTERVAL)

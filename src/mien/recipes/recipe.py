@@ -19,11 +19,12 @@ from mien.errors import RecipeError, nearest
 _SHIPPED: Final = Path(__file__).parent
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, le=100_000)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SourceSection(_Section):
@@ -39,7 +40,7 @@ class DataSection(_Section):
     """How the images are split when the files' own splits are not to be kept."""
 
     fractions: tuple[Fraction, Fraction, Fraction] | None = None
-    seed: int = 0
+    seed: Seed = 0
 
 
 class StackedModel(_Section):
@@ -93,7 +94,7 @@ class TrainSection(_Section):
     keep: Literal["best", "last"] = "best"
     monitor: Literal["val_accuracy", "val_loss"] = "val_accuracy"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    seed: Seed = 0
 
 
 class Recipe(_Section):

@@ -45,13 +45,13 @@ _STYLE: Final[dict[Any, Any]] = {
 }
 
 
-def draw_curve(history: Sequence[dict[str, float]], quantity: str, best_epoch: int | None) -> str:
+def draw_curve(history: Sequence[dict[str, float]], quantity: str, kept_epoch: int | None) -> str:
     """Draw training and validation ``loss`` or ``accuracy`` against epochs.
 
     Args:
         history: a run's rows.
         quantity: ``loss`` or ``accuracy``.
-        best_epoch: is marked; its weights were kept.
+        kept_epoch: is marked; its weights were kept.
     """
     with mpl.rc_context(_STYLE):
         figure, axes = _figure(2.9)
@@ -60,10 +60,10 @@ def draw_curve(history: Sequence[dict[str, float]], quantity: str, best_epoch: i
         for split, colour, style in (("train", _TRAIN, "--"), ("val", _VAL, "-")):
             values = [row[f"{split}_{quantity}"] for row in history]
             axes.plot(epochs, values, style, color=colour, label=split, marker=marker)
-        if best_epoch is not None:
-            axes.axvline(best_epoch, color=_INK, alpha=0.5, linewidth=1, linestyle=":")
+        if kept_epoch is not None:
+            axes.axvline(kept_epoch, color=_INK, alpha=0.5, linewidth=1, linestyle=":")
             axes.annotate(  # above the axes, where no curve runs
-                f"kept: {best_epoch}", (best_epoch, 1), (0, 3), ha="center", va="bottom",
+                f"kept: {kept_epoch}", (kept_epoch, 1), (0, 3), ha="center", va="bottom",
                 xycoords=("data", "axes fraction"), textcoords="offset points", fontsize=9,
             )  # fmt: skip
         axes.set_xlabel("epoch")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,9 +17,10 @@ from mien.data import FaceDataset, load_dataset
 from mien.emotions import EMOTIONS
 from mien.errors import MienError
 from mien.evaluation import Evaluation
-from mien.evaluation.evaluate import Score
+from mien.evaluation.evaluate import Score, show_score
 from mien.files import write_text
 from mien.reports import figures
+from mien.runtime.bundle import Bundle
 from mien.training.run import Run
 
 _SAMPLES: Final = 24
@@ -49,13 +51,14 @@ def write_report(run: Run, *, dataset: FaceDataset | None = None) -> Path:
             where it was. Where it is no longer there, the report says so instead.
 
     Raises:
-        RunError: if the run has no evaluation.
+        RunError: if the run has no evaluation, or is damaged.
+        BundleError: if its Bundle is missing or damaged.
     """
     evaluation = Evaluation.load(run.evaluation_path("val"))
     if dataset is None:
         dataset = _find_data(run)
     history = run.history()
-    best = run.record.best_epoch if run.recipe.train.keep == "best" else None
+    kept = Bundle(run.bundle_path).metadata.epoch
     page = (
         _environment()
         .get_template("report.html")
@@ -65,8 +68,8 @@ def write_report(run: Run, *, dataset: FaceDataset | None = None) -> Path:
             record=run.record,
             evaluation=evaluation,
             scores=_scores(evaluation),
-            loss_curve=Markup(figures.draw_curve(history, "loss", best)),
-            accuracy_curve=Markup(figures.draw_curve(history, "accuracy", best)),
+            loss_curve=Markup(figures.draw_curve(history, "loss", kept)),
+            accuracy_curve=Markup(figures.draw_curve(history, "accuracy", kept)),
             confusion=Markup(figures.draw_confusion(evaluation)),
             class_counts=_class_counts(dataset),
             samples=_samples(dataset, evaluation),
@@ -87,7 +90,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["score"] = lambda value: "–" if value is None else f"{value:.3f}"
+    environment.filters["score"] = show_score
     environment.filters["count"] = lambda value: f"{value:,}"
     environment.filters["duration"] = _duration
     return environment
@@ -149,8 +152,11 @@ def _png(image: Any) -> str:
 
 
 def _command(run: Run) -> str:
-    data = " ".join(f"--data {path}" for path in run.record.data.paths)
-    return f"mien train {run.path / 'recipe.toml'} {data} --out {run.path}-again"
+    words = ["mien", "train", str(run.path / "recipe.toml")]
+    for path in run.record.data.paths:
+        words += ["--data", path]
+    words += ["--skip-bad"] if run.record.data.skip_bad else []
+    return shlex.join([*words, "--out", f"{run.path}-again"])
 
 
 def _duration(seconds: float) -> str:

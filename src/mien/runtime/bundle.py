@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from mien.data.pixels import SIZE_PX
 from mien.emotions import EMOTIONS
 from mien.errors import BundleError, nearest
+from mien.files import expand_user
 
 INPUT_NAME: Final = "images"
 OUTPUT_NAMES: Final = ("logits", "probabilities")
@@ -45,7 +46,8 @@ class BundleMetadata(BaseModel):
         parameters: number of weights.
         recipe: as it was run.
         data: which images it was trained on.
-        checkpoint: how its weights were chosen.
+        epoch: after which its weights were taken.
+        checkpoint: how its weights were chosen, in words.
         scores: each with the protocol by which it was measured.
         licence: of the weights.
         note: what the reader of a figure or a reading ought to know.
@@ -62,6 +64,7 @@ class BundleMetadata(BaseModel):
     parameters: int
     recipe: dict[str, Any] = {}
     data: dict[str, Any] = {}
+    epoch: int | None = None
     checkpoint: str = ""
     scores: tuple[dict[str, Any], ...] = ()
     licence: str = "MIT"
@@ -170,7 +173,7 @@ def find_bundle(name_or_path: str | Path | None = None) -> Path:
         if not shipped:
             raise BundleError("no Bundle comes with this installation; name one by --model")
         return next(iter(shipped.values()))
-    path = Path(name_or_path).expanduser()
+    path = expand_user(name_or_path)
     if path.is_file():
         return path
     if path.is_dir():

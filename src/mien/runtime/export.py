@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from mien.data.pixels import SIZE_PX
 from mien.errors import BundleError
-from mien.files import atomic_file
+from mien.files import atomic_file, write_bytes
 from mien.models import Classifier, to_unit
 from mien.runtime.bundle import INPUT_NAME, OUTPUT_NAMES, Bundle, BundleMetadata
 
@@ -77,7 +77,7 @@ def export_bundle(
     model = _without_traces(program.model_proto)
     onnx.helper.set_model_props(model, metadata.as_properties())
     with atomic_file(path) as temporary:
-        onnx.save(model, temporary)
+        temporary.write_bytes(model.SerializeToString())
         _check_parity(deployed, Bundle(temporary), samples)
     return Bundle(path)
 
@@ -87,8 +87,7 @@ def update_metadata(bundle: Bundle, metadata: BundleMetadata) -> Bundle:
     model = onnx.load(bundle.path)
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, metadata.as_properties())
-    with atomic_file(bundle.path) as temporary:
-        onnx.save(model, temporary)
+    write_bytes(bundle.path, model.SerializeToString())
     return Bundle(bundle.path, threads=bundle.threads)
 
 

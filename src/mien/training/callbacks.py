@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from mien.errors import MienError
-from mien.files import atomic_file, write_text
+from mien.files import write_bytes, write_text
 from mien.recipes.recipe import TrainSection
 from mien.training.batches import Batches
 
@@ -79,7 +79,7 @@ class LearningRate(Callback):
                 group["lr"] = rate
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Show the epoch's validation loss to the plateau's watch."""
+        """Show the epoch's validation loss to the plateau's watch, for the next epoch's rate."""
         if self.plateau is not None:
             self.plateau.step(float(trainer.callback_metrics["val_loss"]))
 
@@ -217,5 +217,6 @@ class AtomicCheckpoints(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
     ) -> None:
         """Write beside the old checkpoint, then rename over it."""
-        with atomic_file(Path(path)) as temporary:
-            torch.save(checkpoint, temporary)
+        content = io.BytesIO()  # torch's own writer has errors of its own for a full disk
+        torch.save(checkpoint, content)
+        write_bytes(Path(path), content.getvalue())

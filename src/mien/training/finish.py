@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
-from safetensors.torch import save_file
 
 from mien import __version__
 from mien.data import FaceDataset
-from mien.errors import RunError
+from mien.errors import BundleError, RunError
 from mien.evaluation import evaluate_bundle
-from mien.files import atomic_file
+from mien.files import write_bytes
 from mien.models import Classifier, build_model
 from mien.runtime.bundle import Bundle, BundleMetadata
 from mien.runtime.export import export_bundle, update_metadata
+from mien.training.callbacks import History
 from mien.training.run import Run
 
 
@@ -24,10 +26,9 @@ def finish(run: Run, dataset: FaceDataset) -> None:
 
     The Bundle is what is measured, and its metadata then carry the very same figures.
     """
-    classifier = load_classifier(run)
-    with atomic_file(run.weights_path) as temporary:
-        save_file(classifier.state_dict(), temporary, {"recipe": run.recipe.name})
-    metadata = _describe(run)
+    classifier, rows = load_kept(run)
+    write_bytes(run.weights_path, safetensors.torch.save(classifier.state_dict()))
+    metadata = _describe(run, rows)
     bundle = export_bundle(classifier, metadata, run.bundle_path, samples=dataset.val.images)
     evaluation = evaluate_bundle(bundle, dataset, "val")
     evaluation.save(run.evaluation_path("val"))
@@ -46,16 +47,19 @@ def export(run: Run | str | Path, out: str | Path | None = None) -> Bundle:
         BundleError: if the exported network does not agree with torch.
     """
     run = run if isinstance(run, Run) else Run(run)
-    metadata = _describe(run)
-    if run.bundle_path.is_file():  # what has been measured goes along
+    classifier, rows = load_kept(run)
+    metadata = _describe(run, rows)
+    with suppress(BundleError):  # what has been measured of the same weights goes along
         measured = Bundle(run.bundle_path).metadata
         if measured.checkpoint == metadata.checkpoint:
             metadata = metadata.model_copy(update={"scores": measured.scores})
-    return export_bundle(load_classifier(run), metadata, Path(out or run.bundle_path))
+    return export_bundle(classifier, metadata, Path(out or run.bundle_path))
 
 
-def load_classifier(run: Run) -> Classifier:
-    """Return a run's network with its kept weights, in evaluation mode on the CPU.
+def load_kept(run: Run) -> tuple[Classifier, list[dict[str, float]]]:
+    """Return a run's network with its kept weights, and its history up to them.
+
+    The network is in evaluation mode, on the CPU.
 
     Raises:
         RunError: if there is no checkpoint yet, or it is damaged.
@@ -65,13 +69,16 @@ def load_classifier(run: Run) -> Classifier:
             f"{run.path}: no epoch has ended yet, so there are no weights to use; "
             f"continue it: mien train --resume {run.path}"
         )
-    state = load_checkpoint(run.kept_checkpoint)["state_dict"]
+    checkpoint = load_checkpoint(run.kept_checkpoint)
     prefix = "classifier."
+    state = {
+        name.removeprefix(prefix): tensor
+        for name, tensor in checkpoint["state_dict"].items()
+        if name.startswith(prefix)
+    }
     classifier = build_model(run.recipe.model)
-    classifier.load_state_dict(
-        {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-    )
-    return classifier.eval()
+    classifier.load_state_dict(state)
+    return classifier.eval(), checkpoint["callbacks"][History.__qualname__]["rows"]
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -90,12 +97,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def _describe(run: Run) -> BundleMetadata:
+def _describe(run: Run, rows: list[dict[str, float]]) -> BundleMetadata:
     record, train = run.record, run.recipe.train
-    if train.keep == "best":
-        checkpoint = f"epoch {record.best_epoch} of {train.epochs}, the best by {train.monitor}"
-    else:
-        checkpoint = f"epoch {record.epochs_done} of {train.epochs}, the last"
+    why = f"the best by {train.monitor}" if train.keep == "best" else "the last"
     return BundleMetadata(
         name=run.recipe.name,
         parameters=record.parameters,
@@ -107,6 +111,7 @@ def _describe(run: Run) -> BundleMetadata:
             "split_counts": record.data.split_counts,
             "chosen_by": "val" if train.keep == "best" or train.early_stopping_patience else "",
         },
-        checkpoint=checkpoint,
+        epoch=len(rows),
+        checkpoint=f"epoch {len(rows)} of {train.epochs}, {why}",
         mien_version=__version__,
     )

@@ -36,7 +36,14 @@ from mien.training.callbacks import (
 )
 from mien.training.finish import finish, load_checkpoint
 from mien.training.module import Trainable, balanced_weights, use_channels_last
-from mien.training.run import Run, RunRecord, describe_data, describe_environment, now
+from mien.training.run import (
+    Run,
+    RunRecord,
+    describe_data,
+    describe_environment,
+    describe_paths,
+    now,
+)
 from mien.training.watch import Stopped, StopWhenAsked, TellWatcher, Watcher
 
 _VAL_BATCH = 512
@@ -77,7 +84,7 @@ def train(
     dataset = load_dataset(
         *paths, fractions=recipe.data.fractions, seed=recipe.data.seed, skip_bad=skip_bad
     )
-    if len(dataset.train) < 2 or not len(dataset.val):  # an empty split says so itself
+    if min(len(dataset.train), 2 * len(dataset.val)) < 2:  # an empty split says so itself
         raise DataError(f"{dataset.name}: 1 image to train on, expected hundreds at least")
     accelerator = _resolve_device(device)
     record = RunRecord(
@@ -93,7 +100,8 @@ def train(
     run = Run.create(out, recipe, record)
     if dataset.skipped:
         write_text(run.skipped_path, "\n".join(dataset.skipped) + "\n")
-    return _carry_on(run, dataset, watcher)
+    with run.locked():
+        return _carry_on(run, dataset, watcher)
 
 
 def resume(
@@ -131,13 +139,22 @@ def resume(
     _resolve_device("cuda" if run.record.device == "cuda" else "cpu")
     if run.last_checkpoint.is_file():
         load_checkpoint(run.last_checkpoint)  # says clearly when it is damaged
-    run.remove_leftovers()
-    run.update(status="training")
-    return _carry_on(run, dataset, watcher)
+    with run.locked():
+        moved = run.record.data.model_copy(update={"paths": describe_paths(given)})
+        run.update(status="training", data=moved)
+        run.remove_results()
+        return _carry_on(run, dataset, watcher)
 
 
 def _carry_on(run: Run, dataset: FaceDataset, watcher: Watcher | None) -> Run:
-    interrupted = _fit(run, dataset, watcher or Watcher())
+    try:
+        return _fit_and_finish(run, dataset, watcher or Watcher())
+    except (KeyboardInterrupt, SystemExit):  # Lightning makes the one into the other
+        raise Interrupted(f"left at once; go on: mien train --resume {run.path}") from None
+
+
+def _fit_and_finish(run: Run, dataset: FaceDataset, watcher: Watcher) -> Run:
+    interrupted = _fit(run, dataset, watcher)
     if interrupted and not run.kept_checkpoint.is_file():
         run.update(status="interrupted")
         raise Interrupted(
@@ -147,7 +164,7 @@ def _carry_on(run: Run, dataset: FaceDataset, watcher: Watcher | None) -> Run:
     finish(run, dataset)
     if interrupted:
         run.update(status="interrupted")
-        done, total = run.record.epochs_done, run.recipe.train.epochs
+        done, total = len(run.history()), run.recipe.train.epochs
         raise Interrupted(
             f"stopped after epoch {done} of {total}; {run.path} can be used as it is, or "
             f"continued: mien train --resume {run.path}"
@@ -187,9 +204,9 @@ def _fit(run: Run, dataset: FaceDataset, watcher: Watcher) -> bool:
     stopper = StopWhenAsked()
     callbacks: list[Callback] = [
         SeedEachEpoch(fitted, recipe.train.seed),
-        LearningRate(recipe.train, recipe.train.epochs * len(fitted)),
         *([averaged_weights(recipe.train.ema_decay)] if recipe.train.ema_decay else []),
-        history,
+        history,  # before the rate changes, which the next epoch has
+        LearningRate(recipe.train, recipe.train.epochs * len(fitted)),
         TellWatcher(watcher),
         stopper,
         *_early_stopping(recipe),
@@ -219,17 +236,7 @@ def _fit(run: Run, dataset: FaceDataset, watcher: Watcher) -> bool:
         return True
     finally:
         watcher.ended()
-        if history.rows:
-            run.update(epochs_done=len(history.rows), best_epoch=_best_epoch(history.rows, recipe))
     return False
-
-
-def _best_epoch(rows: list[dict[str, float]], recipe: Recipe) -> int | None:
-    if not rows:
-        return None
-    sign = 1 if _mode(recipe) == "max" else -1
-    best = max(rows, key=lambda row: (sign * row[recipe.train.monitor], -row["epoch"]))
-    return int(best["epoch"])
 
 
 def _early_stopping(recipe: Recipe) -> list[Callback]:

@@ -16,7 +16,11 @@ import json
 import os
 import platform
 import re
+import shutil
+import sys
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -67,8 +71,6 @@ class RunRecord(BaseModel):
     threads: int
     environment: dict[str, str]
     parameters: int
-    epochs_done: int = 0
-    best_epoch: int | None = None
 
 
 class Run:
@@ -172,21 +174,57 @@ class Run:
         self.record = record
 
     def history(self) -> list[dict[str, float]]:
-        """Return the history's rows, as far as training came."""
+        """Return the history's rows, as far as training came.
+
+        Raises:
+            RunError: if the file is damaged.
+        """
         if not self.history_path.is_file():
             return []
-        header, *lines = self.history_path.read_text(encoding="utf-8").splitlines()
-        names = header.split(",")
-        return [
-            {name: float(value) for name, value in zip(names, line.split(","), strict=True)}
-            for line in lines
-        ]
+        lines = self.history_path.read_text(encoding="utf-8").splitlines()
+        try:
+            names = lines[0].split(",")
+            return [
+                {name: float(value) for name, value in zip(names, line.split(","), strict=True)}
+                for line in lines[1:]
+            ]
+        except (IndexError, ValueError) as error:
+            raise RunError(f"{self.history_path}: damaged ({error})") from error
 
-    def remove_leftovers(self) -> None:
-        """Remove the temporary files of a process that was killed while it wrote one."""
+    def remove_results(self) -> None:
+        """Remove what was made of a checkpoint that training now goes beyond, and leftovers.
+
+        Leftovers are the temporary files of a process that was killed while it wrote one.
+        """
+        shutil.rmtree(self.path / "evaluations", ignore_errors=True)
+        for path in (self.weights_path, self.bundle_path, self.report_path):
+            path.unlink(missing_ok=True)
         for path in self.path.rglob(".*"):
             if path.is_file() and re.fullmatch(r"\..+\.[a-z0-9_]{8}(\.\w+)?", path.name):
                 path.unlink(missing_ok=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training the same run; the lock goes with the process.
+
+        Raises:
+            RunError: if another process has it.
+        """
+        if sys.platform == "win32":  # folders cannot be locked there
+            yield
+            return
+        import fcntl
+
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(folder)
+            raise RunError(f"{self.path}: is being trained by another process") from None
+        try:
+            yield
+        finally:
+            os.close(folder)
 
 
 def describe_data(
@@ -195,7 +233,7 @@ def describe_data(
     """Return what a run records of its data, no image among it."""
     return DataRecord(
         name=dataset.name,
-        paths=tuple(str(path.resolve()) for path in paths),
+        paths=describe_paths(paths),
         layout=dataset.layout,
         fingerprint=dataset.fingerprint,
         split_rule=dataset.split_rule,
@@ -204,6 +242,11 @@ def describe_data(
         skip_bad=skip_bad,
         skipped=len(dataset.skipped),
     )
+
+
+def describe_paths(paths: tuple[Path, ...]) -> tuple[str, ...]:
+    """Return where a run's data is, to be found from any folder."""
+    return tuple(str(path.resolve()) for path in paths)
 
 
 def describe_environment() -> dict[str, str]:
