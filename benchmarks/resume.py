@@ -3,34 +3,36 @@
     python benchmarks/resume.py --data PATH [--recipe quick] [--kills 5] [--set KEY=VALUE]
 
 Trains once without a break, which tells how long it takes, then once more with the kills spread at
-random over that time, and compares ``model.safetensors`` of the two byte by byte.
+random over that time, and compares ``model.safetensors`` of the two byte by byte. Adds its row to
+``benchmarks/results/resume.csv``.
 """
 
 import argparse
 import hashlib
-import platform
 import random
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from mien.training.run import Run
+from record import add_rows
 
-def run(arguments: list[str], kill_after: float | None = None) -> float:
+
+def train(arguments: list[str], kill_after: float | None = None) -> float:
     """Run ``mien train`` and return its seconds; kill it after ``kill_after`` of them."""
     started = time.perf_counter()
     command = [sys.executable, "-m", "mien", "train", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         try:
-            process.wait(kill_after)
+            _, err = process.communicate(timeout=kill_after)
         except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            process.kill()
+            process.communicate()
             return time.perf_counter() - started
     if process.returncode:
-        sys.exit(f"mien train {' '.join(arguments)} failed with {process.returncode}")
+        sys.exit(err.decode())
     return time.perf_counter() - started
 
 
@@ -52,28 +54,37 @@ def main() -> None:
         fresh = [options.recipe, "--data", options.data]
         for setting in options.settings:
             fresh += ["--set", setting]
-        seconds = run([*fresh, "--out", str(whole)])
-        print(f"{platform.processor() or platform.machine()}: {seconds:.0f} s without a break")
+        seconds = train([*fresh, "--out", str(whole)])
+        print(f"{seconds:.0f} s without a break", flush=True)
 
         generator = random.Random(options.seed)
         share = seconds / options.kills
-        moments = [generator.uniform(0.3 * share, 1.3 * share) for _ in range(options.kills)]
-        for number, moment in enumerate(moments):
-            started = (killed / "run.json").is_file()
-            arguments = ["--resume", str(killed)] if started else [*fresh, "--out", str(killed)]
-            run(arguments, kill_after=moment)
-            epochs = (
-                (killed / "history.csv").read_text().count("\n") - 1
-                if (killed / "history.csv").is_file()
-                else 0
-            )
-            print(f"kill {number + 1} after {moment:.1f} s, {epochs} epochs through", flush=True)
-        started = (killed / "run.json").is_file()
-        run(["--resume", str(killed)] if started else [*fresh, "--out", str(killed)])
+        kills = []
+        while not killed.is_dir() or Run(killed).record.status != "finished":
+            arguments = [*fresh, "--out", str(killed)]
+            if killed.is_dir():
+                arguments = ["--resume", str(killed)]
+            if len(kills) == options.kills:
+                train(arguments)
+                break
+            after = train(arguments, kill_after=generator.uniform(0.3 * share, 1.2 * share))
+            epochs = len(Run(killed).history()) if killed.is_dir() else 0
+            kills.append(epochs)
+            print(f"killed after {after:.1f} s, {epochs} epochs through", flush=True)
         same = digest(whole) == digest(killed)
-        verdict = "the same" if same else "NOT the same"
-        print(f"weights {digest(whole)[:16]} and {digest(killed)[:16]}: {verdict}")
-        sys.exit(0 if same else 1)
+        row = {
+            "recipe": options.recipe,
+            "settings": " ".join(options.settings),
+            "images": sum(Run(whole).record.data.split_counts.values()),
+            "epochs": len(Run(whole).history()),
+            "seconds_without_a_break": round(seconds),
+            "killed_after_epochs": " ".join(map(str, kills)),
+            "weights": digest(whole)[:16],
+            "weights_resumed": digest(killed)[:16],
+        }
+    print(row)
+    add_rows("resume", [row])
+    sys.exit(0 if same else 1)
 
 
 if __name__ == "__main__":
