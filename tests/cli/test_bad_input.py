@@ -57,6 +57,10 @@ CASES = {
     "no image": ("predict text.jpg", "text.jpg: cannot be decoded"),
     "no photo": ("predict nowhere.jpg", "nowhere.jpg: no such file"),
     "a folder as photo": ("predict faces", "faces: a folder"),
+    "a demo without its photo": (
+        "demo --data train.csv --photo nowhere.jpg",
+        "nowhere.jpg: no such",
+    ),
     "export of nothing": ("export nowhere", "nowhere: no such run directory"),
     "save as text": ("predict text.jpg --save a.txt", "cannot save this kind"),
 }

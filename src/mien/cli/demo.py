@@ -37,7 +37,11 @@ def demo(
     """Do everything once: draw faces, train on them, measure, report, read a photo."""
     from mien.cli.train import start
     from mien.training.run import free_name
+    from mien.vision.reader import open_picture
 
+    photo = photo or _astronaut()
+    if photo:
+        open_picture(photo)  # what is wrong with it is told before the training, not after it
     out.rule("1  Data", align="left", style="dim")
     paths = data or [_drawn_faces()]
     _say_data(paths, skip_bad=skip_bad)
@@ -45,7 +49,7 @@ def demo(
     run_path = path or free_name(_RUNS, "demo")
     start(_RECIPE, paths, run_path, settings, skip_bad=skip_bad)
     out.rule("3  A photo", align="left", style="dim")
-    _read_photo(photo or _astronaut(), run_path)
+    _read_photo(photo, run_path)
     out.print(
         "\nNext: open the report in a browser, then try `mien train quick --data fer2013.csv` "
         "and `mien predict your-photo.jpg`."
