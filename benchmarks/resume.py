@@ -60,7 +60,7 @@ def main() -> None:
         generator = random.Random(options.seed)
         share = seconds / options.kills
         kills = []
-        while not killed.is_dir() or Run(killed).record.status != "finished":
+        while True:
             arguments = [*fresh, "--out", str(killed)]
             if killed.is_dir():
                 arguments = ["--resume", str(killed)]
@@ -68,6 +68,8 @@ def main() -> None:
                 train(arguments)
                 break
             after = train(arguments, kill_after=generator.uniform(0.3 * share, 1.2 * share))
+            if killed.is_dir() and Run(killed).record.status == "finished":
+                break  # before the kill came
             epochs = len(Run(killed).history()) if killed.is_dir() else 0
             kills.append(epochs)
             print(f"killed after {after:.1f} s, {epochs} epochs through", flush=True)

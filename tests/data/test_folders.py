@@ -15,6 +15,11 @@ def put(path, image=GRAY):
     path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())
 
 
+def put_train_and_val(root):
+    put(root / "train" / "happy" / "1.png")
+    put(root / "val" / "happy" / "1.png")
+
+
 @pytest.mark.parametrize(
     ("folder", "split"),
     [("train", "train"), ("Training", "train"), ("test", "test"), ("validation", "val"),
@@ -114,8 +119,7 @@ def test_images_in_folders_of_an_emotion_folder_are_found(tmp_path):
 
 
 def test_emotion_folders_beside_split_folders_are_named(tmp_path):
-    put(tmp_path / "train" / "happy" / "1.png")
-    put(tmp_path / "val" / "happy" / "1.png")
+    put_train_and_val(tmp_path)
     put(tmp_path / "happy" / "2.png")
     with pytest.raises(DataError, match="beside the split folders"):
         load_dataset(tmp_path)
@@ -123,8 +127,7 @@ def test_emotion_folders_beside_split_folders_are_named(tmp_path):
 
 
 def test_a_new_folder_of_no_emotion_is_noticed_in_spite_of_the_cache(tmp_path):
-    put(tmp_path / "train" / "happy" / "1.png")
-    put(tmp_path / "val" / "happy" / "1.png")
+    put_train_and_val(tmp_path)
     load_dataset(tmp_path)
     put(tmp_path / "train" / "contempt" / "1.png")
     put(tmp_path / "train" / "contempt" / "2.png")
@@ -134,8 +137,7 @@ def test_a_new_folder_of_no_emotion_is_noticed_in_spite_of_the_cache(tmp_path):
 
 
 def test_a_table_of_something_else_beside_the_folders_does_not_matter(tmp_path):
-    put(tmp_path / "train" / "happy" / "1.png")
-    put(tmp_path / "val" / "happy" / "1.png")
+    put_train_and_val(tmp_path)
     (tmp_path / "labels.csv").write_text("name,age\nx,3\n")
     (tmp_path / "folder.csv").mkdir()
     assert load_dataset(tmp_path).layout == "folders"

@@ -110,11 +110,10 @@ class _Target:
 
     def _free_path(self, photo: Path) -> Path:
         """Return a name of its own for each photo of this call, also where two are called alike."""
-        name, number = f"{photo.stem}-read", 1
-        while (
-            path := self.path / f"{name}{f'-{number}' if number > 1 else ''}.jpg"
-        ) in self._taken:
+        path, number = self.path / f"{photo.stem}-read.jpg", 1
+        while path in self._taken:
             number += 1
+            path = self.path / f"{photo.stem}-read-{number}.jpg"
         self._taken.add(path)
         return path
 

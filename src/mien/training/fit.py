@@ -84,7 +84,9 @@ def train(
     dataset = load_dataset(
         *paths, fractions=recipe.data.fractions, seed=recipe.data.seed, skip_bad=skip_bad
     )
-    if min(len(dataset.train), 2 * len(dataset.val)) < 2:  # an empty split says so itself
+    for split in ("train", "val"):
+        dataset.split(split)  # says clearly when it is empty
+    if len(dataset.train) < 2:  # batch normalisation needs two
         raise DataError(f"{dataset.name}: 1 image to train on, expected hundreds at least")
     accelerator = _resolve_device(device)
     record = RunRecord(
