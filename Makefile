@@ -12,7 +12,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		(echo "mien needs Python 3.11 or newer; python3 is $$(python3 --version)" && exit 1)
 	python3 -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,dev]'
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,sweep,dev]'
 	touch $@
 
 demo: setup  ## everything once, on drawn faces or on DATA=path

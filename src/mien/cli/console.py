@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 # No markup: what is printed holds names of files, and those may hold square brackets.
+if TYPE_CHECKING:
+    from mien.reports.pages import TextTable
+
 out = Console(highlight=False, markup=False)  # results
 err = Console(stderr=True, highlight=False, markup=False)  # everything else
 
@@ -39,6 +42,17 @@ def new_table(*columns: str, title: str | None = None) -> Table:
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if index else "left", header_style="dim")
     return table
+
+
+def print_table(table: TextTable) -> None:
+    """Print a table with its title and its note."""
+    shown = new_table(*table.columns, title=table.title)
+    for row in table.rows:
+        shown.add_row(*row)
+    out.print(shown)
+    if table.note:
+        out.print(table.note, style="dim")
+    out.print()
 
 
 def say_skipped(skipped: tuple[str, ...]) -> None:

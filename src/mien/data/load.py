@@ -14,7 +14,7 @@ from mien.data.dataset import FaceDataset
 from mien.data.folders import list_faces, read_folders
 from mien.data.parquet import read_parquet
 from mien.data.rows import Rows
-from mien.data.split import assign_splits
+from mien.data.split import assign_splits, group_identical
 from mien.errors import DataError
 from mien.files import expand_user
 
@@ -40,6 +40,8 @@ def as_paths(data: Paths) -> tuple[Path, ...]:
 def load_dataset(
     *paths: str | Path,
     fractions: Sequence[float] | None = None,
+    hold_out: float = 0.0,
+    keep_twins_together: bool = False,
     seed: int = 0,
     skip_bad: bool = False,
     use_cache: bool = True,
@@ -52,7 +54,10 @@ def load_dataset(
         fractions: shares of train, val and test; all images are pooled and split by them,
             stratified. By default the files' own splits are kept (see
             `mien.data.split.assign_splits` for files that name none).
-        seed: of that split.
+        hold_out: share of the files' train split that becomes val, stratified; what the files call
+            val or test is then test, and chooses nothing.
+        keep_twins_together: put identical images into the same split, where any are made.
+        seed: of what is split afresh.
         skip_bad: leave out what cannot be used and list it in ``skipped``, instead of raising.
         use_cache: keep the arrays in the user's cache (``MIEN_CACHE``) and take them from there.
 
@@ -66,7 +71,10 @@ def load_dataset(
     rows = _read(source, skip_bad=skip_bad, use_cache=use_cache)
     if fractions is None:
         rows = _without_unstated(rows, source, skip_bad=skip_bad)
-    splits, rule = assign_splits(rows.splits, rows.labels, fractions=fractions, seed=seed)
+    groups = group_identical(rows.images) if keep_twins_together else None
+    splits, rule = assign_splits(
+        rows.splits, rows.labels, fractions=fractions, hold_out=hold_out, groups=groups, seed=seed
+    )
     rows = replace(rows, splits=splits).in_split_order()
     return FaceDataset(
         images=rows.images,

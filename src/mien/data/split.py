@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Final
 
@@ -31,6 +32,7 @@ DEFAULT_FRACTIONS: Final = (0.70, 0.15, 0.15)
 HELD_OUT_FRACTION: Final = 0.10  # of train, as val, where the files name a train split but no val
 
 Splits = npt.NDArray[np.str_]
+Labels = npt.NDArray[np.int64]
 
 
 def split_of(word: str) -> str | None:
@@ -40,9 +42,11 @@ def split_of(word: str) -> str | None:
 
 def assign_splits(
     stated: Splits,
-    labels: npt.NDArray[np.int64],
+    labels: Labels,
     *,
     fractions: Sequence[float] | None = None,
+    hold_out: float = 0.0,
+    groups: Labels | None = None,
     seed: int = 0,
 ) -> tuple[Splits, str]:
     """Return a split for every image, and in words how it came about.
@@ -56,11 +60,17 @@ def assign_splits(
         stated: the split that the files state for each image; an empty string where they do not.
         labels: the images' labels.
         fractions: shares of train, val and test, which sum to 1.
+        hold_out: share of the stated train split that becomes val; every other image is then test.
+        groups: a number for each image; images of the same number stay together in what is split
+            afresh. None lets every image go its own way.
         seed: of the shuffle inside each class.
 
     Raises:
         DataError: if the fractions do not sum to 1, or the files name splits for some images only.
     """
+    if groups is None:
+        groups = np.arange(len(labels))
+    together = "" if len(np.unique(groups)) == len(groups) else ", identical images together"
     unstated = stated == ""
     if fractions is None and not unstated.all():
         if unstated.any():
@@ -68,32 +78,53 @@ def assign_splits(
                 f"{int(unstated.sum()):,} of {len(stated):,} images have no split, expected all or "
                 "none; give the others one, or split all of them afresh by fractions"
             )
-        if (stated == "val").any() or not (stated == "train").any():
-            return stated, "as the files say"
-        splits = stated.copy()
         (train,) = np.nonzero(stated == "train")
-        held_out = (1 - HELD_OUT_FRACTION, HELD_OUT_FRACTION, 0.0)
-        splits[train] = _stratified(labels[train], held_out, seed)
-        rule = f"{HELD_OUT_FRACTION:.0%} of train held out as val, stratified, seed {seed}"
-        return splits, f"as the files say, but {rule}"
+        if len(train) == 0 or ((stated == "val").any() and not hold_out):
+            return stated, "as the files say"
+        share = hold_out or HELD_OUT_FRACTION
+        splits = np.full_like(stated, "test")
+        splits[train] = _stratified(labels[train], (1 - share, share, 0.0), groups[train], seed)
+        rule = f"{share:.0%} of train held out as val, stratified{together}, seed {seed}"
+        moved = "; the files' val is test" if (stated == "val").any() else ""
+        return splits, f"as the files say, but {rule}{moved}"
 
     shares = tuple(fractions or DEFAULT_FRACTIONS)
     if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
         raise DataError(f"split fractions {shares}: expected three shares that sum to 1")
     words = "/".join(f"{100 * share:g}" for share in shares)
     why = "the files name no split" if unstated.all() else "the files' own splits were pooled"
-    return _stratified(labels, shares, seed), f"stratified {words}, seed {seed}; {why}"
+    splits = _stratified(labels, shares, groups, seed)
+    return splits, f"stratified {words}{together}, seed {seed}; {why}"
 
 
-def _stratified(labels: npt.NDArray[np.int64], shares: tuple[float, ...], seed: int) -> Splits:
-    """Split each class by ``shares``, to the image where rounding allows."""
+def group_identical(images: npt.NDArray[np.uint8]) -> Labels:
+    """Return a number for each image, the same for images that are the same pixel for pixel.
+
+    Shape: uint8 (N, 48, 48) -> int64 (N,).
+    """
+    digests = [hashlib.sha256(image.tobytes()).digest() for image in images]
+    numbers: dict[bytes, int] = {}
+    return np.array([numbers.setdefault(digest, len(numbers)) for digest in digests])
+
+
+def _stratified(labels: Labels, shares: Sequence[float], groups: Labels, seed: int) -> Splits:
+    """Split each class by ``shares``, to the image where rounding and groups allow.
+
+    A group goes where its first image goes, in the class of that image.
+    """
     generator = np.random.default_rng(seed)
     splits = np.empty(len(labels), dtype="<U5")
     ends = np.cumsum(shares)
-    for label in np.unique(labels):
-        rows = generator.permutation(np.nonzero(labels == label)[0])
-        train_end, val_end = np.rint(ends[:2] * len(rows)).astype(int)
-        splits[rows[:train_end]] = "train"
-        splits[rows[train_end:val_end]] = "val"
-        splits[rows[val_end:]] = "test"
+    _, firsts, members = np.unique(groups, return_index=True, return_inverse=True)
+    firsts_labels, sizes = labels[firsts], np.bincount(members)
+    of_group = np.empty(len(firsts), dtype="<U5")
+    for label in np.unique(firsts_labels):
+        shuffled = generator.permutation(np.nonzero(firsts_labels == label)[0])
+        # Where a group begins among the class's images, all counted, decides where it goes.
+        begins = np.cumsum(sizes[shuffled]) - sizes[shuffled]
+        train_end, val_end = np.rint(ends[:2] * sizes[shuffled].sum()).astype(int)
+        of_group[shuffled[begins < train_end]] = "train"
+        of_group[shuffled[(begins >= train_end) & (begins < val_end)]] = "val"
+        of_group[shuffled[begins >= val_end]] = "test"
+    splits[:] = of_group[members]
     return splits

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
 from mien.data import FaceDataset, load_dataset
 from mien.data.load import Paths, as_paths
@@ -17,6 +19,7 @@ from mien.emotions import EMOTIONS
 from mien.errors import RunError
 from mien.evaluation import metrics
 from mien.files import write_text
+from mien.recipes.recipe import DataSection
 from mien.runtime.bundle import Bundle, find_bundle
 
 _SEED = 0
@@ -35,6 +38,7 @@ class Protocol(_Record):
         fingerprint: of the whole data set, its splits included.
         split: that was measured.
         images: how many.
+        split_fingerprint: of the measured images and their labels alone, in their order.
         split_rule: how the splits came about.
         views: of each image; ``single`` is the image as it is.
         checkpoint: how the weights were chosen.
@@ -53,6 +57,7 @@ class Protocol(_Record):
     fingerprint: str
     split: str
     images: int
+    split_fingerprint: str = ""
     split_rule: str
     views: str = "single"
     checkpoint: str = ""
@@ -125,6 +130,26 @@ class Evaluation(_Record):
     labels: tuple[int, ...]
     probabilities: tuple[tuple[float, ...], ...]
 
+    @computed_field  # type: ignore[prop-decorator]
+    @cached_property
+    def log_loss(self) -> float:
+        """The mean cross-entropy in nats."""
+        return metrics.log_loss(*self._arrays())
+
+    @computed_field  # type: ignore[prop-decorator]
+    @cached_property
+    def calibration_error(self) -> float:
+        """How far confidence is from accuracy, on average (`metrics.calibration_error`)."""
+        return metrics.calibration_error(*self._arrays())
+
+    def right(self) -> npt.NDArray[np.bool_]:
+        """Return whether each image was read as labelled. Shape: (N,)."""
+        labels, probabilities = self._arrays()
+        return np.asarray(probabilities.argmax(1) == labels)
+
+    def _arrays(self) -> tuple[metrics.Labels, metrics.Floats]:
+        return np.array(self.labels), np.array(self.probabilities)
+
     def save(self, path: Path) -> None:
         """Write it as JSON."""
         write_text(path, self.model_dump_json() + "\n")
@@ -173,13 +198,8 @@ def evaluate(
         DataError: if the data cannot be read or the split has no images.
     """
     bundle = Bundle(find_bundle(model))
-    afresh = bundle.metadata.recipe.get("data", {})
-    dataset = load_dataset(
-        *as_paths(data),
-        fractions=afresh.get("fractions"),
-        seed=afresh.get("seed", 0),
-        skip_bad=skip_bad,
-    )
+    afresh = DataSection.model_validate(bundle.metadata.recipe.get("data", {}))
+    dataset = load_dataset(*as_paths(data), **afresh.model_dump(), skip_bad=skip_bad)
     return evaluate_bundle(bundle, dataset, split)
 
 
@@ -204,6 +224,7 @@ def evaluate_bundle(bundle: Bundle, dataset: FaceDataset, split: str) -> Evaluat
         fingerprint=dataset.fingerprint,
         split=split,
         images=len(faces),
+        split_fingerprint=faces.fingerprint,
         split_rule=dataset.split_rule,
         checkpoint=bundle.metadata.checkpoint,
         same_data=known,

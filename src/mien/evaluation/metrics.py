@@ -5,8 +5,10 @@ Averages over classes leave out those without an image in the split: nothing is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
@@ -137,6 +139,63 @@ def macro_auc_interval(
     usable = areas[np.isfinite(areas).any(axis=1)]
     low, high = np.percentile(np.nanmean(usable, axis=1), _INTERVAL)
     return float(low), float(high)
+
+
+def log_loss(labels: Labels, probabilities: Floats) -> float:
+    """Return the mean cross-entropy in nats. Shape: (N,), (N, 7)."""
+    of_label = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return float(-np.log(np.maximum(of_label, np.finfo(np.float32).tiny)).mean())
+
+
+def calibration_error(labels: Labels, probabilities: Floats, *, bins: int = 15) -> float:
+    """Return the expected calibration error: how far confidence is from accuracy, on average.
+
+    Images are sorted into ``bins`` of equal width by the highest probability; a bin counts by its
+    share of the images.
+
+    Shape: (N,), (N, 7).
+    Source: Guo et al., On Calibration of Modern Neural Networks, 2017.
+    """
+    confidence = probabilities.max(1).astype(np.float64)
+    right = probabilities.argmax(1) == labels
+    of_bin = np.minimum((confidence * bins).astype(int), bins - 1)
+    gap = np.bincount(of_bin, confidence - right, minlength=bins)
+    return float(np.abs(gap).sum() / len(labels))
+
+
+def mcnemar(ours: npt.NDArray[np.bool_], theirs: npt.NDArray[np.bool_]) -> tuple[int, int, float]:
+    """Compare two classifiers on the same images by McNemar's exact test.
+
+    Only images that one reads right and the other wrong tell them apart; were they equally good,
+    each such image would be a fair coin.
+
+    Args:
+        ours: whether each image was read right by the one.
+        theirs: by the other.
+
+    Returns:
+        How many only the one reads right, how many only the other, and the two-sided p-value.
+
+    Shape: (N,), (N,).
+    Source: McNemar, Psychometrika 12, 1947; exact binomial form.
+    """
+    only_ours, only_theirs = int((ours & ~theirs).sum()), int((~ours & theirs).sum())
+    discordant, fewer = only_ours + only_theirs, min(only_ours, only_theirs)
+    tail = sum(math.comb(discordant, count) for count in range(fewer + 1))
+    return only_ours, only_theirs, min(1.0, float(Fraction(2 * tail, 2**discordant)))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values adjusted for their number, in the order given.
+
+    Source: Holm, A Simple Sequentially Rejective Multiple Test Procedure, 1979.
+    """
+    order = np.argsort(p_values, kind="stable")
+    left = len(p_values) - np.arange(len(p_values))
+    adjusted = np.minimum(np.maximum.accumulate(np.array(p_values)[order] * left), 1)
+    result = np.empty(len(p_values))
+    result[order] = adjusted
+    return [float(value) for value in result]
 
 
 def _weighted_auc(labels: Labels, probabilities: Floats, weights: Counts) -> Floats:

@@ -5,12 +5,18 @@ The same module is trained, measured and exported, so that preprocessing exists 
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from mien.data.pixels import SIZE_PX
 
 # Of an image without contrast, whose deviation is 0; as in TensorFlow's per_image_standardization.
 _LEAST_DEVIATION = 1 / SIZE_PX
+
+# Of red, green and blue over ImageNet, as torchvision and Keras's DenseNet preprocessing have them.
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 
 
 def to_unit(images: Tensor) -> Tensor:
@@ -29,13 +35,21 @@ class Classifier(nn.Module):
     Args:
         network: takes normalised images.
         normalization: ``unit`` passes [0, 1] on; ``standardize`` takes each image to mean 0 and
-            deviation 1, so that neither lighting nor contrast matters.
+            deviation 1, so that neither lighting nor contrast matters; ``imagenet`` makes it RGB
+            with the mean and deviation of ImageNet's channels at 0 and 1.
     """
+
+    imagenet_mean: Tensor
+    imagenet_deviation: Tensor
 
     def __init__(self, network: nn.Module, normalization: str) -> None:
         super().__init__()
         self.network = network
         self.normalization = normalization
+        if normalization == "imagenet":
+            for name, values in (("mean", _IMAGENET_MEAN), ("deviation", _IMAGENET_DEVIATION)):
+                channels = torch.tensor(values).reshape(1, 3, 1, 1)
+                self.register_buffer(f"imagenet_{name}", channels, persistent=False)
 
     def forward(self, unit: Tensor) -> Tensor:
         """Return logits (see the class)."""
@@ -44,6 +58,8 @@ class Classifier(nn.Module):
             centred = unit - _image_mean(unit)
             deviation = _image_mean(centred.square()).sqrt()
             unit = centred / deviation.clamp_min(_LEAST_DEVIATION)
+        elif self.normalization == "imagenet":
+            unit = (unit - self.imagenet_mean) / self.imagenet_deviation  # one channel to three
         logits: Tensor = self.network(unit)
         return logits
 
@@ -52,6 +68,16 @@ def _image_mean(images: Tensor) -> Tensor:
     # Rows first, then their means: ONNX Runtime adds up in order, and over 2,304 values in one go
     # its rounding would move a flat image's logits by 1e-4.
     return images.mean(dim=3, keepdim=True).mean(dim=2, keepdim=True)
+
+
+def count_macs(classifier: Classifier) -> int:
+    """Return the multiply-accumulates that reading one face costs, convolutions and products."""
+    mode = classifier.training
+    classifier.eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        classifier(torch.zeros(1, 1, SIZE_PX, SIZE_PX))
+    classifier.train(mode)
+    return int(counter.get_total_flops()) // 2  # a multiplication and an addition each
 
 
 def count_parameters(module: nn.Module) -> int:

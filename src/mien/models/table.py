@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import nn
 
 from mien.models.classifier import Classifier
+from mien.models.densenet import DenseNet
+from mien.models.inception import build_inception
 from mien.models.stacked import build_stacked
-from mien.recipes.recipe import StackedModel
+from mien.recipes.recipe import ModelSection
 
-FAMILIES: Final[dict[str, Callable[[StackedModel], nn.Module]]] = {"stacked": build_stacked}
+FAMILIES: Final[dict[str, Callable[[Any], nn.Module]]] = {
+    "stacked": build_stacked,
+    "inception": build_inception,
+    "densenet": DenseNet,
+}
 
 
-def build_model(model: StackedModel, *, seed: int = 0) -> Classifier:
+def build_model(model: ModelSection, *, seed: int = 0) -> Classifier:
     """Build the network that a recipe's [model] describes, its weights drawn from ``seed``.
+
+    Published weights are another step, `mien.models.weights.load_weights`: a finished run that is
+    opened again needs none.
 
     Shape: images float (batch, 1, 48, 48) in [0, 1] -> logits (batch, 7).
     """

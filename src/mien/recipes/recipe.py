@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from mien.errors import RecipeError, nearest
@@ -20,6 +20,7 @@ _SHIPPED: Final = Path(__file__).parent
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1, le=100_000)]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
@@ -37,32 +38,86 @@ class SourceSection(_Section):
 
 
 class DataSection(_Section):
-    """How the images are split when the files' own splits are not to be kept."""
+    """How the images are split when the files' own splits are not to be kept.
+
+    The keys are options of `mien.load_dataset`, which says what each does.
+    """
 
     fractions: tuple[Fraction, Fraction, Fraction] | None = None
+    hold_out: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    keep_twins_together: bool = False
     seed: Seed = 0
 
 
-class StackedModel(_Section):
-    """A stack of convolution stages, each ended by max-pooling, and dense layers on top."""
+class _ModelSection(_Section):
+    """What every family has: its input, and the dense layers between features and logits."""
+
+    normalization: Literal["unit", "standardize", "imagenet"] = "unit"
+    dense: tuple[Positive, ...] = (128,)
+    dense_batch_norm: bool = True
+    dropout: Dropout = 0.5
+    initialization: Literal["kaiming", "keras"] = "kaiming"
+
+
+class StackedModel(_ModelSection):
+    """A stack of convolution stages, each ended by max-pooling, and dense layers on top.
+
+    ``stages`` cuts ``channels`` to so many, or repeats the last of them.
+    """
 
     family: Literal["stacked"] = "stacked"
-    normalization: Literal["unit", "standardize"] = "unit"
     channels: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=5)] = (32, 64, 128)
+    stages: Annotated[int, Field(ge=1, le=5)] | None = None
     convs_per_stage: Positive = 1
     kernel_px: Literal[1, 3, 5, 7] = 3
     batch_norm: bool = True
-    conv_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    conv_dropout: Dropout = 0.0
     head: Literal["flatten", "average"] = "flatten"
-    dense: tuple[Positive, ...] = (128,)
-    dense_batch_norm: bool = True
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    initialization: Literal["kaiming", "keras"] = "kaiming"
+
+    @property
+    def stage_channels(self) -> tuple[int, ...]:
+        """The channels of each stage."""
+        stages = self.stages or len(self.channels)
+        return (*self.channels, *[self.channels[-1]] * stages)[:stages]
+
+
+class InceptionModel(_ModelSection):
+    """A convolution stem, then stages of inception blocks, each but the last max-pooled."""
+
+    family: Literal["inception"]
+    stem: Positive = 64
+    channels: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=4)] = (128, 256, 384)
+    blocks_per_stage: Positive = 1
+
+
+class DenseNetModel(_ModelSection):
+    """DenseNet169 with dense layers on top.
+
+    ``weights``: ``imagenet`` for those of timm/densenet169.tv_in1k, the path of a file in that
+    layout, or ``none``.
+    """
+
+    family: Literal["densenet"]
+    weights: str = "none"
+
+
+def _family_of(section: Any) -> str:
+    named = section.get("family") if isinstance(section, Mapping) else section.family
+    return str(named or "stacked")
+
+
+ModelSection = StackedModel | InceptionModel | DenseNetModel
+_MODELS: Final[dict[str, type[_ModelSection]]] = {
+    "stacked": StackedModel,
+    "inception": InceptionModel,
+    "densenet": DenseNetModel,
+}
 
 
 class AugmentSection(_Section):
     """Random changes to each training image, in each epoch anew; all off by default."""
 
+    enabled: bool = True
     rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
     zoom: Annotated[float, Field(ge=0, lt=1)] = 0.0
     shift: Fraction = 0.0
@@ -82,6 +137,7 @@ class TrainSection(_Section):
     optimizer: Literal["sgd", "adam", "adamw"] = "adam"
     lr: Annotated[float, Field(gt=0)] = 1e-3
     momentum: Fraction = 0.9
+    epsilon: Annotated[float, Field(gt=0)] = 1e-8
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     schedule: Literal["constant", "cosine", "one-cycle", "plateau"] = "constant"
     warmup: Fraction = 0.0
@@ -90,6 +146,8 @@ class TrainSection(_Section):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     class_weights: Literal["none", "balanced"] = "none"
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    frozen_epochs: Annotated[int, Field(ge=0)] = 0
+    unfrozen_lr: Annotated[float, Field(gt=0)] = 1e-5
     early_stopping_patience: Annotated[int, Field(ge=0)] = 0
     keep: Literal["best", "last"] = "best"
     monitor: Literal["val_accuracy", "val_loss"] = "val_accuracy"
@@ -104,7 +162,12 @@ class Recipe(_Section):
     description: str = ""
     source: SourceSection = SourceSection()
     data: DataSection = DataSection()
-    model: StackedModel = StackedModel()
+    model: Annotated[
+        Annotated[StackedModel, Tag("stacked")]
+        | Annotated[InceptionModel, Tag("inception")]
+        | Annotated[DenseNetModel, Tag("densenet")],
+        Discriminator(_family_of),
+    ] = StackedModel()
     augment: AugmentSection = AugmentSection()
     train: TrainSection = TrainSection()
 
@@ -181,7 +244,15 @@ def _parse_value(text: str) -> Any:
 
 def _explain(error: ErrorDetails) -> str:
     location = [str(part) for part in error["loc"]]
+    if location[0] == "model" and len(location) > 2:
+        del location[1]  # pydantic names the family there
     key = ".".join(location)
+    if error["type"] == "union_tag_invalid":
+        family = str(_family_of(error["input"]))
+        return (
+            f"model.family = {family!r}: no such family{nearest(family, _MODELS)}; "
+            f"there are: {', '.join(_MODELS)}"
+        )
     if error["type"] == "extra_forbidden":
         return f"unknown key {key!r}{nearest(key, _known_keys())}"
     shown = repr(error["input"])[:60]
@@ -192,7 +263,8 @@ def _known_keys() -> list[str]:
     keys = []
     for name, field in Recipe.model_fields.items():
         keys.append(name)
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, BaseModel):
-            keys += [f"{name}.{key}" for key in section.model_fields]
+        sections = _MODELS.values() if name == "model" else (field.annotation,)
+        for section in sections:
+            if isinstance(section, type) and issubclass(section, BaseModel):
+                keys += [f"{name}.{key}" for key in section.model_fields]
     return keys

@@ -1,48 +1,20 @@
-"""Figures as SVG text for an HTML page: one function a figure, from plain numbers.
-
-Ink and grid take the page's text colour (``currentColor``), so that one file serves light and dark.
-"""
+"""The figures of one run: one function a figure, from plain numbers to SVG text."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mien.emotions import EMOTIONS
 from mien.evaluation import Evaluation
+from mien.reports.svg import COLOURS, INK, STYLE, new_figure, to_svg
 
-_INK: Final = "#010203"  # stands for currentColor until the SVG is written
-_TRAIN, _VAL = "#4477AA", "#EE6677"  # Paul Tol's bright scheme
+_TRAIN, _VAL, _TEST = COLOURS[:3]
 _CELL: Final = (0x44 / 255, 0x77 / 255, 0xAA / 255)
-_WIDTH_IN: Final = 5.2  # about a phone's width at 72 points an inch, so letters stay readable there
-
-_STYLE: Final[dict[Any, Any]] = {
-    "axes.edgecolor": _INK,
-    "axes.grid": True,
-    "axes.labelcolor": _INK,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "font.size": 10,
-    "grid.alpha": 0.15,
-    "grid.color": _INK,
-    "legend.frameon": False,
-    "savefig.facecolor": "none",
-    "svg.fonttype": "none",  # text stays text: small, selectable, in the page's font
-    "text.color": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-}
 
 
 def draw_curve(history: Sequence[dict[str, float]], quantity: str, kept_epoch: int | None) -> str:
@@ -53,15 +25,15 @@ def draw_curve(history: Sequence[dict[str, float]], quantity: str, kept_epoch: i
         quantity: ``loss`` or ``accuracy``.
         kept_epoch: is marked; its weights were kept.
     """
-    with mpl.rc_context(_STYLE):
-        figure, axes = _figure(2.9)
+    with mpl.rc_context(STYLE):
+        figure, axes = new_figure(2.9)
         epochs = [row["epoch"] for row in history]
         marker = "o" if len(epochs) == 1 else None
         for split, colour, style in (("train", _TRAIN, "--"), ("val", _VAL, "-")):
             values = [row[f"{split}_{quantity}"] for row in history]
             axes.plot(epochs, values, style, color=colour, label=split, marker=marker)
         if kept_epoch is not None:
-            axes.axvline(kept_epoch, color=_INK, alpha=0.5, linewidth=1, linestyle=":")
+            axes.axvline(kept_epoch, color=INK, alpha=0.5, linewidth=1, linestyle=":")
             axes.annotate(  # above the axes, where no curve runs
                 f"kept: {kept_epoch}", (kept_epoch, 1), (0, 3), ha="center", va="bottom",
                 xycoords=("data", "axes fraction"), textcoords="offset points", fontsize=9,
@@ -70,7 +42,7 @@ def draw_curve(history: Sequence[dict[str, float]], quantity: str, kept_epoch: i
         axes.set_ylabel(quantity)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(loc="lower right" if quantity == "accuracy" else "upper right")
-        return _to_svg(figure)
+        return to_svg(figure)
 
 
 def draw_confusion(evaluation: Evaluation) -> str:
@@ -78,8 +50,8 @@ def draw_confusion(evaluation: Evaluation) -> str:
     counts = np.array(evaluation.confusion)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     size = len(EMOTIONS)
-    with mpl.rc_context({**_STYLE, "axes.grid": False}):
-        figure, axes = _figure(4.6)
+    with mpl.rc_context({**STYLE, "axes.grid": False}):
+        figure, axes = new_figure(4.6)
         # never quite opaque: the page's ink stays readable on it, in light and dark
         colours = [(*_CELL, 0.8 * float(share)) for share in shares.ravel()]
         mesh = axes.pcolormesh(shares, edgecolors="none")
@@ -103,16 +75,16 @@ def draw_confusion(evaluation: Evaluation) -> str:
         axes.set_ylabel("label")
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-        return _to_svg(figure)
+        return to_svg(figure)
 
 
 def draw_class_counts(counts: dict[str, dict[str, int]]) -> str:
     """Draw the images of each emotion, a bar a split. ``counts``: split -> emotion -> images."""
-    with mpl.rc_context({**_STYLE, "axes.grid": False}):
-        figure, axes = _figure(3.0)
+    with mpl.rc_context({**STYLE, "axes.grid": False}):
+        figure, axes = new_figure(3.0)
         height = 0.8 / len(counts)
         positions = np.arange(len(EMOTIONS))
-        colours = dict(zip(("train", "val", "test"), (_TRAIN, _VAL, "#228833"), strict=True))
+        colours = dict(zip(("train", "val", "test"), (_TRAIN, _VAL, _TEST), strict=True))
         for index, (split, by_emotion) in enumerate(counts.items()):
             values = [by_emotion[emotion] for emotion in EMOTIONS]
             offset = (index - (len(counts) - 1) / 2) * height
@@ -126,23 +98,4 @@ def draw_class_counts(counts: dict[str, dict[str, int]]) -> str:
         axes.margins(x=0.14)
         axes.tick_params(axis="y", length=0)
         axes.legend(loc="lower right")
-        return _to_svg(figure)
-
-
-def _figure(height_in: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(_WIDTH_IN, height_in), layout="constrained")
-    return figure, figure.add_subplot()
-
-
-def _to_svg(figure: Figure) -> str:
-    raw = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "mien"}):  # the same figure gives the same file
-        figure.savefig(raw, format="svg", metadata={"Date": None, "Creator": None})
-    svg = raw.getvalue()
-    svg = svg[svg.index("<svg") :].replace(_INK, "currentColor")
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', "", svg, count=1)
-    # Several figures share one page, so their ids must not.
-    prefix = hashlib.sha256(svg.encode()).hexdigest()[:8]
-    svg = re.sub(r'id="', f'id="f{prefix}-', svg)
-    return re.sub(r'(url\(|href=")#', rf"\g<1>#f{prefix}-", svg)
+        return to_svg(figure)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import cv2
-import jinja2
 import numpy as np
 from markupsafe import Markup
 
@@ -17,9 +16,10 @@ from mien.data import FaceDataset, load_dataset
 from mien.emotions import EMOTIONS
 from mien.errors import MienError
 from mien.evaluation import Evaluation
-from mien.evaluation.evaluate import Score, show_score
+from mien.evaluation.evaluate import Score
 from mien.files import write_text
 from mien.reports import figures
+from mien.reports.pages import environment
 from mien.runtime.bundle import Bundle
 from mien.training.run import Run
 
@@ -60,7 +60,7 @@ def write_report(run: Run, *, dataset: FaceDataset | None = None) -> Path:
     history = run.history()
     kept = Bundle(run.bundle_path).metadata.epoch
     page = (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             run=run,
@@ -82,20 +82,6 @@ def write_report(run: Run, *, dataset: FaceDataset | None = None) -> Path:
     return run.report_path
 
 
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("mien.reports"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["score"] = show_score
-    environment.filters["count"] = lambda value: f"{value:,}"
-    environment.filters["duration"] = _duration
-    return environment
-
-
 def _scores(evaluation: Evaluation) -> list[tuple[str, str, Score]]:
     return [
         ("Accuracy", "share of faces read as labelled", evaluation.accuracy),
@@ -109,8 +95,7 @@ def _find_data(run: Run) -> FaceDataset | None:
     try:
         dataset = load_dataset(
             *run.record.data.paths,
-            fractions=run.recipe.data.fractions,
-            seed=run.recipe.data.seed,
+            **run.recipe.data.model_dump(),
             skip_bad=run.record.data.skip_bad,
         )
     except MienError:
@@ -157,11 +142,3 @@ def _command(run: Run) -> str:
         words += ["--data", path]
     words += ["--skip-bad"] if run.record.data.skip_bad else []
     return shlex.join([*words, "--out", f"{run.path}-again"])
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02} min"
-    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

@@ -19,6 +19,8 @@ def build_augmentation(augment: AugmentSection) -> nn.Sequential:
     Shape: float (batch, 1, 48, 48) in [0, 1] -> the same; call it on training batches only.
     """
     changes: list[nn.Module] = []
+    if not augment.enabled:
+        return nn.Sequential()
     if augment.rotation_degrees or augment.zoom or augment.shift or augment.shear_degrees:
         changes.append(
             K.RandomAffine(

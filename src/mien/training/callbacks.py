@@ -18,7 +18,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, WeightAveraging
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from mien.errors import MienError
@@ -43,6 +43,29 @@ class SeedEachEpoch(Callback):
         """Seed the epoch."""
         self.batches.epoch = trainer.current_epoch
         torch.manual_seed(self.seed * 100_003 + trainer.current_epoch)
+
+
+class Freeze(Callback):
+    """Train the head alone for the first epochs, then everything at a rate of its own.
+
+    A frozen backbone also keeps the statistics of its batch normalisation, as in Keras, and the
+    second phase begins with a fresh optimiser, as after Keras's second ``compile``.
+    """
+
+    def __init__(self, backbone: nn.Module, train: TrainSection) -> None:
+        self.backbone = backbone
+        self.train = train
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Freeze, or thaw."""
+        frozen = trainer.current_epoch < self.train.frozen_epochs
+        self.backbone.requires_grad_(not frozen)
+        self.backbone.train(not frozen)
+        if trainer.current_epoch == self.train.frozen_epochs:
+            optimizer = trainer.optimizers[0]
+            optimizer.state.clear()
+            for group in optimizer.param_groups:
+                group["lr"] = self.train.unfrozen_lr
 
 
 class LearningRate(Callback):

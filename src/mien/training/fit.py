@@ -22,12 +22,14 @@ from mien.data import FaceDataset, load_dataset
 from mien.data.load import Paths, as_paths
 from mien.errors import DataError, Interrupted, MienError, RecipeError, RunError
 from mien.files import write_text
-from mien.models import build_model, count_parameters
+from mien.models import build_model, count_macs, count_parameters
+from mien.models.weights import describe_weights, find_weights, load_weights
 from mien.recipes import Recipe, load_recipe
 from mien.training.batches import Batches
 from mien.training.callbacks import (
     AtomicCheckpoints,
     Checkpoint,
+    Freeze,
     History,
     LearningRate,
     Patience,
@@ -35,7 +37,8 @@ from mien.training.callbacks import (
     averaged_weights,
 )
 from mien.training.finish import finish, load_checkpoint
-from mien.training.module import Trainable, balanced_weights, use_channels_last
+from mien.training.memory import keep_freed_memory
+from mien.training.module import Trainable, backbone_of, balanced_weights, use_channels_last
 from mien.training.run import (
     Run,
     RunRecord,
@@ -81,14 +84,16 @@ def train(
         raise RecipeError("overrides go with a recipe's name or path, not with a loaded Recipe")
     Run.refuse_existing(Path(out))  # before time is spent on reading the data
     paths = as_paths(data)
-    dataset = load_dataset(
-        *paths, fractions=recipe.data.fractions, seed=recipe.data.seed, skip_bad=skip_bad
-    )
+    weights = find_weights(recipe.model)
+    if weights is not None:
+        load_weights(build_model(recipe.model), weights)  # what is wrong with them is told now
+    dataset = load_dataset(*paths, **recipe.data.model_dump(), skip_bad=skip_bad)
     for split in ("train", "val"):
         dataset.split(split)  # says clearly when it is empty
     if len(dataset.train) < 2:  # batch normalisation needs two
         raise DataError(f"{dataset.name}: 1 image to train on, expected hundreds at least")
     accelerator = _resolve_device(device)
+    untrained = build_model(recipe.model)
     record = RunRecord(
         status="training",
         started=now(),
@@ -97,7 +102,9 @@ def train(
         precision=_resolve_precision(recipe.train.precision, accelerator),
         threads=torch.get_num_threads(),
         environment=describe_environment(),
-        parameters=count_parameters(build_model(recipe.model)),
+        parameters=count_parameters(untrained),
+        macs=count_macs(untrained),
+        initial_weights=describe_weights(weights),
     )
     run = Run.create(out, recipe, record)
     if dataset.skipped:
@@ -127,10 +134,7 @@ def resume(
         raise RunError(f"{path}: has finished; nothing is left to resume")
     given = as_paths(data or run.record.data.paths)
     dataset = load_dataset(
-        *given,
-        fractions=run.recipe.data.fractions,
-        seed=run.recipe.data.seed,
-        skip_bad=run.record.data.skip_bad,
+        *given, **run.recipe.data.model_dump(), skip_bad=run.record.data.skip_bad
     )
     if dataset.fingerprint != run.record.data.fingerprint:
         raise RunError(
@@ -178,12 +182,16 @@ def _fit_and_finish(run: Run, dataset: FaceDataset, watcher: Watcher) -> Run:
 def _fit(run: Run, dataset: FaceDataset, watcher: Watcher) -> bool:
     """Train until the recipe's end; return whether somebody stopped it before."""
     settings, recipe = run.record, run.recipe
+    keep_freed_memory()
     torch.set_num_threads(settings.threads)  # sums depend on how many threads share them
     device = torch.device(settings.device)
     fitted = Batches(dataset.train, recipe.train.batch_size, device, recipe.train.seed)
     judged = Batches(dataset.val, _VAL_BATCH, device)
 
     classifier = build_model(recipe.model, seed=recipe.train.seed)
+    weights = None if run.last_checkpoint.is_file() else find_weights(recipe.model)
+    if weights is not None:
+        load_weights(classifier, weights)
     use_channels_last(classifier)
     balanced = recipe.train.class_weights == "balanced"
     module = Trainable(classifier, recipe, balanced_weights(dataset.train) if balanced else None)
@@ -206,6 +214,7 @@ def _fit(run: Run, dataset: FaceDataset, watcher: Watcher) -> bool:
     stopper = StopWhenAsked()
     callbacks: list[Callback] = [
         SeedEachEpoch(fitted, recipe.train.seed),
+        *([Freeze(backbone_of(classifier), recipe.train)] if recipe.train.frozen_epochs else []),
         *([averaged_weights(recipe.train.ema_decay)] if recipe.train.ema_decay else []),
         history,  # before the rate changes, which the next epoch has
         LearningRate(recipe.train, recipe.train.epochs * len(fitted)),

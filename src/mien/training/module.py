@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from mien.data import FaceDataset
 from mien.emotions import NUM_CLASSES
+from mien.errors import RecipeError
 from mien.models import Classifier, to_unit
 from mien.recipes import Recipe
 from mien.training.augment import build_augmentation
@@ -87,10 +88,9 @@ class Trainable(pl.LightningModule):
         if train.optimizer == "sgd":
             nesterov = train.momentum > 0
             return torch.optim.SGD(groups, train.lr, momentum=train.momentum, nesterov=nesterov)
-        # Keras's epsilon is 1e-7, torch's 1e-8: no run of ours told them apart.
         if train.optimizer == "adamw":
-            return torch.optim.AdamW(groups, train.lr)
-        return torch.optim.Adam(groups, train.lr)
+            return torch.optim.AdamW(groups, train.lr, eps=train.epsilon)
+        return torch.optim.Adam(groups, train.lr, eps=train.epsilon)
 
     def _logits(self, unit: Tensor) -> Tensor:
         logits: Tensor = self.classifier(unit.contiguous(memory_format=torch.channels_last))
@@ -113,6 +113,22 @@ class _Tally:
     def means(self) -> dict[str, Any]:
         images = max(self.images, 1)
         return {"loss": self.loss / images, "accuracy": self.hits / images}
+
+
+def backbone_of(classifier: Classifier) -> nn.Module:
+    """Return the part of a network that can be frozen while the rest is trained.
+
+    Raises:
+        RecipeError: if its family has none.
+    """
+    backbone = getattr(classifier.network, "backbone", None)
+    if backbone is None:
+        raise RecipeError(
+            "train.frozen_epochs: this family of networks has no backbone to freeze, "
+            "densenet has; set it to 0"
+        )
+    assert isinstance(backbone, nn.Module)
+    return backbone
 
 
 def balanced_weights(dataset: FaceDataset) -> Tensor:

@@ -71,6 +71,8 @@ class RunRecord(BaseModel):
     threads: int
     environment: dict[str, str]
     parameters: int
+    macs: int | None = None
+    initial_weights: str = ""
 
 
 class Run:

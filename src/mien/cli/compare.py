@@ -1,0 +1,46 @@
+"""``mien compare``: runs side by side, and which differences are more than chance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mien.cli.console import JsonOption, err, print_json, print_table, say_path
+from mien.cli.evaluate import Split
+
+
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN RUN…", help="Two finished run directories or more.")
+    ],
+    split: Annotated[
+        Split | None,
+        typer.Option(help="Which images to compare on. Default: test where all have it, else val."),
+    ] = None,
+    path: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Where the page and the files go.")
+    ] = Path("runs/compare"),
+    as_json: JsonOption = False,
+) -> None:
+    """Compare runs: scores with intervals, F1 by emotion, costs, and a test for each pair.
+
+    A run that was not yet measured on the split is measured now, and its evaluation kept in it.
+    """
+    from mien.evaluation.compare import compare as rank
+    from mien.reports.comparison import comparison_records, comparison_tables, write_comparison
+    from mien.training.contender import load_contenders
+
+    comparison = rank(load_contenders(runs, split.value if split else None))
+    page = write_comparison(comparison, path)
+    if as_json:
+        print_json(comparison_records(comparison))
+        return
+    for table in comparison_tables(comparison):
+        print_table(table)
+    if comparison.why_apart:
+        err.print(f"{comparison.why_apart}\n")
+    say_path("page", page)
+    say_path("tables", page.with_suffix(".md"))
+    say_path("figures", page.with_suffix(".csv"))

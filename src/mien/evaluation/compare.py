@@ -1,0 +1,148 @@
+"""Evaluations of several networks to a comparison: ranked where that is fair, tested in pairs."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+
+from mien.data.pixels import SIZE_PX
+from mien.evaluation.evaluate import Evaluation
+from mien.evaluation.metrics import holm, mcnemar
+from mien.runtime.bundle import Bundle
+
+_READS: Final = 50
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A trained network in a comparison.
+
+    Args:
+        name: by which it is shown.
+        evaluation: of the split that is compared.
+        parameters: number of weights.
+        macs: multiply-accumulates to read one face; None where not known.
+        seconds_per_epoch: the median; None where not known.
+        latency_ms: of its Bundle reading one face on one thread.
+        history: one row an epoch, as `mien.training.run.Run.history` returns them.
+        epoch: whose weights were kept.
+        recipe: its name.
+    """
+
+    name: str
+    evaluation: Evaluation
+    parameters: int
+    macs: int | None
+    seconds_per_epoch: float | None
+    latency_ms: float
+    history: Sequence[dict[str, float]]
+    epoch: int | None
+    recipe: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two contenders on the same images; the one that reads more of them right is ``better``.
+
+    ``p_value`` is McNemar's exact, ``p_adjusted`` the same after Holm, over the group's pairs.
+    """
+
+    better: str
+    worse: str
+    only_better: int
+    only_worse: int
+    p_value: float
+    p_adjusted: float
+
+
+@dataclass(frozen=True)
+class Group:
+    """Contenders that may be ranked together, by accuracy, and the tests between them."""
+
+    contenders: tuple[Contender, ...]
+    pairs: tuple[Pair, ...]
+
+    @property
+    def measured_on(self) -> str:
+        """What all of them were measured on, in words."""
+        protocol = self.contenders[0].evaluation.protocol
+        words = f"{protocol.split} split of {protocol.data}, {protocol.images:,} images"
+        if protocol.trained_on_split:
+            words += ", which they were trained on"
+        elif protocol.chosen_on_split:
+            words += ", which also chose their weights"
+        return words
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All contenders, in groups; ``why_apart`` says why there is more than one, else nothing."""
+
+    groups: tuple[Group, ...]
+    why_apart: str
+
+    @property
+    def contenders(self) -> tuple[Contender, ...]:
+        """Every contender, group by group."""
+        return tuple(contender for group in self.groups for contender in group.contenders)
+
+
+def compare(contenders: Sequence[Contender]) -> Comparison:
+    """Rank contenders, but only those that were measured on the same images in the same way.
+
+    A score on images that chose the weights flatters, so it is not ranked among those that did not;
+    likewise one on images that were learnt.
+    """
+    by_measure: dict[tuple[str, bool, bool], list[Contender]] = {}
+    for contender in contenders:
+        protocol = contender.evaluation.protocol
+        key = (protocol.split_fingerprint, protocol.chosen_on_split, protocol.trained_on_split)
+        by_measure.setdefault(key, []).append(contender)
+    groups = tuple(_rank(members) for members in by_measure.values())
+    if len(groups) == 1:
+        return Comparison(groups, "")
+    same_images = len({fingerprint for fingerprint, _, _ in by_measure}) == 1
+    reason = (
+        "they were measured on the same images, but these chose the weights of some or were learnt"
+        if same_images
+        else "their splits hold different images, and a score says nothing about other images"
+    )
+    measures = "; ".join(
+        f"{', '.join(contender.name for contender in group.contenders)}: {group.measured_on}"
+        for group in groups
+    )
+    return Comparison(groups, f"Not ranked together, since {reason} ({measures}).")
+
+
+def measure_latency(bundle: Bundle) -> float:
+    """Return the median milliseconds in which a Bundle reads one face on one thread."""
+    single = Bundle(bundle.path, threads=1)
+    face = np.random.default_rng(0).integers(0, 256, (1, SIZE_PX, SIZE_PX), np.uint8)
+    milliseconds = []
+    for _ in range(_READS):
+        started = time.perf_counter()
+        single.predict(face)
+        milliseconds.append(1000 * (time.perf_counter() - started))
+    return statistics.median(milliseconds)  # of which the first, which warms up, moves nothing
+
+
+def _rank(members: Sequence[Contender]) -> Group:
+    ranked = sorted(members, key=lambda member: -(member.evaluation.accuracy.value or 0))
+    outcomes = [
+        (better, worse, *mcnemar(better.evaluation.right(), worse.evaluation.right()))
+        for better, worse in combinations(ranked, 2)
+    ]
+    adjusted = holm([p_value for *_, p_value in outcomes])
+    pairs = tuple(
+        Pair(better.name, worse.name, only_better, only_worse, p_value, p_adjusted)
+        for (better, worse, only_better, only_worse, p_value), p_adjusted in zip(
+            outcomes, adjusted, strict=True
+        )
+    )
+    return Group(tuple(ranked), pairs)

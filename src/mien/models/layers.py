@@ -1,0 +1,51 @@
+"""What the families share: the dense layers on top, and how weights begin."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from mien.emotions import NUM_CLASSES
+from mien.recipes.recipe import ModelSection
+
+
+def dense_layers(width: int, model: ModelSection) -> list[nn.Module]:
+    """Return the layers from features to logits: (dense → BN → ReLU → dropout) × n → dense.
+
+    Shape: (batch, width) -> logits (batch, 7).
+    """
+    layers: list[nn.Module] = []
+    for units in model.dense:
+        layers.append(nn.Linear(width, units, bias=not model.dense_batch_norm))
+        if model.dense_batch_norm:
+            layers.append(nn.BatchNorm1d(units))
+        layers += [nn.ReLU(), nn.Dropout(model.dropout)]
+        width = units
+    if not model.dense:
+        layers.append(nn.Dropout(model.dropout))
+    return [*layers, nn.Linear(width, NUM_CLASSES)]
+
+
+def initialize(module: nn.Module, model: ModelSection) -> None:
+    """Set a module's weights, and its batch normalisation's constants, as the recipe says."""
+    module.apply(_as_keras if model.initialization == "keras" else _kaiming)
+
+
+def _kaiming(module: nn.Module) -> None:
+    """He et al., Delving Deep into Rectifiers, 2015: fan-out for convolutions, as ResNets do."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    elif isinstance(module, nn.Linear):
+        nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="linear")
+    if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)
+
+
+def _as_keras(module: nn.Module) -> None:
+    """Keras's defaults: Glorot uniform kernels, zero biases, BN momentum 0.99 and epsilon 1e-3."""
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+        module.momentum = 0.01  # Keras keeps 0.99 of the old mean; torch's momentum is 1 - 0.99
+        module.eps = 1e-3

@@ -1,0 +1,116 @@
+"""Published weights: where they come from, what is checked, and how they get into a network."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from mien.errors import RecipeError
+from mien.files import expand_user
+from mien.models.classifier import Classifier
+from mien.recipes.recipe import ModelSection
+
+_REPOSITORY: Final = "timm/densenet169.tv_in1k"
+_FILE: Final = "model.safetensors"
+_ELSEWHERE: Final = (
+    f"download {_FILE} from https://huggingface.co/{_REPOSITORY} on another machine and "
+    "--set model.weights=PATH, or train without: --set model.weights=none"
+)
+
+
+def find_weights(model: ModelSection) -> Path | None:
+    """Return the file of the weights that a recipe's [model] begins with, None if it names none.
+
+    ``imagenet`` is fetched once and then taken from Hugging Face's cache (``HF_HOME``).
+
+    Raises:
+        RecipeError: if the file is missing or cannot be fetched.
+    """
+    named = getattr(model, "weights", "none")
+    if named == "none":
+        return None
+    if named == "imagenet":
+        return _fetch()
+    path = expand_user(named)
+    if not path.is_file():
+        raise RecipeError(
+            f"model.weights = {named!r}: no such file, expected a .safetensors file, "
+            "'imagenet' or 'none'"
+        )
+    return path
+
+
+def load_weights(classifier: Classifier, path: Path) -> None:
+    """Load published weights into a classifier's backbone; its dense layers stay as they are.
+
+    Everything is checked before anything is changed.
+
+    Args:
+        classifier: whose network has a ``backbone``.
+        path: safetensors in the published layout: the keys of the network's own state_dict,
+            beside those of the published classifier, which are left out.
+
+    Raises:
+        RecipeError: if it is no safetensors file, or a key is missing or of another shape; the
+            first one is named.
+    """
+    found = _read(path)
+    network = classifier.network
+    prefixes = _backbone_prefixes(network)
+    for key, ours in network.state_dict().items():
+        # Files of before torch 0.4.1 do not count batches; nothing is computed from the count.
+        if not key.startswith(prefixes) or key.endswith("num_batches_tracked"):
+            continue
+        if key not in found:
+            raise RecipeError(
+                f"{path}: has no {key!r}, expected the weights of {_REPOSITORY}; "
+                "--set model.weights=none trains without"
+            )
+        if found[key].shape != ours.shape:
+            raise RecipeError(
+                f"{path}: {key!r} has the shape {tuple(found[key].shape)}, expected "
+                f"{tuple(ours.shape)}, as in {_REPOSITORY}"
+            )
+    backbone = {key: tensor for key, tensor in found.items() if key.startswith(prefixes)}
+    network.load_state_dict(backbone, strict=False)
+
+
+def describe_weights(path: Path | None) -> str:
+    """Return what a run records of the weights that it began with."""
+    if path is None:
+        return ""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return f"{path.name}, SHA-256 {digest}"
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        with safe_open(path, framework="pt") as tensors:
+            return {key: tensors.get_tensor(key) for key in tensors.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        reason = str(error).splitlines()[0][:80]
+        raise RecipeError(f"{path}: not a safetensors file ({reason}); {_ELSEWHERE}") from None
+
+
+def _backbone_prefixes(network: nn.Module) -> tuple[str, ...]:
+    parts = [name for name, part in network.named_children() if part is network.backbone]
+    return tuple(f"{name}." for name in parts)
+
+
+def _fetch() -> Path:
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+
+    cached = try_to_load_from_cache(_REPOSITORY, _FILE)
+    if isinstance(cached, str):
+        return Path(cached)
+    try:
+        return Path(hf_hub_download(_REPOSITORY, _FILE, etag_timeout=10))
+    except Exception as error:  # the hub's, the network's and the disk's errors share no base
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")[:100]
+        raise RecipeError(
+            f"the ImageNet weights of {_REPOSITORY} cannot be fetched ({reason}); {_ELSEWHERE}"
+        ) from None

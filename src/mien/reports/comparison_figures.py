@@ -1,0 +1,149 @@
+"""The figures of several runs side by side: one function a figure, from plain numbers to SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from mien.evaluation.evaluate import Score
+from mien.reports.svg import COLOURS, INK, STYLE, new_figure, to_svg
+
+_DASHES: Final = ("-", "--", ":", "-.")
+_BY_VALUE: Final = "viridis"
+
+
+@dataclass(frozen=True)
+class Point:
+    """A network's cost and accuracy."""
+
+    name: str
+    macs: int
+    accuracy: float
+
+
+def draw_curves(histories: Mapping[str, Sequence[dict[str, float]]], column: str) -> str:
+    """Draw one column of several histories against epochs, a line a run."""
+    with mpl.rc_context(STYLE):
+        figure, axes = new_figure(3.4)
+        for index, (name, history) in enumerate(histories.items()):
+            epochs = [row["epoch"] for row in history]
+            axes.plot(
+                epochs,
+                [row[column] for row in history],
+                _DASHES[index % len(_DASHES)],
+                color=COLOURS[index % len(COLOURS)],
+                marker="o" if len(epochs) == 1 else None,
+                linewidth=1.4,
+                label=name,
+            )
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(column.replace("_", " "))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        figure.legend(loc="outside lower center", ncols=3, fontsize=8)
+        return to_svg(figure)
+
+
+def draw_intervals(scores: Mapping[str, Score], quantity: str) -> str:
+    """Draw a score of several runs with its 95% interval, the best on top."""
+    with mpl.rc_context(STYLE):
+        figure, axes = new_figure(0.9 + 0.33 * len(scores))
+        names = list(scores)
+        for row, score in enumerate(scores.values()):
+            if score.value is None or score.low is None or score.high is None:
+                continue
+            axes.plot([score.low, score.high], [row, row], color=COLOURS[0], linewidth=2, alpha=0.5)
+            axes.plot([score.value], [row], "o", color=COLOURS[0])
+            axes.annotate(
+                f"{score.value:.3f}", (score.value, row), (0, 5), textcoords="offset points",
+                ha="center", fontsize=8,
+            )  # fmt: skip
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(len(names) - 0.5, -0.7)
+        axes.set_xlabel(f"{quantity}, 95% interval")
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(axis="y", length=0)
+        return to_svg(figure)
+
+
+def draw_tradeoff(points: Sequence[Point], quantity: str) -> str:
+    """Draw accuracy against the multiply-accumulates of reading one face."""
+    with mpl.rc_context(STYLE):
+        figure, axes = new_figure(3.4)
+        cost = [point.macs / 1e6 for point in points]
+        accuracy = [point.accuracy for point in points]
+        axes.scatter(cost, accuracy, color=COLOURS[0], zorder=3)
+        for point, x, y in zip(points, cost, accuracy, strict=True):
+            axes.annotate(point.name, (x, y), (4, 4), textcoords="offset points", fontsize=8)
+        if max(cost) > 8 * min(cost):
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter("{x:g}")
+        axes.margins(x=0.15, y=0.12)
+        axes.set_xlabel("million multiply-accumulates a face")
+        axes.set_ylabel(quantity)
+        return to_svg(figure)
+
+
+def draw_parallel(columns: Mapping[str, Sequence[float | str]], quantity: str) -> str:
+    """Draw parallel coordinates: a line a trial through its settings to its score, coloured by it.
+
+    Args:
+        columns: values of every trial, by setting; numbers are placed by size, words in order.
+            The last column is the score.
+        quantity: the score's name, for the colour bar.
+    """
+    with mpl.rc_context({**STYLE, "axes.grid": False}):
+        figure, axes = new_figure(3.2)
+        scaled = np.array([_scaled(values) for values in columns.values()])  # (columns, trials)
+        scores = np.array(list(columns.values())[-1], dtype=float)
+        colours = mpl.colormaps[_BY_VALUE]
+        span = mpl.colors.Normalize(scores.min(), scores.max() or 1)
+        for trial in np.argsort(scores):
+            axes.plot(scaled[:, trial], color=colours(span(scores[trial])), linewidth=1.6)
+        for position, (name, values) in enumerate(columns.items()):
+            axes.axvline(position, color=INK, linewidth=0.8, alpha=0.5)
+            for text, height in _ticks(values):
+                axes.annotate(
+                    text, (position, height), (4, 0), textcoords="offset points", fontsize=8,
+                    va="center",
+                )  # fmt: skip
+            axes.annotate(
+                name, (position, 1.06), ha="center", va="bottom", fontsize=8, annotation_clip=False
+            )
+        axes.set_xlim(-0.3, len(columns) - 0.45)
+        axes.set_ylim(-0.06, 1.06)
+        axes.axis("off")
+        figure.colorbar(
+            mpl.cm.ScalarMappable(span, colours), ax=axes, label=quantity, pad=0.02, aspect=30
+        )
+        return to_svg(figure)
+
+
+def _scaled(values: Sequence[float | str]) -> list[float]:
+    """Place values between 0 and 1: numbers by size, words by the order they first come in."""
+    numbers = _numbers(values)
+    low, high = min(numbers), max(numbers)
+    return [(number - low) / (high - low) if high > low else 0.5 for number in numbers]
+
+
+def _ticks(values: Sequence[float | str]) -> list[tuple[str, float]]:
+    """Return what to write beside an axis, and where."""
+    placed = dict(zip(values, _scaled(values), strict=True))
+    if all(isinstance(value, float) for value in placed):
+        ends = (min(placed, key=placed.__getitem__), max(placed, key=placed.__getitem__))
+        placed = {value: placed[value] for value in ends}
+    return [
+        (f"{value:.4g}" if isinstance(value, float) else str(value), height)
+        for value, height in placed.items()
+    ]
+
+
+def _numbers(values: Sequence[float | str]) -> list[float]:
+    if any(isinstance(value, str) for value in values):
+        order = list(dict.fromkeys(values))
+        return [float(order.index(value)) for value in values]
+    return [float(value) for value in values]

@@ -1,0 +1,64 @@
+"""Matplotlib figures to SVG text for an HTML page.
+
+Ink and grid take the page's text colour (``currentColor``), so that one file serves light and dark.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from typing import Any, Final
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK: Final = "#010203"  # stands for currentColor until the SVG is written
+_WIDTH_IN: Final = 5.2  # about a phone's width at 72 points an inch, so letters stay readable there
+
+# Paul Tol's bright scheme, which colour-blind readers can tell apart, then his muted one.
+COLOURS: Final = (
+    "#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#999999",
+    "#332288", "#DDCC77", "#117733", "#88CCEE", "#882255",
+)  # fmt: skip
+
+STYLE: Final[dict[Any, Any]] = {
+    "axes.edgecolor": INK,
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "font.size": 10,
+    "grid.alpha": 0.15,
+    "grid.color": INK,
+    "legend.frameon": False,
+    "savefig.facecolor": "none",
+    "svg.fonttype": "none",  # text stays text: small, selectable, in the page's font
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+
+
+def new_figure(height_in: float) -> tuple[Figure, Axes]:
+    """Return a figure as wide as a phone, and its axes."""
+    figure = Figure(figsize=(_WIDTH_IN, height_in), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def to_svg(figure: Figure) -> str:
+    """Return a figure as SVG that a page can hold; the same figure gives the same text."""
+    raw = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": "mien"}):
+        figure.savefig(raw, format="svg", metadata={"Date": None, "Creator": None})
+    svg = raw.getvalue()
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', "", svg, count=1)
+    # Several figures share one page, so their ids must not.
+    prefix = hashlib.sha256(svg.encode()).hexdigest()[:8]
+    svg = re.sub(r'id="', f'id="f{prefix}-', svg)
+    return re.sub(r'(url\(|href=")#', rf"\g<1>#f{prefix}-", svg)

@@ -1,0 +1,1 @@
+"""Many trainings at once: sweeps, each trial a process of its own."""
