@@ -26,7 +26,7 @@ def build(widths: list[int], dense: list[int], dropout: float) -> keras.Model:
         network.add(keras.layers.ReLU())
         network.add(keras.layers.Dropout(dropout))
     network.add(keras.layers.Dense(7, activation="softmax"))
-    network.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    network.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     return network
 
 

@@ -75,6 +75,30 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextmanager
+def locked_folder(path: Path) -> Iterator[int | None]:
+    """Keep other processes out of a folder; the lock goes when the last process that has it ends.
+
+    Yields:
+        The descriptor that holds the lock, for processes that are to have it too; None where
+        folders cannot be locked.
+
+    Raises:
+        BlockingIOError: if another process has it.
+    """
+    if sys.platform == "win32":
+        yield None
+        return
+    import fcntl
+
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield folder
+    finally:
+        os.close(folder)
+
+
 def expand_user(path: str | Path) -> Path:
     """Return a path with ``~`` written out.
 

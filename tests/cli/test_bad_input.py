@@ -62,6 +62,29 @@ CASES = {
         "nowhere.jpg: no such",
     ),
     "export of nothing": ("export nowhere", "nowhere: no such run directory"),
+    "a comparison of one": ("compare nowhere", "1 run to compare, expected two or more"),
+    "a comparison with itself": ("compare faces faces", "faces: named twice"),
+    "a comparison of no runs": ("compare faces cats", "faces: not a run directory"),
+    "a sweep of nothing": ("sweep quick --data train.csv", "quick: a recipe; say what to try"),
+    "an unknown sweep": ("sweep sweep-stage --data train.csv", "did you mean 'sweep-stages'"),
+    "a grid over an unknown key": (
+        "sweep quick --data train.csv --grid model.stagges=2,3",
+        "unknown key 'model.stagges' (did you mean 'model.stages'?)",
+    ),
+    "a sweep of no data": ("sweep sweep-stages --data nowhere.csv", "nowhere.csv: no such file"),
+    "resume of no sweep": ("sweep --resume faces", "faces: not a sweep's directory"),
+    "weights of another kind": (
+        "train densenet169 --data train.csv --set model.weights=text.jpg",
+        "text.jpg: not a safetensors file",
+    ),
+    "weights that are not there": (
+        "train densenet169 --data train.csv --set model.weights=nowhere",
+        "model.weights = 'nowhere': no such file",
+    ),
+    "an unknown family": (
+        "train quick --data train.csv --set model.family=staked",
+        "model.family = 'staked': no such family (did you mean 'stacked'?)",
+    ),
     "save as text": ("predict text.jpg --save a.txt", "cannot save this kind"),
 }
 

@@ -25,7 +25,7 @@ SETTINGS = [word for setting in [*TINY, "train.epochs=1"] for word in ("--set", 
 
 @pytest.mark.parametrize(
     "verb", [[], ["data"], ["data", "info"], ["data", "synth"], ["train"], ["evaluate"],
-             ["export"], ["predict"], ["demo"]]
+             ["compare"], ["sweep"], ["export"], ["predict"], ["demo"]]
 )  # fmt: skip
 def test_every_verb_explains_itself_in_80_columns(mien, verb):
     outcome = mien(*verb, "--help")
@@ -215,3 +215,37 @@ def test_help_answers_at_once():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert result.stdout.splitlines()[-1] == "set()"
+
+
+def test_compare_prints_tables_and_writes_files(mien, run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(run.path, "again")
+    outcome = mien("compare", run.path, "again", "--out", "together")
+    assert outcome.code == 0
+    assert max(map(len, outcome.out.splitlines())) <= 80
+    assert "weighted F1 (95%)" in outcome.out
+    names = {path.name for path in Path("together").iterdir()}
+    assert names == {"compare.html", "compare.md", "compare.csv", "pairs.csv"}
+    record = json.loads(mien("compare", run.path, "again", "--json").out)
+    assert [row["run"] for row in record["runs"]] == [run.path.name, "again"]
+
+
+def test_sweep_prints_its_table_and_says_where_all_is(mien, layouts, tmp_path):
+    outcome = mien(
+        "sweep", "quick", "--grid", "model.stages=1,2", "--data", layouts["csv"],
+        "--out", tmp_path / "sweep", *SETTINGS,
+    )  # fmt: skip
+    assert outcome.code == 0
+    assert "chooses nothing" in outcome.out
+    assert "trial 1 of 2: val accuracy" in outcome.err
+    assert (tmp_path / "sweep" / "sweep.html").is_file()
+    again = mien("sweep", "--resume", tmp_path / "sweep")
+    assert again.code == 0
+    assert "2 trials, 2 of them before" in again.err
+
+
+def test_evaluate_keeps_a_runs_evaluation_in_the_run(mien, run, layouts, tmp_path):
+    shutil.copytree(run.path, tmp_path / "run")
+    (tmp_path / "run" / "evaluations" / "test.json").unlink(missing_ok=True)
+    assert mien("evaluate", tmp_path / "run", "--data", layouts["csv"], "--split", "test").code == 0
+    assert (tmp_path / "run" / "evaluations" / "test.json").is_file()

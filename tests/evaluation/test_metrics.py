@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.stats
 from sklearn import metrics as theirs
 
 from mien.emotions import NUM_CLASSES
@@ -127,3 +128,42 @@ def test_one_image_and_one_class_give_no_nonsense():
     assert ours.accuracy(confusion) == ours.macro_f1(confusion) == 1
     assert np.isnan(ours.macro_auc(labels, probabilities))
     assert np.isnan(ours.macro_auc_interval(labels, probabilities)).all()
+
+
+def test_log_loss_is_scikit_learns():
+    labels, probabilities = made_up(700)
+    expected = theirs.log_loss(labels, probabilities, labels=range(7))
+    assert ours.log_loss(labels, probabilities) == pytest.approx(expected, rel=1e-6)
+
+
+def test_calibration_error_of_a_known_case():
+    # bin 12 of 15 (0.8 to 0.867): confidence 0.85, 3 of 4 right; bin 7: confidence 0.5, 1 of 1
+    probabilities = np.full((5, 7), 0.025)
+    probabilities[:4, 0], probabilities[4, 0] = 0.85, 0.5
+    probabilities[4, 1:] = 0.5 / 6
+    labels = np.array([0, 0, 0, 3, 0])
+    expected = (4 * abs(0.85 - 0.75) + 1 * abs(0.5 - 1)) / 5
+    assert ours.calibration_error(labels, probabilities) == pytest.approx(expected)
+
+
+def test_calibration_error_of_a_sure_network_is_its_error():
+    probabilities = np.eye(7)[[0, 1, 2, 3]]  # confidence 1, which is in the last bin
+    assert ours.calibration_error(np.array([0, 1, 2, 6]), probabilities) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(("only_ours", "only_theirs"), [(0, 0), (5, 5), (1, 9), (310, 262), (0, 7)])
+def test_mcnemar_is_the_binomial_test(only_ours, only_theirs):
+    first_right = np.repeat([True, False, True, False], [only_ours, only_theirs, 40, 3])
+    second_right = np.repeat([False, True, True, False], [only_ours, only_theirs, 40, 3])
+    first, second, p_value = ours.mcnemar(first_right, second_right)
+    assert (first, second) == (only_ours, only_theirs)
+    discordant = only_ours + only_theirs
+    expected = scipy.stats.binomtest(only_ours, discordant).pvalue if discordant else 1.0
+    assert p_value == pytest.approx(expected)
+
+
+def test_holm_against_a_case_by_hand():
+    # sorted: 0.01 × 4, 0.02 × 3, 0.03 × 2 (= 0.06), 0.5 × 1; never smaller than the one before
+    assert ours.holm([0.02, 0.5, 0.01, 0.03]) == pytest.approx([0.06, 0.5, 0.04, 0.06])
+    assert ours.holm([0.9, 0.8]) == [1.0, 1.0]
+    assert ours.holm([]) == []

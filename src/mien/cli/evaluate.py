@@ -50,7 +50,10 @@ def evaluate(
     ] = None,
     skip_bad: SkipBadOption = False,
 ) -> None:
-    """Measure a run or a Bundle: scores with 95% intervals, and how they were measured."""
+    """Measure a run or a Bundle: scores with 95% intervals, and how they were measured.
+
+    A run measured on its own data keeps the evaluation, for its comparisons.
+    """
     from mien.data import load_dataset
     from mien.evaluation import evaluate as measure
 
@@ -59,6 +62,10 @@ def evaluate(
         say_skipped(load_dataset(*data, skip_bad=True).skipped)
     if path is not None:
         evaluation.save(path)
+    if Path(model).is_dir() and evaluation.protocol.same_data:
+        from mien.training.run import Run
+
+        evaluation.save(Run(model).evaluation_path(split.value))
     if as_json:
         print_json(evaluation.summary())
         return

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from mien import __version__
-from mien.cli import compare, data, demo, evaluate, export, predict, train
+from mien.cli import compare, data, demo, evaluate, export, predict, sweep, train
 from mien.errors import Interrupted, MienError
 
 CANNOT_DO = 2
@@ -31,6 +31,7 @@ app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
+app.command("sweep")(sweep.sweep)
 app.command("export")(export.export)
 app.command("predict")(predict.predict)
 

@@ -82,7 +82,7 @@ def assign_splits(
         if len(train) == 0 or ((stated == "val").any() and not hold_out):
             return stated, "as the files say"
         share = hold_out or HELD_OUT_FRACTION
-        splits = np.full_like(stated, "test")
+        splits = np.full(len(stated), "test", dtype="<U5")
         splits[train] = _stratified(labels[train], (1 - share, share, 0.0), groups[train], seed)
         rule = f"{share:.0%} of train held out as val, stratified{together}, seed {seed}"
         moved = "; the files' val is test" if (stated == "val").any() else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from pathlib import Path
 from typing import Final
 
@@ -107,10 +108,18 @@ def _fetch() -> Path:
     cached = try_to_load_from_cache(_REPOSITORY, _FILE)
     if isinstance(cached, str):
         return Path(cached)
+    # Else every attempt is a line of its own.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
         return Path(hf_hub_download(_REPOSITORY, _FILE, etag_timeout=10))
     except Exception as error:  # the hub's, the network's and the disk's errors share no base
-        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")[:100]
         raise RecipeError(
-            f"the ImageNet weights of {_REPOSITORY} cannot be fetched ({reason}); {_ELSEWHERE}"
+            f"the ImageNet weights of {_REPOSITORY} cannot be fetched ({_root_cause(error)}); "
+            f"{_ELSEWHERE}"
         ) from None
+
+
+def _root_cause(error: BaseException) -> str:
+    while (before := error.__cause__ or error.__context__) is not None:
+        error = before
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(". ")[:100]

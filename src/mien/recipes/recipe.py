@@ -24,11 +24,13 @@ Dropout = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A part of a recipe: what it does not know is an error, and nothing changes it."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class SourceSection(_Section):
+class SourceSection(Section):
     """Where a recipe comes from, and how ours differs from it."""
 
     title: str = ""
@@ -37,7 +39,7 @@ class SourceSection(_Section):
     deviations: tuple[str, ...] = ()
 
 
-class DataSection(_Section):
+class DataSection(Section):
     """How the images are split when the files' own splits are not to be kept.
 
     The keys are options of `mien.load_dataset`, which says what each does.
@@ -49,7 +51,7 @@ class DataSection(_Section):
     seed: Seed = 0
 
 
-class _ModelSection(_Section):
+class _ModelSection(Section):
     """What every family has: its input, and the dense layers between features and logits."""
 
     normalization: Literal["unit", "standardize", "imagenet"] = "unit"
@@ -114,7 +116,7 @@ _MODELS: Final[dict[str, type[_ModelSection]]] = {
 }
 
 
-class AugmentSection(_Section):
+class AugmentSection(Section):
     """Random changes to each training image, in each epoch anew; all off by default."""
 
     enabled: bool = True
@@ -129,7 +131,7 @@ class AugmentSection(_Section):
     fill: Literal["reflect", "edge", "zeros"] = "reflect"
 
 
-class TrainSection(_Section):
+class TrainSection(Section):
     """How the network is fitted and which of its checkpoints is kept."""
 
     epochs: Positive = 15
@@ -155,7 +157,7 @@ class TrainSection(_Section):
     seed: Seed = 0
 
 
-class Recipe(_Section):
+class Recipe(Section):
     """One training, described whole."""
 
     name: str
@@ -218,7 +220,7 @@ def parse_recipe(values: Mapping[str, Any], *, where: str) -> Recipe:
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        raise RecipeError(f"recipe {where}: {_explain(error.errors()[0])}") from None
+        raise RecipeError(f"recipe {where}: {explain(error.errors()[0])}") from None
 
 
 def _apply(values: dict[str, Any], override: str) -> None:
@@ -231,10 +233,10 @@ def _apply(values: dict[str, Any], override: str) -> None:
         target = target.setdefault(section, {})
         if not isinstance(target, dict):
             raise RecipeError(f"--set {override}: {section!r} is a value, not a section")
-    target[last] = _parse_value(text.strip())
+    target[last] = parse_value(text.strip())
 
 
-def _parse_value(text: str) -> Any:
+def parse_value(text: str) -> Any:
     """Read a value as TOML would (5, 0.1, true, [32, 64]); anything else is a string."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
@@ -242,7 +244,8 @@ def _parse_value(text: str) -> Any:
         return text
 
 
-def _explain(error: ErrorDetails) -> str:
+def explain(error: ErrorDetails) -> str:
+    """Return what is wrong with a value, and where, in words."""
     location = [str(part) for part in error["loc"]]
     if location[0] == "model" and len(location) > 2:
         del location[1]  # pydantic names the family there
@@ -256,7 +259,8 @@ def _explain(error: ErrorDetails) -> str:
     if error["type"] == "extra_forbidden":
         return f"unknown key {key!r}{nearest(key, _known_keys())}"
     shown = repr(error["input"])[:60]
-    return f"{key} = {shown}: {error['msg'][0].lower()}{error['msg'][1:]}"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{key} = {shown}: {message[0].lower()}{message[1:]}"
 
 
 def _known_keys() -> list[str]:

@@ -84,16 +84,18 @@ def train(
         raise RecipeError("overrides go with a recipe's name or path, not with a loaded Recipe")
     Run.refuse_existing(Path(out))  # before time is spent on reading the data
     paths = as_paths(data)
+    untrained = build_model(recipe.model)
     weights = find_weights(recipe.model)
     if weights is not None:
-        load_weights(build_model(recipe.model), weights)  # what is wrong with them is told now
+        load_weights(untrained, weights)  # what is wrong with them is told now
+    if recipe.train.frozen_epochs:
+        backbone_of(untrained)
     dataset = load_dataset(*paths, **recipe.data.model_dump(), skip_bad=skip_bad)
     for split in ("train", "val"):
         dataset.split(split)  # says clearly when it is empty
     if len(dataset.train) < 2:  # batch normalisation needs two
         raise DataError(f"{dataset.name}: 1 image to train on, expected hundreds at least")
     accelerator = _resolve_device(device)
-    untrained = build_model(recipe.model)
     record = RunRecord(
         status="training",
         started=now(),

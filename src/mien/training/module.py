@@ -88,9 +88,8 @@ class Trainable(pl.LightningModule):
         if train.optimizer == "sgd":
             nesterov = train.momentum > 0
             return torch.optim.SGD(groups, train.lr, momentum=train.momentum, nesterov=nesterov)
-        if train.optimizer == "adamw":
-            return torch.optim.AdamW(groups, train.lr, eps=train.epsilon)
-        return torch.optim.Adam(groups, train.lr, eps=train.epsilon)
+        kind = torch.optim.AdamW if train.optimizer == "adamw" else torch.optim.Adam
+        return kind(groups, train.lr, eps=train.epsilon, fused=True)
 
     def _logits(self, unit: Tensor) -> Tensor:
         logits: Tensor = self.classifier(unit.contiguous(memory_format=torch.channels_last))

@@ -17,7 +17,6 @@ import os
 import platform
 import re
 import shutil
-import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +30,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mien.data import FaceDataset
 from mien.errors import RunError
-from mien.files import atomic_folder, write_text
+from mien.files import atomic_folder, locked_folder, write_text
 from mien.recipes import Recipe
 from mien.recipes.recipe import parse_recipe
 
@@ -212,21 +211,11 @@ class Run:
         Raises:
             RunError: if another process has it.
         """
-        if sys.platform == "win32":  # folders cannot be locked there
-            yield
-            return
-        import fcntl
-
-        folder = os.open(self.path, os.O_RDONLY)
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with locked_folder(self.path):
+                yield
         except BlockingIOError:
-            os.close(folder)
             raise RunError(f"{self.path}: is being trained by another process") from None
-        try:
-            yield
-        finally:
-            os.close(folder)
 
 
 def describe_data(

@@ -1,0 +1,133 @@
+"""A sweep's directory: all that is known of it, so that it can go on from there alone.
+
+sweep.json        what is tried, on which data
+trials/000.json   a trial's settings, and its result once there is one
+trials/000/       its run
+trials/000.log    what it printed
+sweep.csv, sweep.md, sweep.html
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mien.errors import RunError
+from mien.files import atomic_folder, write_text
+from mien.recipes.sweep import Settings, Sweep
+
+_Form = TypeVar("_Form", bound=BaseModel)
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class SweepRecord(_Record):
+    """What ``sweep.json`` holds."""
+
+    mien_sweep: Literal[1] = 1
+    sweep: Sweep
+    paths: tuple[str, ...]
+    fingerprint: str
+    skip_bad: bool
+
+
+class SplitScore(_Record):
+    """A trial's loss (cross-entropy in nats) and accuracy on one split."""
+
+    loss: float
+    accuracy: float
+
+
+class Trial(_Record):
+    """A trial's settings, and what came of it.
+
+    ``open`` trials have not ended: they wait, run, or were stopped.
+    """
+
+    number: int
+    settings: Settings
+    status: Literal["open", "finished", "failed"] = "open"
+    error: str = ""
+    scores: dict[str, SplitScore] = {}
+    parameters: int | None = None
+    macs: int | None = None
+    epochs: int | None = None
+    seconds: float | None = None
+
+
+class SweepFolder:
+    """A sweep's directory, opened.
+
+    Raises:
+        RunError: if it is missing, not a sweep's, or damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        record = path / "sweep.json"
+        if not record.is_file():
+            raise RunError(f"{path}: not a sweep's directory, it has no sweep.json")
+        self.record = _load(record, SweepRecord)
+
+    @classmethod
+    def create(cls, path: Path, record: SweepRecord) -> Self:
+        """Make a sweep's directory, all of it or nothing.
+
+        Raises:
+            RunError: if the path exists already.
+        """
+        if path.exists():
+            raise RunError(
+                f"{path}: exists already; choose another --out, "
+                f"or continue a sweep that was stopped: mien sweep --resume {path}"
+            )
+        with atomic_folder(path) as temporary:
+            (temporary / "trials").mkdir()
+            (temporary / "sweep.json").write_text(_dump(record), "utf-8")
+            for number, settings in enumerate(record.sweep.points()):
+                trial = Trial(number=number, settings=settings)
+                (temporary / "trials" / f"{number:03}.json").write_text(_dump(trial), "utf-8")
+        return cls(path)
+
+    def run_path(self, number: int) -> Path:
+        """Where a trial's run is."""
+        return self.path / "trials" / f"{number:03}"
+
+    def log_path(self, number: int) -> Path:
+        """Where what a trial prints goes."""
+        return self.path / "trials" / f"{number:03}.log"
+
+    def trials(self) -> list[Trial]:
+        """Return the trials so far, in their order."""
+        return [_load(path, Trial) for path in sorted((self.path / "trials").glob("*.json"))]
+
+    def trial(self, number: int) -> Trial:
+        """Return one trial."""
+        return _load(self._trial_path(number), Trial)
+
+    def save(self, trial: Trial) -> None:
+        """Write a trial's file anew."""
+        write_text(self._trial_path(trial.number), _dump(trial))
+
+    def _trial_path(self, number: int) -> Path:
+        return self.path / "trials" / f"{number:03}.json"
+
+
+def _load(path: Path, form: type[_Form]) -> _Form:
+    try:
+        return form.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"])) or "the whole"
+        raise RunError(f"{path}: damaged ({key}: {first['msg'].lower()})") from None
+
+
+def _dump(record: BaseModel) -> str:
+    return json.dumps(record.model_dump(mode="json"), indent=2) + "\n"

@@ -1,0 +1,220 @@
+"""Run a sweep: its trials, each in a process of its own, as many at once as one asks for.
+
+Read from the top: `start_sweep` and `resume_sweep` are what users call; `_run` keeps the processes
+going; `_next_trial` says what is tried next.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mien.data import load_dataset
+from mien.data.load import Paths, as_paths
+from mien.errors import Interrupted, RunError
+from mien.files import locked_folder
+from mien.recipes.sweep import Sweep
+from mien.scale.folder import SweepFolder, SweepRecord, Trial
+from mien.scale.search import suggest
+from mien.training.run import Run, describe_paths
+
+_POLL_S = 0.5
+
+
+class SweepWatcher:
+    """Is told how a sweep goes; the command line's draws a line a trial."""
+
+    def started(self, folder: SweepFolder, total: int) -> None:
+        """The sweep begins, or goes on."""
+
+    def running(self, progress: dict[int, list[dict[str, float]]]) -> None:
+        """Every half second: the histories of the trials under way, by their numbers."""
+
+    def trial_ended(self, trial: Trial) -> None:
+        """A trial has finished or failed."""
+
+    def ended(self) -> None:
+        """The sweep is over, for whatever reason."""
+
+
+def start_sweep(
+    sweep: Sweep,
+    data: Paths,
+    out: str | Path,
+    *,
+    jobs: int = 1,
+    skip_bad: bool = False,
+    watcher: SweepWatcher | None = None,
+) -> SweepFolder:
+    """Run a sweep and return its directory, every trial's result in it.
+
+    Args:
+        sweep: what is tried.
+        data: the path of a data set, or several of Parquet files.
+        out: the directory to make.
+        jobs: how many trials train at once; they share the processor's cores.
+        skip_bad: leave out images that cannot be used.
+        watcher: is told how it goes.
+
+    Raises:
+        MienError: for whatever the user can mend before a trial begins. What goes wrong in a trial
+            is its result, and the others go on.
+        Interrupted: on Ctrl-C or SIGTERM; `resume_sweep` goes on.
+    """
+    paths = as_paths(data)
+    record = SweepRecord(
+        sweep=sweep,
+        paths=describe_paths(paths),
+        fingerprint=_fingerprint(sweep, paths, skip_bad=skip_bad),
+        skip_bad=skip_bad,
+    )
+    folder = SweepFolder.create(Path(out), record)
+    return _run(folder, jobs, watcher or SweepWatcher())
+
+
+def resume_sweep(
+    path: str | Path, *, jobs: int = 1, watcher: SweepWatcher | None = None
+) -> SweepFolder:
+    """Go on with a sweep that was stopped at any moment; what has ended is not run again.
+
+    Raises:
+        RunError: if it is damaged, or its data is no longer what it was.
+    """
+    folder = SweepFolder(Path(path))
+    record = folder.record
+    found = _fingerprint(record.sweep, as_paths(record.paths), skip_bad=record.skip_bad)
+    if found != record.fingerprint:
+        raise RunError(
+            f"{record.paths[0]}: no longer what {path} began on ({found}, expected "
+            f"{record.fingerprint}); its trials could not be compared"
+        )
+    return _run(folder, jobs, watcher or SweepWatcher())
+
+
+def _fingerprint(sweep: Sweep, paths: tuple[Path, ...], *, skip_bad: bool) -> str:
+    recipe = sweep.recipe_for({})
+    dataset = load_dataset(*paths, **recipe.data.model_dump(), skip_bad=skip_bad)
+    for split in ("train", "val"):
+        dataset.split(split)  # says clearly when it is empty
+    return dataset.fingerprint
+
+
+def _run(folder: SweepFolder, jobs: int, watcher: SweepWatcher) -> SweepFolder:
+    total = len(folder.record.sweep.points()) or folder.record.sweep.trials
+    running: dict[int, subprocess.Popen[bytes]] = {}
+    try:
+        with locked_folder(folder.path) as lock, _sigterm_as_ctrl_c():
+            watcher.started(folder, total)
+            try:
+                while True:
+                    while len(running) < jobs:
+                        trial = _next_trial(folder, total, set(running))
+                        if trial is None:
+                            break
+                        running[trial.number] = _start(folder, trial, jobs, lock)
+                    if not running:
+                        return folder
+                    time.sleep(_POLL_S)
+                    watcher.running({number: _history(folder, number) for number in running})
+                    for number in [
+                        n for n, process in running.items() if process.poll() is not None
+                    ]:
+                        watcher.trial_ended(_result(folder, number, running.pop(number)))
+            except KeyboardInterrupt:
+                ended = sum(trial.status != "open" for trial in folder.trials())
+                raise Interrupted(
+                    f"stopped after {ended} of {total} trials; go on: mien sweep --resume "
+                    f"{folder.path}"
+                ) from None
+            finally:
+                _stop(running)
+                watcher.ended()
+    except BlockingIOError:
+        raise RunError(
+            f"{folder.path}: is being swept by another process, or one of its trials still runs"
+        ) from None
+
+
+def _next_trial(folder: SweepFolder, total: int, running: set[int]) -> Trial | None:
+    """Return a trial to start: one that waits or was stopped, else the search's next draw."""
+    trials = folder.trials()
+    for trial in trials:
+        if trial.status == "open" and trial.number not in running:
+            return trial
+    if len(trials) == total:
+        return None
+    trial = Trial(number=len(trials), settings=suggest(folder.record.sweep, trials))
+    folder.save(trial)
+    return trial
+
+
+def _start(
+    folder: SweepFolder, trial: Trial, jobs: int, lock: int | None
+) -> subprocess.Popen[bytes]:
+    environment = dict(os.environ)
+    if jobs > 1:
+        environment["OMP_NUM_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) // jobs))
+    with folder.log_path(trial.number).open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "mien.scale.trial", str(folder.path), str(trial.number)],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            # The lock stays as long as a trial runs, also when this process is killed.
+            pass_fds=() if lock is None else (lock,),
+            # A terminal's Ctrl-C reaches this process alone, which then asks each trial once.
+            start_new_session=True,
+        )
+
+
+def _result(folder: SweepFolder, number: int, process: subprocess.Popen[bytes]) -> Trial:
+    """Return an ended trial; one that left no result has failed, and its log says how."""
+    trial = folder.trial(number)
+    if trial.status == "open":
+        lines = folder.log_path(number).read_text("utf-8", errors="replace").splitlines()
+        last = lines[-1][:200] if lines else "it printed nothing"
+        how = f"killed by signal {-code}" if (code := process.returncode) < 0 else f"exit {code}"
+        trial = trial.model_copy(update={"status": "failed", "error": f"{how}: {last}"})
+        folder.save(trial)
+    return trial
+
+
+def _history(folder: SweepFolder, number: int) -> list[dict[str, float]]:
+    path = folder.run_path(number)
+    return Run(path).history() if path.is_dir() else []
+
+
+def _stop(running: dict[int, subprocess.Popen[bytes]]) -> None:
+    """Ask every trial to stop after its step and wait; a second Ctrl-C ends them at once."""
+    for process in running.values():
+        process.terminate()
+    try:
+        for process in running.values():
+            process.wait()
+    finally:
+        for process in running.values():
+            process.kill()
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # signals come to that one only
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

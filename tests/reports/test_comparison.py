@@ -1,0 +1,88 @@
+"""A comparison on paper: every form shows the same figures, and the page is whole."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+
+import pytest
+
+from mien.evaluation.compare import compare
+from mien.reports.comparison import comparison_tables, write_comparison
+from mien.reports.pages import TextTable, show_large, show_p
+from mien.training.contender import load_contenders
+
+
+@pytest.fixture(scope="module")
+def comparison(run, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other") / "second|run"
+    shutil.copytree(run.path, other)
+    return compare(load_contenders([run.path, other]))
+
+
+def test_every_figure_of_a_table_stands_in_page_and_markdown(comparison, tmp_path):
+    page = write_comparison(comparison, tmp_path / "out")
+    html, markdown = page.read_text(), page.with_suffix(".md").read_text()
+    tables = comparison_tables(comparison)
+    assert [table.title for table in tables] == ["Scores", "F1 by emotion", "Cost", "Pairs"]
+    for table in tables:
+        for row in table.rows:
+            for cell in row:
+                assert cell in html
+                assert cell.replace("|", "\\|") in markdown
+    assert html.count("<svg") == 3 + 4
+    assert "Expressions are not feelings" in html
+    assert "http://" not in html.replace("http://www.w3.org", "")  # nothing is loaded
+
+
+def test_the_csv_holds_the_evaluations_own_figures(comparison, tmp_path):
+    page = write_comparison(comparison, tmp_path)
+    with page.with_suffix(".csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    for row, contender in zip(rows, comparison.contenders, strict=True):
+        assert row["run"] == contender.name
+        assert float(row["accuracy"]) == contender.evaluation.accuracy.value
+        assert float(row["f1_happy"]) == contender.evaluation.per_class[3].f1
+        assert float(row["calibration_error"]) == contender.evaluation.calibration_error
+    with (tmp_path / "pairs.csv").open() as handle:
+        (pair,) = csv.DictReader(handle)
+    assert (pair["only_better"], pair["p_value"]) == ("0", "1.0")  # a copy reads alike
+
+
+def test_runs_on_other_images_are_shown_apart(run, tmp_path):
+    ours, theirs = load_contenders([run.path, _measured_on_val(run, tmp_path)], "val")
+    moved = theirs.evaluation.model_copy(
+        update={
+            "protocol": theirs.evaluation.protocol.model_copy(
+                update={"split_fingerprint": "elsewhere"}
+            )
+        }
+    )
+    comparison = compare([ours, type(theirs)(**{**vars(theirs), "evaluation": moved})])
+    html = write_comparison(comparison, tmp_path / "out").read_text()
+    assert "Not ranked together" in html
+    assert [table.title for table in comparison_tables(comparison)].count("Scores") == 2
+
+
+def _measured_on_val(run, tmp_path):
+    shutil.copytree(run.path, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def test_markdown_keeps_a_table_whole():
+    table = TextTable("A", ("x", "y"), (("a|b", "1"),), "note")
+    assert table.to_markdown() == "## A\n\n| x | y |\n| --- | ---: |\n| a\\|b | 1 |\n\nnote\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [(None, "–"), (0, "0"), (999, "999"), (683_751, "684 k"), (22_487_936, "22.5 M"), (3e9, "3 G")],
+)
+def test_large_numbers(number, shown):
+    assert show_large(number) == shown
+
+
+def test_p_values():
+    assert [show_p(value) for value in (0.0001, 0.001, 0.0456, 1.0)] == [
+        "<0.001", "0.001", "0.046", "1.000",
+    ]  # fmt: skip

@@ -1,0 +1,222 @@
+"""Sweeps from the outside: trials in their own processes, failures, Ctrl-C, kills, searches."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tests.conftest import TINY
+
+from mien.errors import Interrupted, RunError
+from mien.recipes.sweep import load_sweep
+from mien.scale.folder import SweepFolder, Trial
+from mien.scale.results import chosen, results_table, write_results
+from mien.scale.search import suggest
+from mien.scale.sweep import SweepWatcher, resume_sweep, start_sweep
+from mien.training.run import Run
+
+SHARED = [*TINY, "train.epochs=1"]
+
+
+@pytest.fixture(scope="module")
+def swept(layouts, tmp_path_factory):
+    """Four trials, two at a time; those with the absurd rate diverge."""
+    sweep = load_sweep("quick", grid=["model.stages=1,2", "train.lr=0.01,1e30"], overrides=SHARED)
+    return start_sweep(sweep, layouts["csv"], tmp_path_factory.mktemp("sweeps") / "grid", jobs=2)
+
+
+def test_a_failed_trial_is_recorded_and_the_others_go_on(swept):
+    trials = swept.trials()
+    assert [trial.status for trial in trials] == ["finished", "failed"] * 2
+    for trial in trials[1::2]:
+        assert "training diverged in epoch 1" in trial.error
+    for trial in trials[::2]:
+        assert Run(swept.run_path(trial.number)).record.status == "finished"
+        assert set(trial.scores) == {"train", "val", "test"}
+        assert trial.macs is not None
+
+
+def test_the_choice_is_by_val(swept):
+    finished = [trial for trial in swept.trials() if trial.status == "finished"]
+    best = max(trial.scores["val"].accuracy for trial in finished)
+    assert chosen(swept.trials()).scores["val"].accuracy == best
+    assert chosen([]) is None
+
+
+def test_table_csv_and_page_hold_every_trial(swept):
+    table = results_table(swept)
+    assert table.columns[:3] == ("trial", "stages", "lr")
+    assert len(table.rows) == 4
+    assert "failed" in table.rows[1]
+    page = write_results(swept)
+    with (swept.path / "sweep.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert [row["status"] for row in rows] == ["finished", "failed"] * 2
+    for row, trial in zip(rows[::2], swept.trials()[::2], strict=True):
+        assert float(row["test_accuracy"]) == trial.scores["test"].accuracy
+        assert int(row["macs"]) == trial.macs
+    html = page.read_text()
+    assert html.count("<svg") == 4  # parallel coordinates, accuracy against MACs, two curves
+    assert "training diverged" in html
+    for row in table.rows:
+        assert all(cell in html for cell in row)
+
+
+def test_a_trial_is_the_run_that_train_would_make(swept, layouts, tmp_path):
+    from mien.training.fit import train
+
+    alone = train(
+        "quick", layouts["csv"], tmp_path / "alone",
+        overrides=[*SHARED, "model.stages=1", "train.lr=0.01"],
+    )  # fmt: skip
+    ours, theirs = load_file(alone.weights_path), load_file(swept.run_path(0) / "model.safetensors")
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
+
+
+def test_what_has_ended_is_not_run_again(swept, tmp_path):
+    shutil.copytree(swept.path, tmp_path / "sweep")
+    before = [path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("*.json"))]
+    resume_sweep(tmp_path / "sweep")
+    assert before == [path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("*.json"))]
+
+
+def test_a_sweep_that_exists_is_not_overwritten(swept, layouts):
+    with pytest.raises(RunError, match=r"exists already; .* mien sweep --resume"):
+        start_sweep(swept.record.sweep, layouts["csv"], swept.path)
+
+
+def test_a_process_that_dies_is_a_failed_trial(swept, layouts, tmp_path):
+    sweep = load_sweep("quick", grid=["train.lr=0.01,0.02"], overrides=[*TINY, "train.epochs=500"])
+
+    class KillFirst(SweepWatcher):
+        def running(self, progress):
+            if progress.get(0):
+                for pid in trial_processes(tmp_path / "sweep", 0):
+                    os.kill(pid, signal.SIGKILL)
+            if progress.get(1):
+                raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        start_sweep(sweep, layouts["csv"], tmp_path / "sweep", watcher=KillFirst())
+    first, second = SweepFolder(tmp_path / "sweep").trials()
+    assert (first.status, second.status) == ("failed", "open")
+    assert first.error.startswith("killed by signal 9")
+
+
+def trial_processes(sweep, number) -> list[int]:
+    """Return the processes that run a trial."""
+    wanted = f"mien.scale.trial {sweep} {number}"
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has just ended
+            command = path.read_bytes().replace(b"\0", b" ").decode().strip()
+            found += [int(path.parent.name)] if command.endswith(wanted) else []
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_stopped_sweep_goes_on_to_the_same_weights(layouts, tmp_path, number):
+    """The command is stopped while its trial trains; resumed, it ends as if it never had been."""
+    settings = [word for setting in TINY for word in ("--set", setting)]
+    out = tmp_path / "sweep"
+    command = [
+        sys.executable, "-m", "mien", "sweep", "quick", "--grid", "train.lr=0.01,0.02",
+        "--data", str(layouts["csv"]), "--out", str(out), *settings, "--set", "train.epochs=3",
+    ]  # fmt: skip
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        history = out / "trials" / "000" / "history.csv"
+        wait_until(lambda: history.is_file())
+        process.send_signal(number)
+        _, said = process.communicate(timeout=120)
+    if number != signal.SIGKILL:
+        assert process.returncode == 130
+        assert "go on: mien sweep --resume" in said
+        assert (out / "sweep.html").is_file()
+    else:  # its trial goes on alone; until it has ended, the sweep cannot be resumed
+        wait_until(lambda: SweepFolder(out).trial(0).status == "finished")
+        time.sleep(2)
+    resumed = resume_sweep(out)
+    assert [trial.status for trial in resumed.trials()] == ["finished", "finished"]
+    sweep = load_sweep("quick", grid=["train.lr=0.01"], overrides=[*TINY, "train.epochs=3"])
+    straight = start_sweep(sweep, layouts["csv"], tmp_path / "straight")
+    ours = load_file(straight.run_path(0) / "model.safetensors")
+    theirs = load_file(resumed.run_path(0) / "model.safetensors")
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
+
+
+def wait_until(condition, seconds: float = 120) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "took too long"
+        time.sleep(0.05)
+
+
+def test_a_search_is_drawn_from_its_ranges_and_resumes_alike(layouts, tmp_path):
+    sweep = load_sweep(
+        "quick",
+        search=["train.lr=1e-3..1e-1:log", "model.channels=[4],[8,8]", "train.batch_size=16..64"],
+        overrides=["train.epochs=1"],
+        trials=3,
+    )
+    folder = start_sweep(sweep, layouts["csv"], tmp_path / "search", jobs=1)
+    trials = folder.trials()
+    assert [trial.status for trial in trials] == ["finished"] * 3
+    for trial in trials:
+        assert 1e-3 <= trial.settings["train.lr"] <= 1e-1
+        assert trial.settings["model.channels"] in ([4], [8, 8])
+        assert isinstance(trial.settings["train.batch_size"], int)
+    assert len({trial.settings["train.lr"] for trial in trials}) == 3
+    # drawn from the seed and the trials before alone
+    assert suggest(folder.record.sweep, trials[:2]) == trials[2].settings
+    write_results(folder)
+
+
+def test_a_search_goes_where_scores_are_high():
+    sweep = load_sweep("quick", search=["train.lr=0.001..1.0"], trials=40)
+    trials: list[Trial] = []
+    for number in range(40):
+        settings = suggest(sweep, trials)
+        score = {"loss": 1.0, "accuracy": 1 - abs(settings["train.lr"] - 0.3)}
+        trials.append(
+            Trial(number=number, settings=settings, status="finished", scores={"val": score})
+        )
+    late = [abs(trial.settings["train.lr"] - 0.3) for trial in trials[25:]]
+    early = [abs(trial.settings["train.lr"] - 0.3) for trial in trials[:10]]
+    assert sum(late) / len(late) < sum(early) / len(early) / 2
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda path: (path / "sweep.json").unlink(), "not a sweep's directory"),
+        (lambda path: (path / "sweep.json").write_text("{"), r"sweep\.json: damaged"),
+        (lambda path: (path / "trials" / "001.json").write_text("{}"), r"001\.json: damaged"),
+    ],
+)
+def test_a_damaged_sweep_is_refused(swept, tmp_path, damage, said):
+    shutil.copytree(swept.path, tmp_path / "sweep")
+    damage(tmp_path / "sweep")
+    with pytest.raises(RunError, match=said):
+        resume_sweep(tmp_path / "sweep")
+
+
+def test_other_data_is_refused(swept, layouts, tmp_path):
+    shutil.copytree(swept.path, tmp_path / "sweep")
+    text = layouts["csv"].read_text().splitlines()
+    (tmp_path / "less.csv").write_text("\n".join(text[:-9]) + "\n")
+    record = json.loads((tmp_path / "sweep" / "sweep.json").read_text())
+    record["paths"] = [str(tmp_path / "less.csv")]
+    (tmp_path / "sweep" / "sweep.json").write_text(json.dumps(record))
+    with pytest.raises(RunError, match=r"less\.csv: no longer what .* began on"):
+        resume_sweep(tmp_path / "sweep")

@@ -1,0 +1,106 @@
+"""Runs as contenders: what is taken from them, and which runs cannot be."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from tests.conftest import TINY
+
+from mien.errors import MienError, RunError
+from mien.evaluation import Evaluation, evaluate
+from mien.training.contender import evaluation_of, load_contenders
+from mien.training.fit import train
+from mien.training.run import Run
+
+
+@pytest.fixture(scope="module")
+def held_out(layouts, tmp_path_factory):
+    """A run that chose by a part of train, so that val is test to it."""
+    out = tmp_path_factory.mktemp("held") / "held-out"
+    overrides = [*TINY, "train.epochs=1", "data.hold_out=0.2"]
+    return train("quick", layouts["csv"], out, overrides=overrides)
+
+
+@pytest.fixture
+def copy(run, tmp_path):
+    shutil.copytree(run.path, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def test_two_runs_on_the_split_that_both_have(run, copy):
+    ours, theirs = load_contenders([run.path, copy])
+    assert ours.evaluation.protocol.split == "test"
+    assert (ours.name, theirs.name) == (run.path.name, "copy")
+    assert ours.parameters == run.record.parameters
+    assert ours.macs == run.record.macs
+    assert len(ours.history) == 2
+    assert ours.evaluation.accuracy == theirs.evaluation.accuracy
+
+
+def test_an_evaluation_is_measured_once_and_kept(copy):
+    run = Run(copy)
+    shutil.rmtree(copy / "evaluations")
+    measured = evaluation_of(run, "test")
+    assert Evaluation.load(run.evaluation_path("test")) == measured
+    assert measured == evaluate(copy, run.record.data.paths, "test")
+
+
+def test_held_out_images_come_from_train_and_the_others_are_test(held_out, faces):
+    counts = held_out.record.data.split_counts
+    stated = faces.split_counts()
+    assert counts["test"] == stated["val"] + stated["test"]
+    assert counts["val"] == pytest.approx(0.2 * stated["train"], abs=4)
+
+
+def test_names_are_as_long_as_needed(run, copy, tmp_path):
+    other = tmp_path / "other" / "copy"
+    shutil.copytree(copy, other)
+    names = [one.name for one in load_contenders([copy, other], "val")]
+    assert names == [f"{tmp_path.name}/copy", "other/copy"]
+
+
+def test_too_few_and_twice_the_same(run):
+    with pytest.raises(RunError, match="1 run to compare, expected two or more"):
+        load_contenders([run.path])
+    with pytest.raises(RunError, match="named twice"):
+        load_contenders([run.path, run.path / ".." / run.path.name])
+
+
+def test_a_run_that_never_finished_is_refused(run, copy):
+    Run(copy).update(status="interrupted")
+    with pytest.raises(RunError, match=r"has not finished \(2 of 2 epochs\); first: mien train"):
+        load_contenders([run.path, copy])
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda path: (path / "run.json").write_text("{"), r"run\.json: damaged"),
+        (lambda path: (path / "recipe.toml").write_text("["), r"recipe\.toml: damaged"),
+        (lambda path: (path / "history.csv").write_text("a\n1,2\n"), r"history\.csv: damaged"),
+        (lambda path: (path / "history.csv").unlink(), r"history\.csv: damaged"),
+        (lambda path: (path / "model.onnx").write_bytes(b"x"), "not an ONNX file"),
+        (lambda path: (path / "model.onnx").unlink(), "no such file"),
+        (
+            lambda path: (path / "evaluations" / "val.json").write_text("{}"),
+            r"val\.json: damaged",
+        ),
+    ],
+    ids=["record", "recipe", "history", "no history", "Bundle", "no Bundle", "evaluation"],
+)
+def test_a_damaged_run_is_refused(run, copy, damage, said):
+    damage(copy)
+    with pytest.raises(MienError, match=said) as error:
+        load_contenders([run.path, copy], "val")
+    assert "\n" not in str(error.value)
+
+
+def test_data_that_has_moved_is_said(copy, run, tmp_path):
+    shutil.rmtree(copy / "evaluations")
+    record = json.loads((copy / "run.json").read_text())
+    record["data"]["paths"] = [str(tmp_path / "gone.csv")]
+    (copy / "run.json").write_text(json.dumps(record))
+    with pytest.raises(MienError, match=r"gone\.csv"):
+        load_contenders([run.path, copy])
