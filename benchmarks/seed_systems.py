@@ -4,17 +4,24 @@ What is finished is kept and what was stopped goes on, so this may be stopped an
 several of it may share the work:
 
     python benchmarks/seed_systems.py --data path/to/fer2013
+    python benchmarks/seed_systems.py --data path/to/fer2013 --write
 """
 
 import argparse
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from mien.data import load_dataset
 from mien.errors import RunError
-from mien.evaluation import evaluate
 from mien.recipes import load_recipe
+from mien.training.contender import evaluation_of
 from mien.training.fit import resume, train
 from mien.training.run import Run
+from record import FOLDER, add_rows
 
 POOLED = ["data.hold_out=0", "data.fractions=[0.7,0.15,0.15]"]
 
@@ -70,19 +77,92 @@ def run_training(training: Training, data: str, folder: Path) -> Run | None:
         return None
 
 
+def measure(training: Training, run: Run, seconds_alone: float | None) -> dict[str, Any]:
+    """Return a training's row: what its source reports, and what was measured here."""
+    evaluation = evaluation_of(run, "test")
+    reported = run.recipe.source.reported
+    twins = accuracy_by_twin(run)
+    return {
+        "training": training.name,
+        "recipe": training.recipe,
+        "changes": " ".join(training.changes),
+        "seed": training.seed,
+        "reported_accuracy": reported.get("accuracy", ""),
+        "reported_macro_f1": reported.get("macro_f1", ""),
+        "accuracy": evaluation.accuracy.value,
+        "accuracy_low": evaluation.accuracy.low,
+        "accuracy_high": evaluation.accuracy.high,
+        "macro_f1": evaluation.macro_f1.value,
+        "weighted_f1": evaluation.weighted_f1.value,
+        "roc_auc": evaluation.roc_auc.value,
+        "calibration_error": evaluation.calibration_error,
+        "val_accuracy": evaluation_of(run, "val").accuracy.value,
+        "test_images": evaluation.protocol.images,
+        **twins,
+        "epochs": len(run.history()),
+        "checkpoint": evaluation.protocol.checkpoint,
+        "parameters": run.record.parameters,
+        "macs": run.record.macs,
+        "seconds": round(sum(row["seconds"] for row in run.history())),
+        "threads": run.record.threads,
+        "epoch_seconds_alone": seconds_alone if seconds_alone is not None else "",
+        "splits": evaluation.protocol.split_rule,
+    }
+
+
+def accuracy_by_twin(run: Run) -> dict[str, Any]:
+    """Return how many test images stand in train, and the accuracy on these and on the others."""
+    dataset = load_dataset(*run.record.data.paths, **run.recipe.data.model_dump())
+    learnt = {image.tobytes() for image in dataset.train.images}
+    twin = np.array([image.tobytes() in learnt for image in dataset.test.images])
+    right = evaluation_of(run, "test").right()
+    return {
+        "test_images_in_train": int(twin.sum()),
+        "accuracy_in_train": float(right[twin].mean()) if twin.any() else "",
+        "accuracy_not_in_train": float(right[~twin].mean()),
+    }
+
+
+def seconds_alone(training: Training, data: str) -> float:
+    """Return the seconds of a second epoch, validation included, with nothing else running."""
+    with tempfile.TemporaryDirectory() as folder:
+        recipe = load_recipe(
+            training.recipe,
+            [*training.overrides(), "train.epochs=2", "train.frozen_epochs=0"],
+        )
+        return round(train(recipe, data, Path(folder) / "run").history()[-1]["seconds"], 1)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True)
     parser.add_argument("--runs", type=Path, default=Path("runs/seed-systems"))
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="train nothing: time an epoch of each and write results/seed-systems.csv",
+    )
     arguments = parser.parse_args()
+    if not arguments.write:
+        for training in TRAININGS:
+            run = run_training(training, arguments.data, arguments.runs)
+            if run is not None:
+                print(training.name, evaluation_of(run, "test").accuracy.value, flush=True)
+        return
+    rows = []
+    timed: set[tuple[str, tuple[str, ...]]] = set()
     for training in TRAININGS:
-        run = run_training(training, arguments.data, arguments.runs)
-        if run is None:
+        path = arguments.runs / training.name
+        if not path.exists() or Run(path).record.status != "finished":
+            print(f"{training.name}: not finished, left out")
             continue
-        path = run.evaluation_path("test")
-        if not path.is_file():
-            evaluate(run.path, arguments.data, "test").save(path)
-            print(training.name, Run(run.path).history()[-1], flush=True)
+        kind = (training.recipe, training.changes)
+        alone = None if kind in timed else seconds_alone(training, arguments.data)
+        timed.add(kind)
+        rows.append(measure(training, Run(path), alone))
+        print(rows[-1], flush=True)
+    (FOLDER / "seed-systems.csv").unlink(missing_ok=True)
+    add_rows("seed-systems", rows)
 
 
 if __name__ == "__main__":

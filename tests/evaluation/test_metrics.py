@@ -167,3 +167,20 @@ def test_holm_against_a_case_by_hand():
     assert ours.holm([0.02, 0.5, 0.01, 0.03]) == pytest.approx([0.06, 0.5, 0.04, 0.06])
     assert ours.holm([0.9, 0.8]) == [1.0, 1.0]
     assert ours.holm([]) == []
+
+
+def test_curves_are_scikit_learns(case):
+    labels, probabilities = case
+    for label in np.unique(labels):
+        positive, scores = labels == label, probabilities[:, label]
+        false_rate, true_rate = ours.roc_curve(positive, scores)
+        expected = theirs.roc_curve(positive, scores, drop_intermediate=False)
+        np.testing.assert_allclose(false_rate, expected[0])
+        np.testing.assert_allclose(true_rate, expected[1])
+        recall, precision = ours.precision_recall_curve(positive, scores)
+        their_precision, their_recall, _ = theirs.precision_recall_curve(positive, scores)
+        np.testing.assert_allclose(recall, their_recall[:-1][::-1])
+        np.testing.assert_allclose(precision, their_precision[:-1][::-1])
+        assert ours.average_precision(recall, precision) == pytest.approx(
+            theirs.average_precision_score(positive, scores)
+        )

@@ -4,10 +4,14 @@ import re
 import shutil
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
+from mien.data import load_dataset
 from mien.errors import RunError
 from mien.evaluation import Evaluation
+from mien.recipes import load_recipe
+from mien.reports.faces import augment_examples, most_confident_mistakes
 from mien.reports.report import write_report
 from mien.training.run import Run
 
@@ -82,7 +86,29 @@ def test_its_sample_shows_what_is_in_the_evaluation(text):
     right, wrong = text.count('class="right"'), text.count('class="wrong"')
     assert right + wrong == 24
     assert f"{right} read as labelled" in text
-    assert text.count("<br>label: ") == wrong
+    assert text.count("<br>label: ") == wrong + text.count('class="mistake wrong"')
+
+
+def test_the_mistakes_are_the_surest(copied):
+    evaluation = Evaluation.load(copied.evaluation_path("val"))
+    dataset = load_dataset(*copied.record.data.paths)
+    mistakes = most_confident_mistakes(dataset, evaluation)
+    assert 0 < len(mistakes) <= 12
+    assert not any(sample.right for sample in mistakes)
+    sure = [sample.probability for sample in mistakes]
+    assert sure == sorted(sure, reverse=True)
+    wrong = np.array(evaluation.probabilities)[~evaluation.right()].max(1)
+    assert sure[0] == wrong.max()
+
+
+def test_augmented_faces_are_shown_where_a_recipe_augments(copied):
+    dataset = load_dataset(*copied.record.data.paths)
+    examples = augment_examples(dataset, copied.recipe)
+    assert [example.label for example in examples] == ["fear", "happy", "surprise"]
+    for example in examples:
+        assert len({example.png, *example.changed}) == 5  # each drawn anew
+    assert augment_examples(dataset, copied.recipe) == examples
+    assert augment_examples(dataset, load_recipe("csv-cnn")) == []
 
 
 def test_without_the_data_it_says_so(copied, layouts, tmp_path):

@@ -7,13 +7,18 @@ from typing import Final
 
 import matplotlib as mpl
 import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mien.emotions import EMOTIONS
-from mien.evaluation import Evaluation
-from mien.reports.svg import COLOURS, INK, STYLE, new_figure, to_svg
+from mien.evaluation import Evaluation, metrics
+from mien.evaluation.evaluate import show_score
+from mien.reports.svg import COLOURS, INK, STYLE, WIDTH_IN, new_figure, to_svg
 
 _TRAIN, _VAL, _TEST = COLOURS[:3]
+_CURVE_POINTS: Final = 200
 _CELL: Final = (0x44 / 255, 0x77 / 255, 0xAA / 255)
 
 
@@ -76,6 +81,77 @@ def draw_confusion(evaluation: Evaluation) -> str:
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         return to_svg(figure)
+
+
+def draw_roc(evaluation: Evaluation) -> str:
+    """Draw each emotion's ROC curve against all the others, its area in the legend."""
+    with mpl.rc_context(STYLE):
+        figure, axes = new_figure(4.4)
+        axes.plot([0, 1], [0, 1], color=INK, alpha=0.4, linewidth=1, linestyle=":")
+        for index, label in enumerate(_present(evaluation)):
+            false_rate, true_rate = metrics.roc_curve(*_one_against_rest(evaluation, label))
+            area = show_score(evaluation.per_class[label].roc_auc)
+            _draw_line(axes, index, false_rate, true_rate, f"{EMOTIONS[label]} {area}")
+        axes.set_xlabel("share of other faces read so (false positive rate)")
+        axes.set_ylabel("share of its faces read so (true positive rate)")
+        axes.legend(loc="lower right", fontsize=8)
+        return to_svg(figure)
+
+
+def draw_precision_recall(evaluation: Evaluation) -> str:
+    """Draw each emotion's precision against recall, the average precision in the legend."""
+    with mpl.rc_context(STYLE):
+        figure, axes = new_figure(4.4)
+        for index, label in enumerate(_present(evaluation)):
+            recall, precision = metrics.precision_recall_curve(
+                *_one_against_rest(evaluation, label)
+            )
+            area = metrics.average_precision(recall, precision)
+            _draw_line(axes, index, recall, precision, f"{EMOTIONS[label]} {area:.3f}")
+        axes.set_xlabel("recall")
+        axes.set_ylabel("precision")
+        axes.set_ylim(0, 1.02)
+        figure.legend(loc="outside lower center", ncols=3, fontsize=8)
+        return to_svg(figure)
+
+
+def draw_class_shares(counts: dict[str, dict[str, int]]) -> str:
+    """Draw each split's emotions as a pie. ``counts``: split -> emotion -> images."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH_IN, 2.6), layout="constrained")
+        for index, (split, by_emotion) in enumerate(counts.items(), start=1):
+            axes = figure.add_subplot(1, len(counts), index)
+            values = [by_emotion[emotion] for emotion in EMOTIONS]
+            wedges, _ = axes.pie(
+                values, colors=COLOURS[: len(EMOTIONS)], startangle=90, counterclock=False
+            )
+            axes.set_title(split, fontsize=9)
+            for wedge, value in zip(wedges, values, strict=True):
+                share, middle = value / sum(values), np.radians((wedge.theta1 + wedge.theta2) / 2)
+                if share >= 0.05:  # a smaller one has no room for its figure
+                    axes.text(
+                        0.65 * np.cos(middle), 0.65 * np.sin(middle), f"{share:.0%}",
+                        ha="center", va="center", fontsize=7,
+                    )  # fmt: skip
+        figure.legend(wedges, EMOTIONS, loc="outside lower center", ncols=4, fontsize=8)
+        return to_svg(figure)
+
+
+def _present(evaluation: Evaluation) -> list[int]:
+    """Return the labels that have a curve: some images have them, and some have not."""
+    return [label for label, row in enumerate(evaluation.per_class) if row.roc_auc is not None]
+
+
+def _one_against_rest(
+    evaluation: Evaluation, label: int
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+    return np.array(evaluation.labels) == label, np.array(evaluation.probabilities)[:, label]
+
+
+def _draw_line(axes: Axes, index: int, x: metrics.Floats, y: metrics.Floats, name: str) -> None:
+    # A curve has a point a face; more than these nobody can see, and each is bytes of the page.
+    kept = np.unique(np.linspace(0, len(x) - 1, _CURVE_POINTS).astype(int))
+    axes.plot(x[kept], y[kept], color=COLOURS[index], linewidth=1.4, label=name)
 
 
 def draw_class_counts(counts: dict[str, dict[str, int]]) -> str:

@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
-import cv2
-import numpy as np
 from markupsafe import Markup
 
 from mien.data import FaceDataset, load_dataset
-from mien.emotions import EMOTIONS
 from mien.errors import MienError
 from mien.evaluation import Evaluation
 from mien.evaluation.evaluate import Score
 from mien.files import write_text
-from mien.reports import figures
+from mien.reports import faces, figures
 from mien.reports.pages import environment
 from mien.runtime.bundle import Bundle
 from mien.training.run import Run
-
-_SAMPLES: Final = 24
-_SAMPLE_SEED: Final = 0
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One face of the report's sample: what it is labelled and what was read."""
-
-    png: str
-    label: str
-    emotion: str
-    probability: float
-
-    @property
-    def right(self) -> bool:
-        """Whether label and reading agree."""
-        return self.label == self.emotion
 
 
 def write_report(run: Run, *, dataset: FaceDataset | None = None) -> Path:
@@ -57,7 +33,7 @@ def write_report(run: Run, *, dataset: FaceDataset | None = None) -> Path:
     evaluation = Evaluation.load(run.evaluation_path("val"))
     if dataset is None:
         dataset = _find_data(run)
-    history = run.history()
+    history, counts = run.history(), _class_counts(dataset)
     kept = Bundle(run.bundle_path).metadata.epoch
     page = (
         environment()
@@ -71,8 +47,13 @@ def write_report(run: Run, *, dataset: FaceDataset | None = None) -> Path:
             loss_curve=Markup(figures.draw_curve(history, "loss", kept)),
             accuracy_curve=Markup(figures.draw_curve(history, "accuracy", kept)),
             confusion=Markup(figures.draw_confusion(evaluation)),
-            class_counts=_class_counts(dataset),
-            samples=_samples(dataset, evaluation),
+            roc=Markup(figures.draw_roc(evaluation)),
+            precision_recall=Markup(figures.draw_precision_recall(evaluation)),
+            class_counts=Markup(figures.draw_class_counts(counts)) if counts else None,
+            class_shares=Markup(figures.draw_class_shares(counts)) if counts else None,
+            samples=faces.draw_sample(dataset, evaluation) if dataset else [],
+            mistakes=faces.most_confident_mistakes(dataset, evaluation) if dataset else [],
+            augmented=faces.augment_examples(dataset, run.recipe) if dataset else [],
             seconds=sum(row["seconds"] for row in history),
             history=history,
             command=_command(run),
@@ -103,37 +84,10 @@ def _find_data(run: Run) -> FaceDataset | None:
     return dataset if dataset.fingerprint == run.record.data.fingerprint else None
 
 
-def _class_counts(dataset: FaceDataset | None) -> Markup | None:
+def _class_counts(dataset: FaceDataset | None) -> dict[str, dict[str, int]]:
     if dataset is None:
-        return None
-    counts = {split: dataset.split(split).class_counts() for split in dataset.split_counts()}
-    return Markup(figures.draw_class_counts(counts))
-
-
-def _samples(dataset: FaceDataset | None, evaluation: Evaluation) -> list[Sample]:
-    """Draw faces of the measured split by chance, so that they show the score as it is."""
-    if dataset is None:
-        return []
-    faces = dataset.split(evaluation.protocol.split)
-    generator = np.random.default_rng(_SAMPLE_SEED)
-    rows = generator.permutation(len(faces))[:_SAMPLES]
-    samples = []
-    for row in rows.tolist():
-        probabilities = evaluation.probabilities[row]
-        read = int(np.argmax(probabilities))
-        samples.append(
-            Sample(
-                png=_png(faces.images[row]),
-                label=EMOTIONS[evaluation.labels[row]],
-                emotion=EMOTIONS[read],
-                probability=probabilities[read],
-            )
-        )
-    return samples
-
-
-def _png(image: Any) -> str:
-    return base64.b64encode(cv2.imencode(".png", image)[1].tobytes()).decode("ascii")
+        return {}
+    return {split: dataset.split(split).class_counts() for split in dataset.split_counts()}
 
 
 def _command(run: Run) -> str:

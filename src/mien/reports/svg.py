@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 INK: Final = "#010203"  # stands for currentColor until the SVG is written
-_WIDTH_IN: Final = 5.2  # about a phone's width at 72 points an inch, so letters stay readable there
+WIDTH_IN: Final = 5.2  # about a phone's width at 72 points an inch, so letters stay readable there
 
 # Paul Tol's bright scheme, which colour-blind readers can tell apart, then his muted one.
 COLOURS: Final = (
@@ -45,7 +45,7 @@ STYLE: Final[dict[Any, Any]] = {
 
 def new_figure(height_in: float) -> tuple[Figure, Axes]:
     """Return a figure as wide as a phone, and its axes."""
-    figure = Figure(figsize=(_WIDTH_IN, height_in), layout="constrained")
+    figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
     return figure, figure.add_subplot()
 
 
