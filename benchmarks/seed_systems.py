@@ -47,19 +47,15 @@ class Training:
 TRAININGS = [
     *(
         Training(recipe, seed)
-        for recipe in ("bn-cnn", "augmented-cnn", "deep-cnn", "csv-cnn", "folder-cnn")
+        for recipe in ("bn-cnn", "augmented-cnn", "csv-cnn", "deep-cnn", "folder-cnn")
         for seed in (0, 1)
     ),
-    Training("densenet169", 0, ("model.weights=none",), "no-imagenet"),
+    Training("densenet169", 0, ("model.weights=none",), "no-weights"),
     Training("inception-cnn"),
     Training("augmented-cnn", 0, tuple(POOLED), "pooled"),
     Training("augmented-cnn", 0, (*POOLED, "data.keep_twins_together=true"), "pooled-twins"),
     Training("deep-cnn", 0, ("augment.enabled=false",), "plain"),
     Training("inception-cnn", 0, ("augment.enabled=false",), "plain"),
-    Training("inception-cnn", 1),
-    Training("densenet169", 1, ("model.weights=none",), "no-imagenet"),
-    Training("augmented-cnn", 1, tuple(POOLED), "pooled"),
-    Training("augmented-cnn", 1, (*POOLED, "data.keep_twins_together=true"), "pooled-twins"),
 ]
 
 

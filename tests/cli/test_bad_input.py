@@ -72,6 +72,10 @@ CASES = {
         "unknown key 'model.stagges' (did you mean 'model.stages'?)",
     ),
     "a sweep of no data": ("sweep sweep-stages --data nowhere.csv", "nowhere.csv: no such file"),
+    "a sweep over the splits": (
+        "sweep quick --data train.csv --grid data.seed=0,1",
+        "data.seed gives every trial other images to be chosen by",
+    ),
     "resume of no sweep": ("sweep --resume faces", "faces: not a sweep's directory"),
     "weights of another kind": (
         "train densenet169 --data train.csv --set model.weights=text.jpg",

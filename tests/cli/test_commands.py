@@ -237,7 +237,7 @@ def test_sweep_prints_its_table_and_says_where_all_is(mien, layouts, tmp_path):
     )  # fmt: skip
     assert outcome.code == 0
     assert "chooses nothing" in outcome.out
-    assert "trial 1 of 2: val accuracy" in outcome.err
+    assert "2/2 trial 1: val accuracy" in outcome.err
     assert (tmp_path / "sweep" / "sweep.html").is_file()
     again = mien("sweep", "--resume", tmp_path / "sweep")
     assert again.code == 0

@@ -49,6 +49,12 @@ def test_overrides_are_applied_in_order_and_typed():
         ("model.dense=[100000000000]", "model.dense.0 = 100000000000"),
         ("train.batch_size=1", "train.batch_size = 1"),
         ("train.optimizer=sdg", "train.optimizer = 'sdg'"),
+        (
+            "model.family=staked",
+            "model.family = 'staked': no such family (did you mean 'stacked'?)",
+        ),
+        ("model.stem=3", "unknown key 'model.stem'"),
+        ("model.stages=6", "model.stages = 6"),
     ],
 )
 def test_what_does_not_fit_is_said(override, expected):
@@ -84,3 +90,40 @@ def test_a_recipe_cannot_be_changed():
     recipe = load_recipe("quick")
     with pytest.raises(ValueError, match="frozen"):
         recipe.train.epochs = 3
+
+
+@pytest.mark.parametrize(
+    ("name", "override", "expected"),
+    [
+        ("densenet169", "model.normalization=unit", "published weights take RGB"),
+        ("densenet169", "train.schedule=cosine", "schedule cosine would overrule them"),
+        ("densenet169", "train.epochs=4", "frozen_epochs = 4 of 4 epochs leaves none"),
+        ("quick", "model.family=densenet", "unknown key 'model.channels' of the family densenet"),
+        ("quick", "model=densenet", "model = 'densenet': expected a section, which holds keys"),
+        ("bn-cnn", "data.fractions=[0.7,0.15,0.15]", "nothing is held out; set hold_out to 0"),
+        ("inception-cnn", "model.channels=[4]", "model.channels.0 = 4"),
+        ("densenet169", "model.channels=[4]", "unknown key 'model.channels'"),
+    ],
+)
+def test_what_does_not_fit_another_family_is_said(name, override, expected):
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(name, [override])
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_stages_cut_the_channels_or_repeat_the_last():
+    def channels(stages):
+        return load_recipe("deep-cnn", [f"model.stages={stages}"]).model.stage_channels
+
+    assert channels(2) == (64, 64)
+    assert channels(5) == (64, 64, 128, 128, 128)
+    assert load_recipe("deep-cnn").model.stage_channels == (64, 64, 128, 128)
+
+
+def test_every_seed_systems_recipe_says_where_it_is_from():
+    for name in set(list_recipes()) - {"quick"}:
+        source = load_recipe(name).source
+        assert source.title
+        assert source.deviations
+        assert load_recipe(name).data.hold_out == 0.1  # choices on a tenth of train, never on val

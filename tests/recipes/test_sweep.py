@@ -51,7 +51,8 @@ def test_a_sweep_can_be_any_file(tmp_path):
     )
     sweep = load_sweep(path, overrides=["train.seed=4"])
     assert (sweep.name, sweep.trials, sweep.points()) == ("mine", 7, [])
-    assert sweep.set == {"train.epochs": 1, "train.seed": 4}
+    recipe = sweep.recipe_for({"train.lr": 0.01})
+    assert (recipe.train.epochs, recipe.train.seed, recipe.train.lr) == (1, 4, 0.01)
     assert sweep.search["train.lr"].log
     assert sweep.search["train.optimizer"].choices == ("sgd", "adam")
 
@@ -80,6 +81,11 @@ def test_a_range_from_the_command_line():
         ("sweep-stages", {"search": ["train.lr=1..2"]}, "a grid or a search"),
         ("quick", {"grid": ["train.lr=1"], "overrides": ["train.epoch=1"]}, "'train.epoch'"),
         ("nowhere.toml", {}, "nowhere.toml: cannot be read"),
+        ("quick", {"search": ["train.optimizer=adam,sdg"]}, "train.optimizer = 'sdg'"),
+        ("quick", {"search": ["train.label_smoothing=0.1..1.5"]}, "train.label_smoothing = 1.5"),
+        ("quick", {"grid": ["data.seed=0,1"]}, "gives every trial other images to be chosen by"),
+        ("quick", {"grid": ["train.lr=1,2"], "trials": 3}, "--trials: goes with --search"),
+        ("quick", {"grid": ["train.lr.low=1,2"]}, "'lr' is a value, not a section"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_said_before_anything_is_trained(name, options, said):
@@ -87,3 +93,38 @@ def test_what_does_not_fit_is_said_before_anything_is_trained(name, options, sai
         load_sweep(name, **options)
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('recipe = "quick"\ngrid = 3', "grid: expected a section"),
+        ('recipe = "quick"\nset = ["train.epochs=8"]', "set: expected a section"),
+        ("[grid]\ntrain.lr = [1, 2]", "expected recipe = the name or file"),
+        (
+            'recipe = "quick"\n[grid]\ntrain.lr = [1]\n[search]\ntrain.lr = { low = 1, high = 2 }',
+            "expected a grid or a search",
+        ),
+        ('recipe = "quick"\ntrails = 3\n[grid]\ntrain.lr = [1]', "did you mean 'trials'?"),
+        ('recipe = "quick"\n[search]\ntrain.lr = { low = "a" }', "search.train.lr.low = 'a'"),
+        ('recipe = "quick"\n[grid]\ntrain.lr = []', "grid.train.lr = []"),
+        ('recipe = "gone.toml"\n[grid]\ntrain.lr = [1]', "gone.toml: cannot be read"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_said(tmp_path, text, said):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(RecipeError) as error:
+        load_sweep(path)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_sweep_keeps_its_recipe_whatever_becomes_of_the_file(tmp_path):
+    recipe = tmp_path / "base.toml"
+    recipe.write_text("[train]\nepochs = 3\n")
+    (tmp_path / "sweep.toml").write_text('recipe = "base.toml"\n[grid]\ntrain.lr = [1, 2]\n')
+    sweep = load_sweep(tmp_path / "sweep.toml")
+    recipe.unlink()
+    assert sweep.recipe_for(sweep.points()[1]).train.epochs == 3
+    assert sweep.recipe == "base"

@@ -13,11 +13,13 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 from tests.conftest import TINY
 
+from mien.data.csv import write_csv
 from mien.errors import Interrupted, RunError
 from mien.recipes.sweep import load_sweep
 from mien.scale.folder import SweepFolder, Trial
@@ -86,6 +88,7 @@ def test_a_trial_is_the_run_that_train_would_make(swept, layouts, tmp_path):
 
 def test_what_has_ended_is_not_run_again(swept, tmp_path):
     shutil.copytree(swept.path, tmp_path / "sweep")
+    (tmp_path / "sweep" / "trials" / ".003.json.ab12cd34.json").write_text("{")  # of a kill
     before = [path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("*.json"))]
     resume_sweep(tmp_path / "sweep")
     assert before == [path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("*.json"))]
@@ -183,17 +186,77 @@ def test_a_search_is_drawn_from_its_ranges_and_resumes_alike(layouts, tmp_path):
 
 
 def test_a_search_goes_where_scores_are_high():
-    sweep = load_sweep("quick", search=["train.lr=0.001..1.0"], trials=40)
-    trials: list[Trial] = []
-    for number in range(40):
-        settings = suggest(sweep, trials)
-        score = {"loss": 1.0, "accuracy": 1 - abs(settings["train.lr"] - 0.3)}
-        trials.append(
-            Trial(number=number, settings=settings, status="finished", scores={"val": score})
+    early, late = [], []
+    for seed in range(3):
+        sweep = load_sweep("quick", search=["train.lr=0.001..1.0"]).model_copy(
+            update={"seed": seed}
         )
-    late = [abs(trial.settings["train.lr"] - 0.3) for trial in trials[25:]]
-    early = [abs(trial.settings["train.lr"] - 0.3) for trial in trials[:10]]
-    assert sum(late) / len(late) < sum(early) / len(early) / 2
+        trials: list[Trial] = []
+        for number in range(30):
+            settings = suggest(sweep, trials)
+            score = {"loss": 1.0, "accuracy": 1 - abs(settings["train.lr"] - 0.3)}
+            trials.append(
+                Trial(number=number, settings=settings, status="finished", scores={"val": score})
+            )
+        distances = [1 - trial.scores["val"].accuracy for trial in trials]
+        early += distances[:10]
+        late += distances[20:]
+    assert np.median(late) < np.median(early) / 2
+
+
+def test_a_small_search_ends_when_everything_was_tried():
+    sweep = load_sweep("quick", search=["train.optimizer=adam,sgd"], trials=5)
+    trials: list[Trial] = []
+    while (settings := suggest(sweep, trials)) is not None:
+        score = {"loss": 1.0, "accuracy": 0.5}
+        trials.append(
+            Trial(number=len(trials), settings=settings, status="finished", scores={"val": score})
+        )
+    assert sorted(trial.settings["train.optimizer"] for trial in trials) == ["adam", "sgd"]
+
+
+def test_another_seed_is_another_search():
+    first, second = (
+        load_sweep("quick", search=["train.lr=0.001..1.0"], overrides=[]).model_copy(
+            update={"seed": seed}
+        )
+        for seed in (0, 1)
+    )
+    trial = Trial(number=0, settings={"train.lr": 0.5}, status="failed", error="x")
+    drawn = {
+        suggest(sweep, trials)["train.lr"] for sweep in (first, second) for trials in ([], [trial])
+    }
+    assert len(drawn) == 4
+
+
+def test_failed_trials_begin_anew_when_asked_to(swept, tmp_path):
+    shutil.copytree(swept.path, tmp_path / "sweep")
+    again = resume_sweep(tmp_path / "sweep", retry_failed=True, jobs=2)
+    assert [trial.status for trial in again.trials()] == ["finished", "failed"] * 2
+    written = [
+        [(folder.path / "trials" / f"00{number}.json").stat().st_mtime for number in (0, 1)]
+        for folder in (swept, again)
+    ]
+    assert written[1][0] == written[0][0]
+    assert written[1][1] > written[0][1]
+
+
+def test_data_without_a_test_split_is_swept_as_well(faces, tmp_path):
+    kept = faces.take(np.nonzero(faces.splits != "test")[0])
+    write_csv(kept, tmp_path / "faces.csv")
+    sweep = load_sweep("quick", grid=["model.stages=1"], overrides=SHARED)
+    folder = start_sweep(sweep, tmp_path / "faces.csv", tmp_path / "sweep")
+    assert set(folder.trials()[0].scores) == {"train", "val"}
+    assert "val acc" in results_table(folder).columns
+    assert "The highest accuracy on val" in write_results(folder).read_text()
+
+
+def test_training_and_grids_need_no_optuna():
+    code = (
+        "import sys; sys.modules['optuna'] = None; "
+        "import mien.cli.progress, mien.cli.sweep_progress, mien.scale.results, mien.scale.trial"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize(
@@ -202,6 +265,8 @@ def test_a_search_goes_where_scores_are_high():
         (lambda path: (path / "sweep.json").unlink(), "not a sweep's directory"),
         (lambda path: (path / "sweep.json").write_text("{"), r"sweep\.json: damaged"),
         (lambda path: (path / "trials" / "001.json").write_text("{}"), r"001\.json: damaged"),
+        (lambda path: (path / "trials" / "001.json").unlink(), r"001\.json: missing"),
+        (lambda path: (path / "trials" / "003.json").unlink(), r"003\.json: missing"),
     ],
 )
 def test_a_damaged_sweep_is_refused(swept, tmp_path, damage, said):
@@ -218,5 +283,5 @@ def test_other_data_is_refused(swept, layouts, tmp_path):
     record = json.loads((tmp_path / "sweep" / "sweep.json").read_text())
     record["paths"] = [str(tmp_path / "less.csv")]
     (tmp_path / "sweep" / "sweep.json").write_text(json.dumps(record))
-    with pytest.raises(RunError, match=r"less\.csv: no longer what .* began on"):
+    with pytest.raises(RunError, match=r"less\.csv: not what .* began on"):
         resume_sweep(tmp_path / "sweep")

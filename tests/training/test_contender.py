@@ -97,10 +97,20 @@ def test_a_damaged_run_is_refused(run, copy, damage, said):
     assert "\n" not in str(error.value)
 
 
+def test_an_evaluation_of_other_weights_is_not_taken(copy):
+    run = Run(copy)
+    stale = evaluation_of(run, "test")
+    protocol = stale.protocol.model_copy(update={"checkpoint": "epoch 1 of 2, the last"})
+    accuracy = stale.accuracy.model_copy(update={"value": 0.99})
+    changed = stale.model_copy(update={"protocol": protocol, "accuracy": accuracy})
+    changed.save(run.evaluation_path("test"))
+    assert evaluation_of(run, "test") == stale
+
+
 def test_data_that_has_moved_is_said(copy, run, tmp_path):
     shutil.rmtree(copy / "evaluations")
     record = json.loads((copy / "run.json").read_text())
     record["data"]["paths"] = [str(tmp_path / "gone.csv")]
     (copy / "run.json").write_text(json.dumps(record))
-    with pytest.raises(MienError, match=r"gone\.csv"):
+    with pytest.raises(RunError, match=r"gone\.csv.* mien evaluate .*copy --data PATH"):
         load_contenders([run.path, copy])

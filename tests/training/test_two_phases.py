@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from mien.errors import Interrupted, RecipeError
+from mien.errors import Interrupted, RecipeError, RunError
 from mien.models import build_model
 from mien.recipes import load_recipe
+from mien.reports.report import write_report
+from mien.training.finish import load_kept
 from mien.training.fit import resume, train
 from mien.training.run import Run
 from mien.training.watch import Watcher
@@ -29,18 +33,30 @@ def published(tmp_path_factory):
     return path
 
 
-def features(path):
+def features(state):
     prefix = "network.features."
-    return {
-        k.removeprefix("network."): t for k, t in load_file(path).items() if k.startswith(prefix)
-    }
+    return {k.removeprefix("network."): t for k, t in state.items() if k.startswith(prefix)}
+
+
+class LeaveIn(Watcher):
+    """Leaves at once after the first step of an epoch."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def stepped(self, epoch, batch, running_means):
+        if epoch == self.epoch:
+            raise KeyboardInterrupt
 
 
 @pytest.fixture(scope="module")
 def first_phase(published, layouts, tmp_path_factory):
-    overrides = [*TINY, f"model.weights={published}", "train.epochs=1"]
+    """A run whose last checkpoint is that of the first phase's end."""
+    overrides = [*TINY, f"model.weights={published}"]
     out = tmp_path_factory.mktemp("first") / "run"
-    return train("densenet169", layouts["csv"], out, overrides=overrides)
+    with pytest.raises(Interrupted):
+        train("densenet169", layouts["csv"], out, overrides=overrides, watcher=LeaveIn(2))
+    return Run(out)
 
 
 @pytest.fixture(scope="module")
@@ -52,63 +68,74 @@ def both_phases(published, layouts, tmp_path_factory):
 
 def test_the_first_phase_leaves_the_backbone_as_it_was(first_phase, published):
     given = load_file(published)
-    for key, tensor in features(first_phase.weights_path).items():
+    for key, tensor in features(load_kept(first_phase)[0].state_dict()).items():
         if not key.endswith("num_batches_tracked"):
             assert torch.equal(tensor, given[key]), key
 
 
 def test_the_first_phase_trains_the_head(first_phase):
     untrained = build_model(first_phase.recipe.model, seed=0).network.head.state_dict()
-    trained = load_file(first_phase.weights_path)
-    assert any(not torch.equal(t, trained[f"network.head.{k}"]) for k, t in untrained.items())
+    trained = load_kept(first_phase)[0].network.head.state_dict()
+    assert any(not torch.equal(tensor, trained[key]) for key, tensor in untrained.items())
 
 
 def test_the_second_phase_trains_everything_at_its_own_rate(both_phases, published):
     given = load_file(published)
-    changed = features(both_phases.weights_path)
+    changed = features(load_file(both_phases.weights_path))
     for key in ("features.conv0.weight", "features.norm5.weight", "features.norm0.running_mean"):
         assert not torch.equal(changed[key], given[key]), key
     assert [row["lr"] for row in both_phases.history()] == [1e-3, 1e-4]
 
 
-def test_a_run_notes_the_weights_it_began_with(both_phases):
+def test_a_run_notes_the_weights_it_began_with(both_phases, published):
     assert both_phases.record.initial_weights.startswith("model.safetensors, SHA-256 ")
+    assert both_phases.recipe.model.weights == str(published)  # found from any folder
+    report = write_report(both_phases).read_text()
+    assert both_phases.record.initial_weights in report
+    assert "1 epochs of the dense layers alone, then 0.0001 for everything" in report
 
 
-class StopInSecondPhase(Watcher):
-    """Asks to stop after the second epoch's first step."""
-
-    def stepped(self, epoch, batch, running_means):
-        if epoch == 2:
-            raise KeyboardInterrupt
-
-
-def test_it_resumes_in_the_second_phase_to_the_same_weights(
-    both_phases, published, layouts, tmp_path
-):
-    out = tmp_path / "run"
-    with pytest.raises(Interrupted):
-        train(
-            "densenet169",
-            layouts["csv"],
-            out,
-            overrides=[*TINY, f"model.weights={published}"],
-            watcher=StopInSecondPhase(),
-        )
-    resumed = load_file(resume(out).weights_path)
+def test_it_resumes_in_the_second_phase_to_the_same_weights(both_phases, first_phase, tmp_path):
+    shutil.copytree(first_phase.path, tmp_path / "run")
+    resumed = load_file(resume(tmp_path / "run").weights_path)
     for key, tensor in load_file(both_phases.weights_path).items():
         assert torch.equal(tensor, resumed[key]), key
 
 
 def test_without_weights_it_trains_as_well(layouts, tmp_path):
-    overrides = [*TINY, "model.weights=none", "train.epochs=1"]
+    overrides = [*TINY, "model.weights=none"]
     run = train("densenet169", layouts["csv"], tmp_path / "run", overrides=overrides)
     assert Run(run.path).record.initial_weights == ""
+    assert len(run.history()) == 2
+
+
+def test_a_run_does_not_go_on_from_other_weights(published, layouts, tmp_path):
+    weights = tmp_path / "model.safetensors"
+    shutil.copy(published, weights)
+    overrides = [*TINY, f"model.weights={weights}"]
+    out = tmp_path / "run"
+    with pytest.raises(Interrupted):
+        train("densenet169", layouts["csv"], out, overrides=overrides, watcher=LeaveIn(1))
+    state = load_file(weights)
+    save_file({**state, "features.norm5.bias": state["features.norm5.bias"] + 1}, weights)
+    with pytest.raises(RunError, match=r"not the weights that .* began with"):
+        resume(out)
+
+
+def test_patience_and_plateau_do_not_count_the_first_phase(layouts, tmp_path):
+    overrides = [
+        *TINY, "model.weights=none", "train.epochs=4", "train.frozen_epochs=3",
+        "train.early_stopping_patience=1", "train.schedule=plateau", "train.plateau_patience=1",
+        "train.lr=1e-12",  # nothing gets better while only the head is trained
+    ]  # fmt: skip
+    run = train("densenet169", layouts["csv"], tmp_path / "run", overrides=overrides)
+    assert [row["lr"] for row in run.history()] == [1e-12, 1e-12, 1e-12, 1e-4]
 
 
 def test_a_family_without_a_backbone_is_refused_before_a_run_is_made(layouts, tmp_path):
     with pytest.raises(RecipeError, match=r"frozen_epochs: this family .* has no backbone"):
-        train("quick", layouts["csv"], tmp_path / "run", overrides=["train.frozen_epochs=1"])
+        overrides = ["train.frozen_epochs=1", "train.schedule=constant"]
+        train("quick", layouts["csv"], tmp_path / "run", overrides=overrides)
     assert not (tmp_path / "run").exists()
 
 

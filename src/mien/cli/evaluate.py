@@ -62,16 +62,16 @@ def evaluate(
         say_skipped(load_dataset(*data, skip_bad=True).skipped)
     if path is not None:
         evaluation.save(path)
-    if Path(model).is_dir() and evaluation.protocol.same_data:
+    if as_json:
+        print_json(evaluation.summary())
+    else:
+        say_scores(evaluation)
+        if path is not None:
+            say_path("\nkept", path)
+    if (Path(model) / "run.json").is_file() and evaluation.protocol.same_data:
         from mien.training.run import Run
 
         evaluation.save(Run(model).evaluation_path(split.value))
-    if as_json:
-        print_json(evaluation.summary())
-        return
-    say_scores(evaluation)
-    if path is not None:
-        say_path("\nkept", path)
 
 
 def say_scores(evaluation: Evaluation) -> None:

@@ -71,7 +71,8 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "mien":
             raise
-        _say(f"this needs {error.name}, which is not installed: pip install 'mien[train]'")
+        extra = "train,sweep" if error.name == "optuna" else "train"
+        _say(f"this needs {error.name}, which is not installed: pip install 'mien[{extra}]'")
     except OSError as error:
         _say(f"{error.filename or 'a file'}: {error.strerror or error}")
     sys.exit(CANNOT_DO)

@@ -1,4 +1,4 @@
-"""How a training or a sweep goes, on the terminal: bars, and a line for what has ended."""
+"""How a training goes, on the terminal: a bar for the steps, a line for each epoch."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from mien.cli.console import err
-from mien.scale.folder import SweepFolder, Trial
-from mien.scale.sweep import SweepWatcher
 from mien.training.run import Run
 from mien.training.watch import Watcher
 
@@ -92,69 +90,5 @@ class ProgressBar(Watcher):
 
     def ended(self) -> None:
         """Take the bar away."""
-        if self._progress is not None:
-            self._progress.stop()
-
-
-class SweepProgress(SweepWatcher):
-    """Draws a bar for each trial under way, and prints a line when one has ended."""
-
-    def __init__(self) -> None:
-        self._progress: Progress | None = None
-        self._tasks: dict[int, TaskID] = {}
-        self._folder: SweepFolder | None = None
-        self._total = 0
-
-    def started(self, folder: SweepFolder, total: int) -> None:
-        """Say how many trials there are, and which have ended before."""
-        self._folder, self._total = folder, total
-        ended = [trial for trial in folder.trials() if trial.status != "open"]
-        before = f", {len(ended)} of them before" if ended else ""
-        err.print(f"Sweeping {folder.record.sweep.name}: {total} trials{before}")
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[figures]}"),
-            TimeRemainingColumn(compact=True),
-            TextColumn("left"),
-            console=err,
-            transient=True,
-            expand=True,
-        )
-        if err.is_terminal:
-            self._progress.start()
-
-    def running(self, progress: dict[int, list[dict[str, float]]]) -> None:
-        """Move each trial's bar to its last epoch."""
-        assert self._progress is not None
-        assert self._folder is not None
-        for number, history in progress.items():
-            if number not in self._tasks:
-                trial = self._folder.trial(number)
-                epochs = self._folder.record.sweep.recipe_for(trial.settings).train.epochs
-                self._tasks[number] = self._progress.add_task(
-                    f"trial {number}", total=epochs, figures=""
-                )
-            figures = f"val acc {history[-1]['val_accuracy']:.3f}" if history else ""
-            self._progress.update(self._tasks[number], completed=len(history), figures=figures)
-
-    def trial_ended(self, trial: Trial) -> None:
-        """Print the trial's line."""
-        assert self._progress is not None
-        if trial.number in self._tasks:
-            self._progress.remove_task(self._tasks.pop(trial.number))
-        settings = ", ".join(f"{key}={value}" for key, value in trial.settings.items())
-        if trial.status == "failed":
-            err.print(f"trial {trial.number} failed ({settings}): {trial.error}", soft_wrap=True)
-            return
-        val = trial.scores["val"]
-        err.print(
-            f"trial {trial.number} of {self._total}: val accuracy {val.accuracy:.4f}, "
-            f"loss {val.loss:.4f}, {trial.epochs} epochs in {trial.seconds:.0f} s ({settings})",
-            soft_wrap=True,
-        )
-
-    def ended(self) -> None:
-        """Take the bars away."""
         if self._progress is not None:
             self._progress.stop()

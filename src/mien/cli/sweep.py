@@ -47,6 +47,9 @@ def sweep(
     resume: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Go on with a sweep that was stopped.")
     ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="With --resume: begin failed trials anew.")
+    ] = False,
     skip_bad: SkipBadOption = False,
 ) -> None:
     """Train a recipe with many settings and choose by the validation accuracy.
@@ -54,15 +57,20 @@ def sweep(
     Each trial is a run of its own; one that fails is recorded and the others go on. Ctrl-C stops
     after the current steps; --resume goes on.
     """
-    if resume is not None and (name or data or grid or search or trials or settings or path):
-        raise typer.BadParameter("goes with --jobs only: the rest is kept", param_hint="--resume")
+    if resume is not None and (name or grid or search or trials or settings or path or skip_bad):
+        raise typer.BadParameter(
+            "goes with --data, --jobs and --retry-failed only: the rest stands in the sweep",
+            param_hint="--resume",
+        )
     if resume is None:
+        if retry_failed:
+            raise typer.BadParameter("goes with --resume", param_hint="--retry-failed")
         if name is None:
             raise typer.BadParameter("name a sweep or a recipe", param_hint="SWEEP_OR_RECIPE")
         if not data:
             raise typer.BadParameter("name a data set: --data PATH", param_hint="--data")
 
-    from mien.cli.progress import SweepProgress
+    from mien.cli.sweep_progress import SweepProgress
     from mien.errors import Interrupted
     from mien.recipes.sweep import load_sweep
     from mien.scale.folder import SweepFolder
@@ -74,7 +82,9 @@ def sweep(
     try:
         if resume is not None:
             where = resume
-            folder = resume_sweep(resume, jobs=jobs, watcher=watcher)
+            folder = resume_sweep(
+                resume, data, jobs=jobs, retry_failed=retry_failed, watcher=watcher
+            )
         else:
             assert name is not None
             assert data is not None
@@ -91,3 +101,5 @@ def sweep(
     say_path("page", page)
     say_path("figures", page.with_suffix(".csv"))
     say_path("trials", folder.path / "trials")
+    if any(trial.status == "failed" for trial in folder.trials()):
+        raise typer.Exit(1)

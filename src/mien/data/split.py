@@ -84,7 +84,7 @@ def assign_splits(
         share = hold_out or HELD_OUT_FRACTION
         splits = np.full(len(stated), "test", dtype="<U5")
         splits[train] = _stratified(labels[train], (1 - share, share, 0.0), groups[train], seed)
-        rule = f"{share:.0%} of train held out as val, stratified{together}, seed {seed}"
+        rule = f"{100 * share:g}% of train held out as val, stratified{together}, seed {seed}"
         moved = "; the files' val is test" if (stated == "val").any() else ""
         return splits, f"as the files say, but {rule}{moved}"
 

@@ -5,7 +5,6 @@ Averages over classes leave out those without an image in the split: nothing is 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -214,7 +213,10 @@ def mcnemar(ours: npt.NDArray[np.bool_], theirs: npt.NDArray[np.bool_]) -> tuple
     """
     only_ours, only_theirs = int((ours & ~theirs).sum()), int((~ours & theirs).sum())
     discordant, fewer = only_ours + only_theirs, min(only_ours, only_theirs)
-    tail = sum(math.comb(discordant, count) for count in range(fewer + 1))
+    tail = term = 1  # binomial coefficients, each from the one before: 0, 1, … of the fewer kind
+    for count in range(fewer):
+        term = term * (discordant - count) // (count + 1)
+        tail += term
     return only_ours, only_theirs, min(1.0, float(Fraction(2 * tail, 2**discordant)))
 
 

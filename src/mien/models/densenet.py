@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mien.models.layers import dense_layers, initialize
+from mien.models.layers import dense_layers, initialize, input_channels
 from mien.recipes.recipe import DenseNetModel
 
 _STEM: Final = 64
@@ -29,9 +29,8 @@ class DenseNet(nn.Module):
 
     def __init__(self, model: DenseNetModel) -> None:
         super().__init__()
-        channels = 1 if model.normalization != "imagenet" else 3
         parts: OrderedDict[str, nn.Module] = OrderedDict(
-            conv0=nn.Conv2d(channels, _STEM, 7, stride=2, padding=3, bias=False),
+            conv0=nn.Conv2d(input_channels(model), _STEM, 7, stride=2, padding=3, bias=False),
             norm0=nn.BatchNorm2d(_STEM),
             relu0=nn.ReLU(),
             pool0=nn.MaxPool2d(3, stride=2, padding=1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mien.models.layers import dense_layers, initialize
+from mien.models.layers import dense_layers, initialize, input_channels
 from mien.recipes.recipe import InceptionModel
 
 
@@ -43,10 +43,10 @@ class InceptionBlock(nn.Module):
 def build_inception(model: InceptionModel) -> nn.Sequential:
     """Build an inception network: stem, stages, global average pooling, dense layers.
 
-    Shape: (batch, 1, 48, 48) -> logits (batch, 7).
+    Shape: (batch, 1, 48, 48), or 3 channels of RGB -> logits (batch, 7).
     """
     # 48 -> 24 px; a convolution on every pixel of 48×48 would cost more than all that follows
-    layers: list[nn.Module] = [_conv(1, model.stem, 3), nn.MaxPool2d(2)]
+    layers: list[nn.Module] = [_conv(input_channels(model), model.stem, 3), nn.MaxPool2d(2)]
     width = model.stem
     for stage, channels in enumerate(model.channels):
         layers += [nn.MaxPool2d(2)] if stage else []

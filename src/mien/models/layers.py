@@ -8,6 +8,11 @@ from mien.emotions import NUM_CLASSES
 from mien.recipes.recipe import ModelSection
 
 
+def input_channels(model: ModelSection) -> int:
+    """Return how many channels the first convolution sees after normalisation."""
+    return 3 if model.normalization == "imagenet" else 1
+
+
 def dense_layers(width: int, model: ModelSection) -> list[nn.Module]:
     """Return the layers from features to logits: (dense → BN → ReLU → dropout) × n → dense.
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from torch import nn
 
 from mien.data.pixels import SIZE_PX
-from mien.models.layers import dense_layers, initialize
+from mien.models.layers import dense_layers, initialize, input_channels
 from mien.recipes.recipe import StackedModel
 
 
 def build_stacked(model: StackedModel) -> nn.Sequential:
     """Build a stacked network.
 
-    Shape: (batch, 1, 48, 48) -> logits (batch, 7).
+    Shape: (batch, 1, 48, 48), or 3 channels of RGB -> logits (batch, 7).
     """
     layers: list[nn.Module] = []
-    width = 1
+    width = input_channels(model)
     for channels in model.stage_channels:
         for remaining in reversed(range(model.convs_per_stage)):
             layers += _conv(width, channels, model)

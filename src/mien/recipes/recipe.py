@@ -9,9 +9,17 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from mien.errors import RecipeError, nearest
@@ -20,6 +28,7 @@ _SHIPPED: Final = Path(__file__).parent
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1, le=100_000)]
+Branched = Annotated[int, Field(ge=8, le=100_000)]  # an eighth of it is the narrowest branch
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
@@ -49,6 +58,14 @@ class DataSection(Section):
     hold_out: Annotated[float, Field(ge=0, lt=1)] = 0.0
     keep_twins_together: bool = False
     seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _one_way_to_split(self) -> Self:
+        if self.fractions is not None and self.hold_out:
+            raise ValueError(
+                "fractions pools all images, so nothing is held out; set hold_out to 0"
+            )
+        return self
 
 
 class _ModelSection(Section):
@@ -88,7 +105,7 @@ class InceptionModel(_ModelSection):
 
     family: Literal["inception"]
     stem: Positive = 64
-    channels: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=4)] = (128, 256, 384)
+    channels: Annotated[tuple[Branched, ...], Field(min_length=1, max_length=4)] = (128, 256, 384)
     blocks_per_stage: Positive = 1
 
 
@@ -102,9 +119,20 @@ class DenseNetModel(_ModelSection):
     family: Literal["densenet"]
     weights: str = "none"
 
+    @model_validator(mode="after")
+    def _published_weights_take_rgb(self) -> Self:
+        if self.weights != "none" and self.normalization != "imagenet":
+            raise ValueError(
+                "published weights take RGB as ImageNet was normalised; set model.normalization to "
+                "imagenet, or model.weights to none"
+            )
+        return self
+
 
 def _family_of(section: Any) -> str:
-    named = section.get("family") if isinstance(section, Mapping) else section.family
+    named = (
+        section.get("family") if isinstance(section, Mapping) else getattr(section, "family", None)
+    )
     return str(named or "stacked")
 
 
@@ -156,6 +184,20 @@ class TrainSection(Section):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     seed: Seed = 0
 
+    @model_validator(mode="after")
+    def _two_phases_have_two_rates(self) -> Self:
+        if self.frozen_epochs >= self.epochs:
+            raise ValueError(
+                f"frozen_epochs = {self.frozen_epochs} of {self.epochs} epochs leaves none that "
+                "trains the whole network; give more epochs, or freeze fewer"
+            )
+        if self.frozen_epochs and self.schedule not in ("constant", "plateau"):
+            raise ValueError(
+                f"frozen_epochs and unfrozen_lr set the rate themselves; schedule {self.schedule} "
+                "would overrule them, use constant or plateau"
+            )
+        return self
+
 
 class Recipe(Section):
     """One training, described whole."""
@@ -203,16 +245,25 @@ def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Reci
                 f"no recipe is called {str(name_or_path)!r}{nearest(str(name_or_path), known)}; "
                 f"there are: {', '.join(known)}; or give the path of a .toml file"
             )
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: is not valid TOML ({error})") from error
+    values = read_toml(path)
     values.setdefault("name", path.stem)
     for override in overrides:
         _apply(values, override)
     return parse_recipe(values, where=str(name_or_path))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return a TOML file's content.
+
+    Raises:
+        RecipeError: if it cannot be read or is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: is not valid TOML ({error})") from error
 
 
 def parse_recipe(values: Mapping[str, Any], *, where: str) -> Recipe:
@@ -225,15 +276,26 @@ def parse_recipe(values: Mapping[str, Any], *, where: str) -> Recipe:
 
 def _apply(values: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
-    *sections, last = key.strip().split(".")
-    if not equals or not last:
+    if not equals or not key.strip() or key.strip().endswith("."):
         raise RecipeError(f"--set {override}: expected KEY=VALUE, for example train.epochs=5")
-    target = values
+    try:
+        set_key(values, key.strip(), parse_value(text.strip()))
+    except TypeError as error:
+        raise RecipeError(f"--set {override}: {error}") from None
+
+
+def set_key(values: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key in a recipe's plain data.
+
+    Raises:
+        TypeError: if a part of the key that should be a section is a value.
+    """
+    *sections, last = key.split(".")
     for section in sections:
-        target = target.setdefault(section, {})
-        if not isinstance(target, dict):
-            raise RecipeError(f"--set {override}: {section!r} is a value, not a section")
-    target[last] = parse_value(text.strip())
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise TypeError(f"{section!r} is a value, not a section")
+    values[last] = value
 
 
 def parse_value(text: str) -> Any:
@@ -244,31 +306,35 @@ def parse_value(text: str) -> Any:
         return text
 
 
-def explain(error: ErrorDetails) -> str:
+def explain(error: ErrorDetails, *, form: type[Section] = Recipe) -> str:
     """Return what is wrong with a value, and where, in words."""
-    location = [str(part) for part in error["loc"]]
-    if location[0] == "model" and len(location) > 2:
-        del location[1]  # pydantic names the family there
+    location = [str(part) for part in error["loc"] if part not in ("int", "float")]
+    family = ""
+    if form is Recipe and location[:1] == ["model"] and len(location) > 1:
+        family = location.pop(1)  # pydantic names it there
     key = ".".join(location)
     if error["type"] == "union_tag_invalid":
-        family = str(_family_of(error["input"]))
+        named = str(_family_of(error["input"]))
         return (
-            f"model.family = {family!r}: no such family{nearest(family, _MODELS)}; "
+            f"model.family = {named!r}: no such family{nearest(named, _MODELS)}; "
             f"there are: {', '.join(_MODELS)}"
         )
     if error["type"] == "extra_forbidden":
-        return f"unknown key {key!r}{nearest(key, _known_keys())}"
-    shown = repr(error["input"])[:60]
+        elsewhere = family and any(key[len("model.") :] in m.model_fields for m in _MODELS.values())
+        of_family = f" of the family {family}" if elsewhere else ""
+        return f"unknown key {key!r}{of_family}{nearest(key, _known_keys(form, family))}"
     message = error["msg"].removeprefix("Value error, ")
-    return f"{key} = {shown}: {message[0].lower()}{message[1:]}"
+    if error["type"] in ("model_type", "dict_type"):
+        message = "expected a section, which holds keys"
+    shown = "" if isinstance(error["input"], Mapping) else f" = {error['input']!r}"[:60]
+    return f"{key}{shown}: {message[0].lower()}{message[1:]}".removeprefix(": ")
 
 
-def _known_keys() -> list[str]:
+def _known_keys(form: type[Section], family: str) -> list[str]:
     keys = []
-    for name, field in Recipe.model_fields.items():
+    for name, field in form.model_fields.items():
         keys.append(name)
-        sections = _MODELS.values() if name == "model" else (field.annotation,)
-        for section in sections:
-            if isinstance(section, type) and issubclass(section, BaseModel):
-                keys += [f"{name}.{key}" for key in section.model_fields]
+        section: Any = _MODELS[family or "stacked"] if name == "model" else field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            keys += [f"{name}.{key}" for key in section.model_fields]
     return keys

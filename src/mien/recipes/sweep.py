@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import tomllib
@@ -21,7 +22,10 @@ from mien.recipes.recipe import (
     explain,
     list_recipes,
     load_recipe,
+    parse_recipe,
     parse_value,
+    read_toml,
+    set_key,
 )
 
 _SHIPPED: Final = Path(__file__).parent / "sweeps"
@@ -56,8 +60,8 @@ class Sweep(Section):
     """A recipe and what is tried of it: every point of a grid, or ``trials`` draws of a search.
 
     Args:
-        recipe: a shipped recipe's name or the path of a TOML file.
-        set: settings that all trials share.
+        recipe: the name of the recipe.
+        base: that recipe as it was when the sweep was made, with what all trials share.
         grid: values by setting; every combination is a trial.
         search: ranges by setting; an optimiser draws from them, guided by validation accuracy.
         trials: of a search.
@@ -68,7 +72,7 @@ class Sweep(Section):
     description: str = ""
     source: SourceSection = SourceSection()
     recipe: str
-    set: Settings = {}
+    base: dict[str, Any]
     grid: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = {}
     search: dict[str, Range] = {}
     trials: Positive = 20
@@ -78,6 +82,11 @@ class Sweep(Section):
     def _something_to_try(self) -> Self:
         if bool(self.grid) == bool(self.search):
             raise ValueError("expected a grid or a search, one of them")
+        for key in self.keys:
+            if key.split(".")[0] == "data":
+                raise ValueError(
+                    f"{key} gives every trial other images to be chosen by; set it for all of them"
+                )
         return self
 
     @property
@@ -96,16 +105,24 @@ class Sweep(Section):
         Raises:
             RecipeError: if a key is unknown or a value does not fit.
         """
-        changes = {**self.set, **settings}
-        return load_recipe(self.recipe, [f"{key}={json.dumps(changes[key])}" for key in changes])
+        values = copy.deepcopy(self.base)
+        for key, value in settings.items():
+            try:
+                set_key(values, key, value)
+            except TypeError as error:
+                raise RecipeError(f"sweep {self.name}: {key}: {error}") from None
+        return parse_recipe(values, where=self.recipe)
 
     def check(self) -> None:
         """Refuse a sweep of which any trial could not begin, before the first one does.
 
+        Of a search every choice and both ends of every range are tried, each beside the first of
+        the others.
+
         Raises:
             RecipeError: if a key is unknown, or a value does not fit.
         """
-        for settings in self.points() or [_corner(self.search)]:
+        for settings in self.points() or _corners(self.search):
             self.recipe_for(settings)
 
 
@@ -136,8 +153,8 @@ def load_sweep(
         RecipeError: if there is no such sweep or recipe, a key is unknown or a value does not fit.
     """
     values = _read(name_or_path)
-    shared = dict(_assignment(text, "--set", parse_value) for text in overrides)
-    values["set"] = {**values.get("set", {}), **shared}
+    values["base"] = _base(values.pop("recipe"), values.pop("set", {}), overrides)
+    values["recipe"] = values["base"]["name"]
     given = dict(_assignment(text, "--grid", _parse_values) for text in grid)
     ranges = dict(_assignment(text, "--search", _parse_range) for text in search)
     if ranges and (given or values.get("grid")):
@@ -145,6 +162,8 @@ def load_sweep(
     values["grid"] = {**values.get("grid", {}), **given}
     values["search"] = {**values.get("search", {}), **ranges}
     if trials is not None:
+        if not values["search"]:
+            raise RecipeError("--trials: goes with --search; a grid has as many as it has points")
         values["trials"] = trials
     if not values["grid"] and not values["search"]:
         raise RecipeError(
@@ -154,7 +173,8 @@ def load_sweep(
     try:
         sweep = Sweep.model_validate(values)
     except ValidationError as error:
-        raise RecipeError(f"sweep {name_or_path}: {explain(error.errors()[0])}") from None
+        said = explain(error.errors()[0], form=Sweep)
+        raise RecipeError(f"sweep {name_or_path}: {said}") from None
     sweep.check()
     return sweep
 
@@ -172,18 +192,30 @@ def _read(name_or_path: str | Path) -> dict[str, Any]:
                     f"{nearest(str(name_or_path), known)}; there are: {', '.join(known)}"
                 )
             return {"name": str(name_or_path), "recipe": str(name_or_path)}
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: is not valid TOML ({error})") from error
-    if not {"grid", "search"} & values.keys():
+    values = read_toml(path)
+    if not {"grid", "search", "recipe"} & values.keys():
         return {"name": path.stem, "recipe": str(path)}
+    return {"name": path.stem, **_checked(values, path)}
+
+
+def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return a sweep file's values with the keys of its sections joined by dots."""
     for section in ("set", "grid", "search"):
-        if isinstance(values.get(section), Mapping):
-            values[section] = dict(_flatten(values[section]))
-    return {"name": path.stem, **values}
+        if not isinstance(values.setdefault(section, {}), Mapping):
+            raise RecipeError(f"sweep {path}: {section}: expected a section, which holds keys")
+        values[section] = dict(_flatten(values[section]))
+    recipe = values.get("recipe")
+    if not isinstance(recipe, str):
+        raise RecipeError(f"sweep {path}: expected recipe = the name or file of the recipe to try")
+    if recipe.endswith(".toml"):  # a file that is named in a file stands beside it
+        values["recipe"] = str(path.parent / recipe)
+    return values
+
+
+def _base(recipe: str, shared: Settings, overrides: Iterable[str]) -> dict[str, Any]:
+    """Return a recipe's plain data with the settings that all trials share."""
+    settings = [f"{key}={json.dumps(value)}" for key, value in shared.items()]
+    return load_recipe(recipe, [*settings, *overrides]).as_dict()
 
 
 def _flatten(section: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
@@ -219,6 +251,8 @@ def _parse_range(text: str) -> dict[str, Any]:
     return {"low": parse_value(low), "high": parse_value(high), "log": bool(colon)}
 
 
-def _corner(search: Mapping[str, Range]) -> Settings:
-    """Return one point of a search, by which its keys can be checked."""
-    return {key: one.choices[0] if one.choices else one.low for key, one in search.items()}
+def _corners(search: Mapping[str, Range]) -> list[Settings]:
+    """Return points of a search that between them have every choice and end of a range."""
+    ends = {key: one.choices or (one.low, one.high) for key, one in search.items()}
+    first = {key: values[0] for key, values in ends.items()}
+    return [{**first, key: value} for key, values in ends.items() for value in values]

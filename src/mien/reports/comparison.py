@@ -94,9 +94,25 @@ def _scores(group: Group) -> TextTable:
         "Scores",
         columns,
         tuple(rows),
-        f"On the {group.measured_on}. AUC: mean area under the ROC curves; ECE: how far confidence "
-        "is from accuracy (15 bins). Intervals: bootstrap over images.",
+        f"On the {group.measured_on}. {_copies(group)}AUC: mean area under the ROC curves; ECE: "
+        "how far confidence is from accuracy (15 bins). Intervals: bootstrap over images.",
     )
+
+
+def _copies(group: Group) -> str:
+    """Say how many of the measured images each network has learnt, pixel for pixel."""
+    counts = {
+        one.name: one.evaluation.protocol.identical_in_train
+        for one in group.contenders
+        if one.evaluation.protocol.identical_in_train is not None
+    }
+    if not counts:
+        return ""
+    if len(set(counts.values())) == 1:
+        count = next(iter(counts.values()))
+        return f"{count:,} of them stand in each run's train split, pixel for pixel. "
+    each = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    return f"Careful: not equally many of them stand in train, pixel for pixel ({each}). "
 
 
 def _class_scores(group: Group) -> TextTable:

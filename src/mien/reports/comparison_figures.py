@@ -8,13 +8,16 @@ from typing import Final
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.ticker import MaxNLocator
 
 from mien.evaluation.evaluate import Score
 from mien.reports.svg import COLOURS, INK, STYLE, new_figure, to_svg
 
+_SHORT_NAME: Final = 20  # letters; three longer ones do not fit beside each other
 _DASHES: Final = ("-", "--", ":", "-.")
-_BY_VALUE: Final = "viridis"
+# The middle of viridis: its ends vanish on a light page or on a dark one.
+_BY_VALUE: Final = ListedColormap(mpl.colormaps["viridis"](np.linspace(0.2, 0.85, 128)))
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ def draw_curves(histories: Mapping[str, Sequence[dict[str, float]]], column: str
         axes.set_xlabel("epoch")
         axes.set_ylabel(column.replace("_", " "))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        figure.legend(loc="outside lower center", ncols=3, fontsize=8)
+        columns = 3 if max(map(len, histories), default=0) <= _SHORT_NAME else 2
+        figure.legend(loc="outside lower center", ncols=columns, fontsize=8)
         return to_svg(figure)
 
 
@@ -100,16 +104,15 @@ def draw_parallel(columns: Mapping[str, Sequence[float | str]], quantity: str) -
         figure, axes = new_figure(3.2)
         scaled = np.array([_scaled(values) for values in columns.values()])  # (columns, trials)
         scores = np.array(list(columns.values())[-1], dtype=float)
-        colours = mpl.colormaps[_BY_VALUE]
-        span = mpl.colors.Normalize(scores.min(), scores.max() or 1)
+        span = Normalize(scores.min(), scores.max() or 1)
         for trial in np.argsort(scores):
-            axes.plot(scaled[:, trial], color=colours(span(scores[trial])), linewidth=1.6)
+            axes.plot(scaled[:, trial], color=_BY_VALUE(span(scores[trial])), linewidth=1.6)
         for position, (name, values) in enumerate(columns.items()):
             axes.axvline(position, color=INK, linewidth=0.8, alpha=0.5)
             for text, height in _ticks(values):
                 axes.annotate(
-                    text, (position, height), (4, 0), textcoords="offset points", fontsize=8,
-                    va="center",
+                    text, (position, height), (4, 3), textcoords="offset points", fontsize=8,
+                    va="bottom",
                 )  # fmt: skip
             axes.annotate(
                 name, (position, 1.06), ha="center", va="bottom", fontsize=8, annotation_clip=False
@@ -118,7 +121,7 @@ def draw_parallel(columns: Mapping[str, Sequence[float | str]], quantity: str) -
         axes.set_ylim(-0.06, 1.06)
         axes.axis("off")
         figure.colorbar(
-            mpl.cm.ScalarMappable(span, colours), ax=axes, label=quantity, pad=0.02, aspect=30
+            mpl.cm.ScalarMappable(span, _BY_VALUE), ax=axes, label=quantity, pad=0.02, aspect=30
         )
         return to_svg(figure)
 

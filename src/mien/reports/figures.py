@@ -149,8 +149,9 @@ def _one_against_rest(
 
 
 def _draw_line(axes: Axes, index: int, x: metrics.Floats, y: metrics.Floats, name: str) -> None:
-    # A curve has a point a face; more than these nobody can see, and each is bytes of the page.
-    kept = np.unique(np.linspace(0, len(x) - 1, _CURVE_POINTS).astype(int))
+    # A curve has a point a face, and each is bytes of the page; these lie evenly along its length.
+    way = np.cumsum(np.abs(np.diff(x, prepend=x[0])) + np.abs(np.diff(y, prepend=y[0])))
+    kept = np.unique(np.searchsorted(way, np.linspace(0, way[-1], _CURVE_POINTS)))
     axes.plot(x[kept], y[kept], color=COLOURS[index], linewidth=1.4, label=name)
 
 

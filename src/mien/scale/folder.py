@@ -10,6 +10,7 @@ sweep.csv, sweep.md, sweep.html
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 
@@ -103,8 +104,20 @@ class SweepFolder:
         return self.path / "trials" / f"{number:03}.log"
 
     def trials(self) -> list[Trial]:
-        """Return the trials so far, in their order."""
-        return [_load(path, Trial) for path in sorted((self.path / "trials").glob("*.json"))]
+        """Return the trials so far, in their order.
+
+        Raises:
+            RunError: if one is missing or damaged.
+        """
+        paths = [path for path in (self.path / "trials").glob("*.json") if path.stem.isdigit()]
+        missing = set(range(len(paths))) - {int(path.stem) for path in paths}
+        least = len(self.record.sweep.points())
+        if missing or len(paths) < least:
+            first = min(missing, default=len(paths))
+            raise RunError(
+                f"{self._trial_path(first)}: missing; put it back, or sweep into a new directory"
+            )
+        return [self.trial(number) for number in range(len(paths))]
 
     def trial(self, number: int) -> Trial:
         """Return one trial."""
@@ -113,6 +126,19 @@ class SweepFolder:
     def save(self, trial: Trial) -> None:
         """Write a trial's file anew."""
         write_text(self._trial_path(trial.number), _dump(trial))
+
+    def move_data(self, paths: tuple[str, ...]) -> None:
+        """Note where the data is now."""
+        if paths != self.record.paths:
+            self.record = self.record.model_copy(update={"paths": paths})
+            write_text(self.path / "sweep.json", _dump(self.record))
+
+    def reopen_failed(self) -> None:
+        """Let the trials that failed begin anew; what they left is removed."""
+        for trial in self.trials():
+            if trial.status == "failed":
+                shutil.rmtree(self.run_path(trial.number), ignore_errors=True)
+                self.save(Trial(number=trial.number, settings=trial.settings))
 
     def _trial_path(self, number: int) -> Path:
         return self.path / "trials" / f"{number:03}.json"

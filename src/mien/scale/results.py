@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from markupsafe import Markup
 
@@ -17,10 +17,17 @@ from mien.reports.pages import TextTable, environment, show_duration, show_large
 from mien.scale.folder import SweepFolder, Trial
 from mien.training.run import Run
 
-_NOTE = (
+_CURVES: Final = 12
+_NOTE: Final = (
     "Loss: mean cross-entropy in nats. The trial marked * has the highest accuracy on val, by "
     "which it is chosen; test chooses nothing."
 )
+
+
+def _best_of(finished: list[Trial]) -> list[Trial]:
+    """Return the trials of the highest validation accuracy, as many as one can tell apart."""
+    ranked = sorted(finished, key=lambda trial: -trial.scores["val"].accuracy)
+    return sorted(ranked[:_CURVES], key=lambda trial: trial.number)
 
 
 def chosen(trials: list[Trial]) -> Trial | None:
@@ -49,7 +56,7 @@ def results_table(folder: SweepFolder) -> TextTable:
     failed = [f" Trial {one.number} failed: {one.error}." for one in trials if one.error]
     return TextTable(
         folder.record.sweep.name,
-        ("trial", *(key.split(".")[-1] for key in keys), *columns, "MACs"),
+        ("trial", *_short(keys), *columns, "MACs"),
         tuple(rows),
         _NOTE + "".join(failed),
     )
@@ -88,9 +95,10 @@ def write_results(folder: SweepFolder) -> Path:
 
 
 def _parallel(folder: SweepFolder, finished: list[Trial]) -> str:
+    keys = folder.record.sweep.keys
     columns: dict[str, list[float | str]] = {
-        key.split(".")[-1]: [_place(trial.settings[key]) for trial in finished]
-        for key in folder.record.sweep.keys
+        name: [_place(trial.settings[key]) for trial in finished]
+        for key, name in zip(keys, _short(keys), strict=True)
     }
     columns["M MACs"] = [(trial.macs or 0) / 1e6 for trial in finished]
     columns["val accuracy"] = [trial.scores["val"].accuracy for trial in finished]
@@ -100,7 +108,7 @@ def _parallel(folder: SweepFolder, finished: list[Trial]) -> str:
 def _tradeoff(finished: list[Trial]) -> str:
     return figures.draw_tradeoff(
         [
-            figures.Point(_show_settings(trial), trial.macs or 0, trial.scores["val"].accuracy)
+            figures.Point(f"{trial.number}", trial.macs or 0, trial.scores["val"].accuracy)
             for trial in finished
         ],
         "val accuracy",
@@ -109,8 +117,15 @@ def _tradeoff(finished: list[Trial]) -> str:
 
 def _histories(folder: SweepFolder, finished: list[Trial]) -> dict[str, list[dict[str, float]]]:
     return {
-        _show_settings(trial): Run(folder.run_path(trial.number)).history() for trial in finished
+        f"trial {trial.number}": Run(folder.run_path(trial.number)).history()
+        for trial in _best_of(finished)
     }
+
+
+def _short(keys: tuple[str, ...]) -> list[str]:
+    """Return the last words of settings, or all of them where two end alike."""
+    last = [key.split(".")[-1] for key in keys]
+    return last if len(set(last)) == len(last) else list(keys)
 
 
 def _place(value: Any) -> float | str:
@@ -128,7 +143,9 @@ def _show_value(value: Any) -> str:
 
 
 def _show_settings(trial: Trial) -> str:
-    return ", ".join(_show_value(value) for value in trial.settings.values())
+    return ", ".join(
+        f"{key.split('.')[-1]} {_show_value(value)}" for key, value in trial.settings.items()
+    )
 
 
 def _as_csv(folder: SweepFolder, trials: list[Trial]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 import optuna
 from optuna.distributions import (
     BaseDistribution,
@@ -16,15 +17,19 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from mien.recipes.sweep import Range, Settings, Sweep
 from mien.scale.folder import Trial
 
-_STATES = {
+_ATTEMPTS: Final = 50
+
+_STATES: Final = {
     "open": TrialState.RUNNING,
     "finished": TrialState.COMPLETE,
     "failed": TrialState.FAIL,
 }
 
 
-def suggest(sweep: Sweep, trials: list[Trial]) -> Settings:
+def suggest(sweep: Sweep, trials: list[Trial]) -> Settings | None:
     """Draw a search's next settings, guided by the validation accuracy of what has finished.
+
+    Settings that have been tried are drawn again; None where nothing new comes up.
 
     The draw depends on the seed, its number and the trials so far alone, so a resumed search draws
     what the uninterrupted one would have drawn.
@@ -33,12 +38,17 @@ def suggest(sweep: Sweep, trials: list[Trial]) -> Settings:
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     distributions = {key: _distribution(one) for key, one in sweep.search.items()}
-    sampler = optuna.samplers.TPESampler(seed=sweep.seed + len(trials))
-    study = optuna.create_study(direction="maximize", sampler=sampler)
-    for trial in trials:
-        study.add_trial(_as_optuna(trial, sweep, distributions))
-    drawn = study.ask(distributions).params
-    return {key: _from_optuna(one, drawn[key]) for key, one in sweep.search.items()}
+    tried = [trial.settings for trial in trials]
+    for attempt in range(_ATTEMPTS):
+        seeds = np.random.SeedSequence((sweep.seed, len(trials), attempt))
+        sampler = optuna.samplers.TPESampler(seed=int(seeds.generate_state(1)[0]))
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        study.add_trials([_as_optuna(trial, sweep, distributions) for trial in trials])
+        drawn = study.ask(distributions).params
+        settings = {key: _from_optuna(one, drawn[key]) for key, one in sweep.search.items()}
+        if settings not in tried:
+            return settings
+    return None
 
 
 def _distribution(one: Range) -> BaseDistribution:

@@ -23,7 +23,7 @@ from mien.errors import Interrupted, RunError
 from mien.files import locked_folder
 from mien.recipes.sweep import Sweep
 from mien.scale.folder import SweepFolder, SweepRecord, Trial
-from mien.scale.search import suggest
+from mien.scale.trial import STOPPED
 from mien.training.run import Run, describe_paths
 
 _POLL_S = 0.5
@@ -81,22 +81,37 @@ def start_sweep(
 
 
 def resume_sweep(
-    path: str | Path, *, jobs: int = 1, watcher: SweepWatcher | None = None
+    path: str | Path,
+    data: Paths | None = None,
+    *,
+    jobs: int = 1,
+    retry_failed: bool = False,
+    watcher: SweepWatcher | None = None,
 ) -> SweepFolder:
     """Go on with a sweep that was stopped at any moment; what has ended is not run again.
 
+    Args:
+        path: the sweep's directory.
+        data: where the data set is now, if it has been moved.
+        jobs: how many trials train at once.
+        retry_failed: begin anew the trials that failed.
+        watcher: is told how it goes.
+
     Raises:
-        RunError: if it is damaged, or its data is no longer what it was.
+        RunError: if it is damaged, or the data is not what it began on.
+        Interrupted: on Ctrl-C or SIGTERM.
     """
     folder = SweepFolder(Path(path))
     record = folder.record
-    found = _fingerprint(record.sweep, as_paths(record.paths), skip_bad=record.skip_bad)
+    given = as_paths(data or record.paths)
+    found = _fingerprint(record.sweep, given, skip_bad=record.skip_bad)
     if found != record.fingerprint:
         raise RunError(
-            f"{record.paths[0]}: no longer what {path} began on ({found}, expected "
-            f"{record.fingerprint}); its trials could not be compared"
+            f"{given[0]}: not what {path} began on ({found}, expected {record.fingerprint}); its "
+            "trials could not be compared. Name the right data set by --data"
         )
-    return _run(folder, jobs, watcher or SweepWatcher())
+    folder.move_data(describe_paths(given))
+    return _run(folder, jobs, watcher or SweepWatcher(), retry_failed=retry_failed)
 
 
 def _fingerprint(sweep: Sweep, paths: tuple[Path, ...], *, skip_bad: bool) -> str:
@@ -107,40 +122,53 @@ def _fingerprint(sweep: Sweep, paths: tuple[Path, ...], *, skip_bad: bool) -> st
     return dataset.fingerprint
 
 
-def _run(folder: SweepFolder, jobs: int, watcher: SweepWatcher) -> SweepFolder:
+def _run(
+    folder: SweepFolder, jobs: int, watcher: SweepWatcher, *, retry_failed: bool = False
+) -> SweepFolder:
     total = len(folder.record.sweep.points()) or folder.record.sweep.trials
     running: dict[int, subprocess.Popen[bytes]] = {}
     try:
         with locked_folder(folder.path) as lock, _sigterm_as_ctrl_c():
+            if retry_failed:
+                folder.reopen_failed()
             watcher.started(folder, total)
             try:
-                while True:
-                    while len(running) < jobs:
-                        trial = _next_trial(folder, total, set(running))
-                        if trial is None:
-                            break
-                        running[trial.number] = _start(folder, trial, jobs, lock)
-                    if not running:
-                        return folder
+                while _fill(folder, running, total, jobs, lock):
                     time.sleep(_POLL_S)
                     watcher.running({number: _history(folder, number) for number in running})
-                    for number in [
-                        n for n, process in running.items() if process.poll() is not None
-                    ]:
+                    for number in _ended(running):
                         watcher.trial_ended(_result(folder, number, running.pop(number)))
-            except KeyboardInterrupt:
-                ended = sum(trial.status != "open" for trial in folder.trials())
-                raise Interrupted(
-                    f"stopped after {ended} of {total} trials; go on: mien sweep --resume "
-                    f"{folder.path}"
-                ) from None
             finally:
-                _stop(running)
-                watcher.ended()
+                try:
+                    _stop(running)
+                finally:
+                    watcher.ended()
+    except KeyboardInterrupt:
+        ended = sum(trial.status != "open" for trial in folder.trials())
+        raise Interrupted(
+            f"stopped after {ended} of {total} trials; go on: mien sweep --resume {folder.path}"
+        ) from None
     except BlockingIOError:
         raise RunError(
             f"{folder.path}: is being swept by another process, or one of its trials still runs"
         ) from None
+    return folder
+
+
+def _fill(
+    folder: SweepFolder,
+    running: dict[int, subprocess.Popen[bytes]],
+    total: int,
+    jobs: int,
+    lock: int | None,
+) -> bool:
+    """Start trials until ``jobs`` of them run; return whether any does."""
+    while len(running) < jobs:
+        trial = _next_trial(folder, total, set(running))
+        if trial is None:
+            break
+        running[trial.number] = _start(folder, trial, jobs, lock)
+    return bool(running)
 
 
 def _next_trial(folder: SweepFolder, total: int, running: set[int]) -> Trial | None:
@@ -149,11 +177,20 @@ def _next_trial(folder: SweepFolder, total: int, running: set[int]) -> Trial | N
     for trial in trials:
         if trial.status == "open" and trial.number not in running:
             return trial
-    if len(trials) == total:
+    if len(trials) >= total:
         return None
-    trial = Trial(number=len(trials), settings=suggest(folder.record.sweep, trials))
+    from mien.scale.search import suggest  # a grid needs no Optuna
+
+    settings = suggest(folder.record.sweep, trials)
+    if settings is None:
+        return None
+    trial = Trial(number=len(trials), settings=settings)
     folder.save(trial)
     return trial
+
+
+def _ended(running: dict[int, subprocess.Popen[bytes]]) -> list[int]:
+    return [number for number, process in running.items() if process.poll() is not None]
 
 
 def _start(
@@ -161,7 +198,7 @@ def _start(
 ) -> subprocess.Popen[bytes]:
     environment = dict(os.environ)
     if jobs > 1:
-        environment["OMP_NUM_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) // jobs))
+        environment["OMP_NUM_THREADS"] = str(max(1, _cores() // jobs))
     with folder.log_path(trial.number).open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "mien.scale.trial", str(folder.path), str(trial.number)],
@@ -176,10 +213,22 @@ def _start(
         )
 
 
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # not on every system
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
 def _result(folder: SweepFolder, number: int, process: subprocess.Popen[bytes]) -> Trial:
-    """Return an ended trial; one that left no result has failed, and its log says how."""
+    """Return an ended trial; one that left no result has failed, and its log says how.
+
+    Raises:
+        KeyboardInterrupt: if somebody asked the trial to stop; that is meant for the sweep.
+    """
     trial = folder.trial(number)
     if trial.status == "open":
+        if process.returncode in (STOPPED, -signal.SIGTERM):
+            raise KeyboardInterrupt
         lines = folder.log_path(number).read_text("utf-8", errors="replace").splitlines()
         last = lines[-1][:200] if lines else "it printed nothing"
         how = f"killed by signal {-code}" if (code := process.returncode) < 0 else f"exit {code}"
@@ -189,8 +238,11 @@ def _result(folder: SweepFolder, number: int, process: subprocess.Popen[bytes]) 
 
 
 def _history(folder: SweepFolder, number: int) -> list[dict[str, float]]:
-    path = folder.run_path(number)
-    return Run(path).history() if path.is_dir() else []
+    """Return a trial's history so far; what is wrong with it is the trial's own to find."""
+    try:
+        return Run(folder.run_path(number)).history()
+    except RunError:
+        return []
 
 
 def _stop(running: dict[int, subprocess.Popen[bytes]]) -> None:

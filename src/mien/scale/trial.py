@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from mien.errors import Interrupted, MienError
+from mien.errors import Interrupted, MienError, RunError
 from mien.scale.folder import SplitScore, SweepFolder, Trial
 from mien.training.contender import evaluation_of
 from mien.training.fit import resume, train
@@ -20,11 +20,13 @@ STOPPED = 130
 def run_trial(folder: SweepFolder, trial: Trial) -> Trial:
     """Train a trial, or go on with it, measure it on every split, and return its result."""
     record, path = folder.record, folder.run_path(trial.number)
+    recipe = record.sweep.recipe_for(trial.settings)
     if not path.exists():
-        recipe = record.sweep.recipe_for(trial.settings)
         run = train(recipe, record.paths, path, skip_bad=record.skip_bad)
     else:
         run = Run(path)
+        if run.recipe.model_copy(update={"model": recipe.model}) != recipe:
+            raise RunError(f"{path}: a run of another recipe than the trial's; move it away")
         if run.record.status != "finished":
             run = resume(path, record.paths)
     scores = {}

@@ -103,7 +103,7 @@ class LearningRate(Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Show the epoch's validation loss to the plateau's watch, for the next epoch's rate."""
-        if self.plateau is not None:
+        if self.plateau is not None and trainer.current_epoch >= self.train.frozen_epochs:
             self.plateau.step(float(trainer.callback_metrics["val_loss"]))
 
     def state_dict(self) -> dict[str, Any]:
@@ -213,7 +213,19 @@ def history_csv(rows: list[dict[str, float]]) -> str:
 
 
 class Patience(EarlyStopping):
-    """Lightning's early stopping, which also stays stopped when it is resumed after its end."""
+    """Lightning's early stopping, which also stays stopped when it is resumed after its end.
+
+    It begins to count after ``frozen_epochs``: the first phase does not end the second.
+    """
+
+    def __init__(self, monitor: str, frozen_epochs: int, **options: Any) -> None:
+        super().__init__(monitor, check_on_train_epoch_end=True, **options)
+        self.frozen_epochs = frozen_epochs
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Count the epoch."""
+        if trainer.current_epoch >= self.frozen_epochs:
+            super().on_train_epoch_end(trainer, pl_module)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Train no further epoch where patience had run out before the process was killed."""

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from mien.errors import RunError
+from mien.errors import DataError, RunError
 from mien.evaluation import Evaluation, evaluate
 from mien.evaluation.compare import Contender, measure_latency
 from mien.runtime.bundle import Bundle
@@ -52,13 +52,23 @@ def evaluation_of(run: Run, split: str) -> Evaluation:
     path = run.evaluation_path(split)
     if path.is_file():
         kept = Evaluation.load(path)
-        if kept.protocol.split_fingerprint:  # older versions did not note it
+        # Older versions did not note the fingerprint; and it may be of weights that were kept then.
+        same_weights = kept.protocol.checkpoint == Bundle(run.bundle_path).metadata.checkpoint
+        if kept.protocol.split_fingerprint and same_weights:
             return kept
-    evaluation = evaluate(run.path, run.record.data.paths, split, skip_bad=run.record.data.skip_bad)
+    paths = run.record.data.paths
+    elsewhere = f"mien evaluate {run.path} --data PATH --split {split}"
+    try:
+        evaluation = evaluate(run.path, paths, split, skip_bad=run.record.data.skip_bad)
+    except DataError as error:
+        raise RunError(
+            f"{run.path}: not yet measured on {split}, and cannot be now ({error}); "
+            f"if the data has moved: {elsewhere}"
+        ) from None
     if not evaluation.protocol.same_data:
         raise RunError(
-            f"{run.path}: {run.record.data.paths[0]} no longer holds what it was trained on, so "
-            f"its {split} split cannot be measured"
+            f"{run.path}: not yet measured on {split}, and {paths[0]} no longer holds what it was "
+            f"trained on; if the data has moved: {elsewhere}"
         )
     evaluation.save(path)
     return evaluation

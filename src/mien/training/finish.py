@@ -15,6 +15,7 @@ from mien.errors import BundleError, RunError
 from mien.evaluation import evaluate_bundle
 from mien.files import write_bytes
 from mien.models import Classifier, build_model
+from mien.recipes.recipe import TrainSection
 from mien.runtime.bundle import Bundle, BundleMetadata
 from mien.runtime.export import export_bundle, update_metadata
 from mien.training.callbacks import History
@@ -97,6 +98,13 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
+def _by_val(train: TrainSection) -> bool:
+    """Return whether val had a say in which weights were kept."""
+    return bool(
+        train.keep == "best" or train.early_stopping_patience or train.schedule == "plateau"
+    )
+
+
 def _describe(run: Run, rows: list[dict[str, float]]) -> BundleMetadata:
     record, train = run.record, run.recipe.train
     why = f"the best by {train.monitor}" if train.keep == "best" else "the last"
@@ -109,7 +117,7 @@ def _describe(run: Run, rows: list[dict[str, float]]) -> BundleMetadata:
             "fingerprint": record.data.fingerprint,
             "split_rule": record.data.split_rule,
             "split_counts": record.data.split_counts,
-            "chosen_by": "val" if train.keep == "best" or train.early_stopping_patience else "",
+            "chosen_by": "val" if _by_val(train) else "",
         },
         epoch=len(rows),
         checkpoint=f"epoch {len(rows)} of {train.epochs}, {why}",

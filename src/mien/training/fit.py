@@ -65,6 +65,8 @@ def train(
 ) -> Run:
     """Train a recipe and return the run, with its weights, Bundle and evaluation on val.
 
+    On Linux this process keeps the memory that training freed (see `mien.training.memory`).
+
     Args:
         recipe: a Recipe, a shipped recipe's name or the path of a TOML file.
         data: the path of a data set, or several of Parquet files (see `mien.load_dataset`).
@@ -88,6 +90,7 @@ def train(
     weights = find_weights(recipe.model)
     if weights is not None:
         load_weights(untrained, weights)  # what is wrong with them is told now
+        recipe = _found_from_any_folder(recipe, weights)
     if recipe.train.frozen_epochs:
         backbone_of(untrained)
     dataset = load_dataset(*paths, **recipe.data.model_dump(), skip_bad=skip_bad)
@@ -193,6 +196,11 @@ def _fit(run: Run, dataset: FaceDataset, watcher: Watcher) -> bool:
     classifier = build_model(recipe.model, seed=recipe.train.seed)
     weights = None if run.last_checkpoint.is_file() else find_weights(recipe.model)
     if weights is not None:
+        if describe_weights(weights) != settings.initial_weights:
+            raise RunError(
+                f"{weights}: not the weights that {run.path} began with "
+                f"({settings.initial_weights}); put these back, or train anew"
+            )
         load_weights(classifier, weights)
     use_channels_last(classifier)
     balanced = recipe.train.class_weights == "balanced"
@@ -252,6 +260,14 @@ def _fit(run: Run, dataset: FaceDataset, watcher: Watcher) -> bool:
     return False
 
 
+def _found_from_any_folder(recipe: Recipe, weights: Path) -> Recipe:
+    """Return a recipe that names its weights by their whole path, unless by a known name."""
+    if getattr(recipe.model, "weights", "") == "imagenet":
+        return recipe
+    model = recipe.model.model_copy(update={"weights": str(weights.resolve())})
+    return recipe.model_copy(update={"model": model})
+
+
 def _early_stopping(recipe: Recipe) -> list[Callback]:
     train = recipe.train
     if not train.early_stopping_patience:
@@ -259,9 +275,9 @@ def _early_stopping(recipe: Recipe) -> list[Callback]:
     return [
         Patience(
             train.monitor,
+            train.frozen_epochs,
             patience=train.early_stopping_patience,
             mode=_mode(recipe),
-            check_on_train_epoch_end=True,
         )
     ]
 
