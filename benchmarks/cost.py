@@ -1,5 +1,7 @@
 """What an epoch of bn-cnn costs here and in Keras: same images, network, batch and machine.
 
+Each as its users get it: Keras in fp32, mien in bf16 where the processor computes in it.
+
 TensorFlow stands in an environment of its own:
 
     python3 -m venv tf && tf/bin/pip install tensorflow==2.21.0

@@ -40,13 +40,20 @@ def new_table(*columns: str, title: str | None = None) -> Table:
     """Return a table whose first column is text and whose others are figures."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if index else "left", header_style="dim")
+        table.add_column(
+            column, justify="right" if index else "left", header_style="dim", overflow="fold"
+        )
     return table
 
 
 def print_table(table: TextTable) -> None:
     """Print a table with its title and its note."""
-    shown = new_table(*table.columns, title=table.title)
+    widest = [max(map(len, cells), default=0) for cells in zip(*table.rows, strict=True)]
+    headings = [  # a heading that is wider than its figures stands on two lines
+        column.replace(" ", "\n") if len(column) > width else column
+        for column, width in zip(table.columns, widest or [0] * len(table.columns), strict=True)
+    ]
+    shown = new_table(*headings, title=table.title)
     for row in table.rows:
         shown.add_row(*row)
     out.print(shown)

@@ -6,6 +6,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from mien.cli.console import err
 from mien.scale.folder import SweepFolder, Trial
+from mien.scale.results import show_value
 from mien.scale.sweep import SweepWatcher
 
 
@@ -57,7 +58,7 @@ class SweepProgress(SweepWatcher):
         if trial.number in self._tasks:
             self._progress.remove_task(self._tasks.pop(trial.number))
         self._ended += 1
-        settings = ", ".join(f"{key}={value}" for key, value in trial.settings.items())
+        settings = ", ".join(f"{key}={show_value(value)}" for key, value in trial.settings.items())
         if trial.status == "failed":
             err.print(
                 f"{self._ended}/{self._total} trial {trial.number} failed ({settings}): "

@@ -44,9 +44,9 @@ def results_table(folder: SweepFolder) -> TextTable:
     rows = []
     for trial in trials:
         mark = "*" if trial is best else ""
-        settings = [_show_value(trial.settings[key]) for key in keys]
+        settings = [show_value(trial.settings[key]) for key in keys]
         figures_of = [
-            f"{number:.4f}"
+            f"{number:.3f}"
             for split in splits
             if split in trial.scores
             for number in (trial.scores[split].loss, trial.scores[split].accuracy)
@@ -132,10 +132,10 @@ def _place(value: Any) -> float | str:
     """Return a setting as what parallel coordinates place: a number by size, all else by order."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
-    return _show_value(value)
+    return show_value(value)
 
 
-def _show_value(value: Any) -> str:
+def show_value(value: Any) -> str:
     """Return a setting as short as it can be read: ``64-64-128`` for a list."""
     if isinstance(value, list):
         return "-".join(map(str, value)) or "none"
@@ -144,7 +144,7 @@ def _show_value(value: Any) -> str:
 
 def _show_settings(trial: Trial) -> str:
     return ", ".join(
-        f"{key.split('.')[-1]} {_show_value(value)}" for key, value in trial.settings.items()
+        f"{key.split('.')[-1]} {show_value(value)}" for key, value in trial.settings.items()
     )
 
 
