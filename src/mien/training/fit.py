@@ -49,7 +49,7 @@ from mien.training.run import (
 )
 from mien.training.watch import Stopped, StopWhenAsked, TellWatcher, Watcher
 
-_VAL_BATCH = 512
+_VAL_BATCH = 128  # larger ones take more memory and no less time
 Device = Literal["auto", "cpu", "cuda"]
 
 
