@@ -21,6 +21,7 @@ from tests.conftest import TINY
 
 from mien.data.csv import write_csv
 from mien.errors import Interrupted, RunError
+from mien.files import locked_folder
 from mien.recipes.sweep import load_sweep
 from mien.scale.folder import SweepFolder, Trial
 from mien.scale.results import chosen, results_table, write_results
@@ -147,8 +148,9 @@ def test_a_stopped_sweep_goes_on_to_the_same_weights(layouts, tmp_path, number):
         assert "go on: mien sweep --resume" in said
         assert (out / "sweep.html").is_file()
     else:  # its trial goes on alone; until it has ended, the sweep cannot be resumed
-        wait_until(lambda: SweepFolder(out).trial(0).status == "finished")
-        time.sleep(2)
+        with pytest.raises(RunError, match="or one of its trials still runs"):
+            resume_sweep(out)
+        wait_until(lambda: is_free(out))
     resumed = resume_sweep(out)
     assert [trial.status for trial in resumed.trials()] == ["finished", "finished"]
     sweep = load_sweep("quick", grid=["train.lr=0.01"], overrides=[*TINY, "train.epochs=3"])
@@ -156,6 +158,14 @@ def test_a_stopped_sweep_goes_on_to_the_same_weights(layouts, tmp_path, number):
     ours = load_file(straight.run_path(0) / "model.safetensors")
     theirs = load_file(resumed.run_path(0) / "model.safetensors")
     assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
+
+
+def is_free(folder) -> bool:
+    try:
+        with locked_folder(folder):
+            return True
+    except BlockingIOError:
+        return False
 
 
 def wait_until(condition, seconds: float = 120) -> None:
