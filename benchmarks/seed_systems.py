@@ -4,7 +4,7 @@ What is finished is kept and what was stopped goes on, so this may be stopped an
 several of it may share the work:
 
     python benchmarks/seed_systems.py --data path/to/fer2013
-    python benchmarks/seed_systems.py --data path/to/fer2013 --write
+    python benchmarks/seed_systems.py --data path/to/fer2013 --write --alone
 """
 
 import argparse
@@ -136,7 +136,12 @@ def main() -> None:
     parser.add_argument(
         "--write",
         action="store_true",
-        help="train nothing: time an epoch of each and write results/seed-systems.csv",
+        help="train nothing: write results/seed-systems.csv of what has finished",
+    )
+    parser.add_argument(
+        "--alone",
+        action="store_true",
+        help="with --write: time an epoch of each too, while nothing else runs",
     )
     arguments = parser.parse_args()
     if not arguments.write:
@@ -153,7 +158,9 @@ def main() -> None:
             print(f"{training.name}: not finished, left out")
             continue
         kind = (training.recipe, training.changes)
-        alone = None if kind in timed else seconds_alone(training, arguments.data)
+        alone = None
+        if arguments.alone and kind not in timed:
+            alone = seconds_alone(training, arguments.data)
         timed.add(kind)
         rows.append(measure(training, Run(path), alone))
         print(rows[-1], flush=True)
