@@ -50,7 +50,7 @@ def print_table(table: TextTable) -> None:
     """Print a table with its title and its note."""
     widest = [max(map(len, cells), default=0) for cells in zip(*table.rows, strict=True)]
     headings = [  # a heading that is wider than its figures stands on two lines
-        column.replace(" ", "\n") if len(column) > width else column
+        column.replace(" ", "\n", 1) if len(column) > width else column
         for column, width in zip(table.columns, widest or [0] * len(table.columns), strict=True)
     ]
     shown = new_table(*headings, title=table.title)
