@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mien.recipes.recipe import AugmentSection
+from mien.recipes.sections import AugmentSection
 from mien.training.augment import build_augmentation
 
 ALL = {

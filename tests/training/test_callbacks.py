@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mien.data.synthetic import synthetic_faces
-from mien.recipes.recipe import TrainSection
+from mien.recipes.sections import TrainSection
 from mien.training.callbacks import averaged_weights, history_csv, rate_at
 from mien.training.module import balanced_weights
 

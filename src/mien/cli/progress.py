@@ -15,6 +15,20 @@ from mien.training.watch import Watcher
 _SECONDS_BETWEEN_MEANS = 0.5  # reading the running loss makes the device wait
 
 
+def new_progress() -> Progress:
+    """Return bars on standard error, each with a name, figures and the time left."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        TextColumn("{task.fields[figures]}"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("left"),
+        console=err,
+        transient=True,
+        expand=True,
+    )
+
+
 class ProgressBar(Watcher):
     """Draws on standard error; where that is no terminal, only the lines."""
 
@@ -40,16 +54,7 @@ class ProgressBar(Watcher):
             style="dim",
         )
         self._batches, self._epochs, self._batch_size = batches, total_epochs, batch_size
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[figures]}"),
-            TimeRemainingColumn(compact=True),
-            TextColumn("left"),
-            console=err,
-            transient=True,
-            expand=True,
-        )
+        self._progress = new_progress()
         self._task = self._progress.add_task("starting", total=total_epochs * batches, figures="")
         if err.is_terminal:
             self._progress.start()

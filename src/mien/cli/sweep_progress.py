@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress, TaskID
 
 from mien.cli.console import err
+from mien.cli.progress import new_progress
 from mien.scale.folder import SweepFolder, Trial
 from mien.scale.results import show_value
 from mien.scale.sweep import SweepWatcher
@@ -25,16 +26,7 @@ class SweepProgress(SweepWatcher):
         self._ended = sum(trial.status != "open" for trial in folder.trials())
         before = f", {self._ended} of them before" if self._ended else ""
         err.print(f"Sweeping {folder.record.sweep.name}: {total} trials{before}")
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[figures]}"),
-            TimeRemainingColumn(compact=True),
-            TextColumn("left"),
-            console=err,
-            transient=True,
-            expand=True,
-        )
+        self._progress = new_progress()
         if err.is_terminal:
             self._progress.start()
 

@@ -19,7 +19,7 @@ from mien.emotions import EMOTIONS
 from mien.errors import RunError
 from mien.evaluation import metrics
 from mien.files import write_text
-from mien.recipes.recipe import DataSection
+from mien.recipes.sections import DataSection
 from mien.runtime.bundle import Bundle, find_bundle
 
 _SEED = 0

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mien.models.layers import dense_layers, initialize, input_channels
-from mien.recipes.recipe import DenseNetModel
+from mien.recipes.sections import DenseNetModel
 
 _STEM: Final = 64
 _GROWTH: Final = 32  # channels that a layer adds

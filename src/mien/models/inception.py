@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mien.models.layers import dense_layers, initialize, input_channels
-from mien.recipes.recipe import InceptionModel
+from mien.recipes.sections import InceptionModel
 
 
 class InceptionBlock(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from mien.emotions import NUM_CLASSES
-from mien.recipes.recipe import ModelSection
+from mien.recipes.sections import ModelSection
 
 
 def input_channels(model: ModelSection) -> int:

@@ -6,7 +6,7 @@ from torch import nn
 
 from mien.data.pixels import SIZE_PX
 from mien.models.layers import dense_layers, initialize, input_channels
-from mien.recipes.recipe import StackedModel
+from mien.recipes.sections import StackedModel
 
 
 def build_stacked(model: StackedModel) -> nn.Sequential:

@@ -12,7 +12,7 @@ from mien.models.classifier import Classifier
 from mien.models.densenet import DenseNet
 from mien.models.inception import build_inception
 from mien.models.stacked import build_stacked
-from mien.recipes.recipe import ModelSection
+from mien.recipes.sections import ModelSection
 
 FAMILIES: Final[dict[str, Callable[[Any], nn.Module]]] = {
     "stacked": build_stacked,

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mien.errors import RecipeError
 from mien.files import expand_user
 from mien.models.classifier import Classifier
-from mien.recipes.recipe import ModelSection
+from mien.recipes.sections import ModelSection
 
 _REPOSITORY: Final = "timm/densenet169.tv_in1k"
 _FILE: Final = "model.safetensors"

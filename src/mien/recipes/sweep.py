@@ -14,11 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from mien.errors import RecipeError, nearest
 from mien.recipes.recipe import (
-    Positive,
     Recipe,
-    Section,
-    Seed,
-    SourceSection,
     explain,
     list_recipes,
     load_recipe,
@@ -27,6 +23,7 @@ from mien.recipes.recipe import (
     read_toml,
     set_key,
 )
+from mien.recipes.sections import Positive, Section, Seed, SourceSection
 
 _SHIPPED: Final = Path(__file__).parent / "sweeps"
 

@@ -7,7 +7,7 @@ from typing import Final
 import kornia.augmentation as K
 from torch import nn
 
-from mien.recipes.recipe import AugmentSection
+from mien.recipes.sections import AugmentSection
 
 _PADDING: Final = {"reflect": "reflection", "edge": "border", "zeros": "zeros"}
 _ERASED_AREA: Final = (0.02, 0.25)  # of the image; Zhong et al., Random Erasing, 2020, up to 0.4

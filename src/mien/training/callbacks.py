@@ -23,7 +23,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from mien.errors import MienError
 from mien.files import write_bytes, write_text
-from mien.recipes.recipe import TrainSection
+from mien.recipes.sections import TrainSection
 from mien.training.batches import Batches
 
 HISTORY_COLUMNS: Final = (

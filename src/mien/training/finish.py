@@ -15,7 +15,7 @@ from mien.errors import BundleError, RunError
 from mien.evaluation import evaluate_bundle
 from mien.files import write_bytes
 from mien.models import Classifier, build_model
-from mien.recipes.recipe import TrainSection
+from mien.recipes.sections import TrainSection
 from mien.runtime.bundle import Bundle, BundleMetadata
 from mien.runtime.export import export_bundle, update_metadata
 from mien.training.callbacks import History

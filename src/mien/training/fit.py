@@ -20,7 +20,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from mien.data import FaceDataset, load_dataset
 from mien.data.load import Paths, as_paths
-from mien.errors import DataError, Interrupted, MienError, RecipeError, RunError
+from mien.errors import DataError, Interrupted, RecipeError, RunError
 from mien.files import write_text
 from mien.models import build_model, count_macs, count_parameters
 from mien.models.weights import describe_weights, find_weights, load_weights
@@ -36,6 +36,7 @@ from mien.training.callbacks import (
     SeedEachEpoch,
     averaged_weights,
 )
+from mien.training.device import Device, resolve_device, resolve_precision
 from mien.training.finish import finish, load_checkpoint
 from mien.training.memory import keep_freed_memory
 from mien.training.module import Trainable, backbone_of, balanced_weights, use_channels_last
@@ -50,7 +51,6 @@ from mien.training.run import (
 from mien.training.watch import Stopped, StopWhenAsked, TellWatcher, Watcher
 
 _VAL_BATCH = 128  # larger ones take more memory and no less time
-Device = Literal["auto", "cpu", "cuda"]
 
 
 def train(
@@ -98,13 +98,13 @@ def train(
         dataset.split(split)  # says clearly when it is empty
     if len(dataset.train) < 2:  # batch normalisation needs two
         raise DataError(f"{dataset.name}: 1 image to train on, expected hundreds at least")
-    accelerator = _resolve_device(device)
+    accelerator = resolve_device(device)
     record = RunRecord(
         status="training",
         started=now(),
         data=describe_data(dataset, paths, skip_bad=skip_bad),
         device=accelerator,
-        precision=_resolve_precision(recipe.train.precision, accelerator),
+        precision=resolve_precision(recipe.train.precision, accelerator),
         threads=torch.get_num_threads(),
         environment=describe_environment(),
         parameters=count_parameters(untrained),
@@ -147,7 +147,7 @@ def resume(
             f"({dataset.fingerprint}, expected {run.record.data.fingerprint}); resuming would mix "
             "two data sets. Name the right one by --data"
         )
-    _resolve_device("cuda" if run.record.device == "cuda" else "cpu")
+    resolve_device("cuda" if run.record.device == "cuda" else "cpu")
     if run.last_checkpoint.is_file():
         load_checkpoint(run.last_checkpoint)  # says clearly when it is damaged
     with run.locked():
@@ -292,24 +292,6 @@ def _logger(run: Run) -> TensorBoardLogger | bool:
         return TensorBoardLogger(run.path, name="tensorboard", version="")
     except ModuleNotFoundError:  # tensorboard is optional; history.csv is always written
         return False
-
-
-def _resolve_device(device: Device) -> str:
-    if device == "cuda" and not torch.cuda.is_available():
-        raise MienError("device cuda: torch sees no CUDA device here; train on the cpu")
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return device
-
-
-def _resolve_precision(precision: str, device: str) -> Literal["fp32", "bf16"]:
-    """Take bf16 where the processor computes in it; elsewhere it would be slower, not faster."""
-    if precision == "auto":
-        if device == "cuda":
-            return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-        can = torch.cpu.get_capabilities()
-        return "bf16" if can.get("avx512_bf16") or can.get("amx_bf16") else "fp32"
-    return "bf16" if precision == "bf16" else "fp32"
 
 
 @contextmanager
