@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from mien.evaluation.compare import Comparison, Contender, Group
 from mien.evaluation.evaluate import Score, show_score
 from mien.files import write_text
 from mien.reports import comparison_figures as figures
-from mien.reports.pages import TextTable, environment, show_large, show_p
+from mien.reports.pages import TextTable, environment, show_large, show_p, to_csv
 
 _PAIRS_NOTE = (
     "Only these images tell two networks apart: read right by the one and wrong by the other. "
@@ -39,8 +37,8 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
     tables = comparison_tables(comparison)
     why = f"{comparison.why_apart}\n\n" if comparison.why_apart else ""
     write_text(folder / "compare.md", why + "\n".join(table.to_markdown() for table in tables))
-    write_text(folder / "compare.csv", _as_csv(comparison_records(comparison)["runs"]))
-    write_text(folder / "pairs.csv", _as_csv(comparison_records(comparison)["pairs"]))
+    write_text(folder / "compare.csv", to_csv(comparison_records(comparison)["runs"]))
+    write_text(folder / "pairs.csv", to_csv(comparison_records(comparison)["pairs"]))
     page = folder / "compare.html"
     write_text(
         page,
@@ -205,12 +203,3 @@ def _record(one: Contender) -> dict[str, Any]:
         "protocol": evaluation.protocol.sentence(),
     }
     return row
-
-
-def _as_csv(rows: Iterable[dict[str, Any]]) -> str:
-    rows = list(rows)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jinja2
 
@@ -43,6 +47,15 @@ def environment() -> jinja2.Environment:
     made.filters["count"] = lambda value: f"{value:,}"
     made.filters["duration"] = show_duration
     return made
+
+
+def to_csv(rows: Sequence[dict[str, Any]]) -> str:
+    """Return rows that have the same keys as CSV, headed by the keys."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def show_duration(seconds: float) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +11,7 @@ from markupsafe import Markup
 from mien.data.split import SPLITS
 from mien.files import write_text
 from mien.reports import comparison_figures as figures
-from mien.reports.pages import TextTable, environment, show_duration, show_large
+from mien.reports.pages import TextTable, environment, show_duration, show_large, to_csv
 from mien.scale.folder import SweepFolder, Trial
 from mien.training.run import Run
 
@@ -169,8 +167,4 @@ def _as_csv(folder: SweepFolder, trials: list[Trial]) -> str:
             "error": trial.error,
         }
         rows.append(row)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return to_csv(rows)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from mien.errors import Interrupted, MienError, RunError
+from mien.recipes.recipe import Recipe
 from mien.scale.folder import SplitScore, SweepFolder, Trial
 from mien.training.contender import evaluation_of
 from mien.training.fit import resume, train
@@ -25,7 +27,7 @@ def run_trial(folder: SweepFolder, trial: Trial) -> Trial:
         run = train(recipe, record.paths, path, skip_bad=record.skip_bad)
     else:
         run = Run(path)
-        if run.recipe.model_copy(update={"model": recipe.model}) != recipe:
+        if _comparable(run.recipe) != _comparable(recipe):
             raise RunError(f"{path}: a run of another recipe than the trial's; move it away")
         if run.record.status != "finished":
             run = resume(path, record.paths)
@@ -45,6 +47,13 @@ def run_trial(folder: SweepFolder, trial: Trial) -> Trial:
             "seconds": sum(row["seconds"] for row in history),
         }
     )
+
+
+def _comparable(recipe: Recipe) -> dict[str, Any]:
+    """Return a recipe but for where its weights lie: a run keeps their whole path."""
+    settings = recipe.as_dict()
+    settings["model"].pop("weights", None)
+    return settings
 
 
 def main() -> None:
