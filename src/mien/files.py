@@ -51,6 +51,12 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+def refuse_existing(path: Path) -> None:
+    """Raise a MienError if there is something at ``path``: nothing is ever written over."""
+    if path.exists():
+        raise MienError(f"{path}: exists already; choose another name, or remove it first")
+
+
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Give a temporary folder beside ``path`` to fill; it takes that name when the block ends.
@@ -58,8 +64,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     Raises:
         MienError: if ``path`` exists already, or the folder cannot be written.
     """
-    if path.exists():
-        raise MienError(f"{path}: exists already; choose another name, or remove it first")
+    refuse_existing(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))

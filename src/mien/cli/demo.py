@@ -68,7 +68,7 @@ def _drawn_faces() -> Path:
 
 
 def _say_data(paths: list[Path], *, skip_bad: bool) -> None:
-    from mien.cli.data import info
+    from mien.cli.data.info import info
 
     info(paths, skip_bad=skip_bad)
     out.print()
