@@ -24,8 +24,9 @@ SETTINGS = [word for setting in [*TINY, "train.epochs=1"] for word in ("--set", 
 
 
 @pytest.mark.parametrize(
-    "verb", [[], ["data"], ["data", "info"], ["data", "synth"], ["train"], ["evaluate"],
-             ["compare"], ["sweep"], ["export"], ["predict"], ["demo"]]
+    "verb", [[], ["data"], ["data", "info"], ["data", "explore"], ["data", "fetch"],
+             ["data", "synth"], ["train"], ["evaluate"], ["compare"], ["sweep"],
+             ["export"], ["predict"], ["demo"]]
 )  # fmt: skip
 def test_every_verb_explains_itself_in_80_columns(mien, verb):
     outcome = mien(*verb, "--help")

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mien.data.split import SPLITS, assign_splits, group_identical, split_of
+from mien.data.split import SPLITS, assign_splits, split_of
+from mien.data.twins import group_identical
 from mien.errors import DataError
 
 LABELS = np.repeat(np.arange(7), [100, 10, 100, 200, 100, 100, 100]).astype(np.int64)
@@ -82,7 +83,7 @@ def test_identical_images_stay_together_whatever_their_labels():
         np.full(300, ""), labels, fractions=(0.7, 0.15, 0.15), groups=groups, seed=0
     )
     assert np.array_equal(splits[200:], splits[:100])
-    assert "identical images together" in rule
+    assert "twins together" in rule
     shares = [np.mean(splits == split) for split in SPLITS]
     assert shares == pytest.approx([0.7, 0.15, 0.15], abs=0.03)
     apart, _ = assign_splits(np.full(300, ""), labels, fractions=(0.7, 0.15, 0.15), seed=0)

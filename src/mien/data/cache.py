@@ -7,18 +7,22 @@ the nanosecond, which any write changes. Hashing the content itself would take l
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 import time
-from collections.abc import Iterable
+import zipfile
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from mien.data.rows import Rows
 from mien.errors import MienError
-from mien.files import atomic_folder, cache_dir
+from mien.files import atomic_file, atomic_folder, cache_dir
 
 # Part of every key: raise it when a reader's result changes, and old entries are never read again.
 _VERSION: Final = 1
@@ -61,6 +65,30 @@ def save(key: str, rows: Rows) -> None:
             (temporary / "rows.json").write_text(json.dumps(kept), encoding="utf-8")
     except MienError:
         return
+
+
+def load_arrays(key: str) -> dict[str, npt.NDArray[Any]] | None:
+    """Return the arrays kept under ``key``; None if there are none."""
+    try:
+        # Not by its path: NumPy leaves a damaged file open.
+        with np.load(io.BytesIO(_arrays_path(key).read_bytes())) as kept:
+            return dict(kept)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def save_arrays(key: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Keep arrays under ``key``. A cache that cannot be written costs time and no more."""
+    with (
+        suppress(MienError),
+        atomic_file(_arrays_path(key)) as temporary,
+        temporary.open("wb") as handle,  # given a name, NumPy would add a suffix to it
+    ):
+        np.savez_compressed(handle, allow_pickle=False, **arrays)
+
+
+def _arrays_path(key: str) -> Path:
+    return cache_dir() / "arrays" / f"{key}.npz"
 
 
 def _remove_leftovers(folder: Path) -> None:

@@ -14,7 +14,9 @@ from mien.data.dataset import FaceDataset
 from mien.data.folders import list_faces, read_folders
 from mien.data.parquet import read_parquet
 from mien.data.rows import Rows
-from mien.data.split import assign_splits, group_identical
+from mien.data.split import assign_splits
+from mien.data.twins import find_twins
+from mien.data.votes import join_votes, read_votes
 from mien.errors import DataError
 from mien.files import expand_user
 
@@ -45,6 +47,7 @@ def load_dataset(
     seed: int = 0,
     skip_bad: bool = False,
     use_cache: bool = True,
+    votes: str | Path | None = None,
 ) -> FaceDataset:
     """Load a data set from a CSV, a folder or Parquet files, whichever ``paths`` turn out to be.
 
@@ -56,10 +59,12 @@ def load_dataset(
             `mien.data.split.assign_splits` for files that name none).
         hold_out: share of the files' train split that becomes val, stratified; what the files call
             val or test is then test, and chooses nothing.
-        keep_twins_together: put identical images into the same split, where any are made.
+        keep_twins_together: keep images of the same picture (`mien.data.twins`) in one split, where
+            any are made.
         seed: of what is split afresh.
         skip_bad: leave out what cannot be used and list it in ``skipped``, instead of raising.
         use_cache: keep the arrays in the user's cache (``MIEN_CACHE``) and take them from there.
+        votes: FER+'s ``fer2013new.csv``, joined by row to the competition's CSV, and to that alone.
 
     Returns:
         The data set; the same images, labels and splits whichever layout they were stored in.
@@ -69,9 +74,11 @@ def load_dataset(
     """
     source = _sniff(list(as_paths(paths)))
     rows = _read(source, skip_bad=skip_bad, use_cache=use_cache)
+    if votes is not None:
+        rows = _with_votes(rows, source, expand_user(votes))
     if fractions is None:
         rows = _without_unstated(rows, source, skip_bad=skip_bad)
-    groups = group_identical(rows.images) if keep_twins_together else None
+    groups = find_twins(rows.images).groups if keep_twins_together else None
     splits, rule = assign_splits(
         rows.splits, rows.labels, fractions=fractions, hold_out=hold_out, groups=groups, seed=seed
     )
@@ -98,6 +105,17 @@ def _read(source: _Source, *, skip_bad: bool, use_cache: bool) -> Rows:
         rows = source.read(skip_bad=skip_bad).in_split_order()
         cache.save(key, rows)
     return rows
+
+
+def _with_votes(rows: Rows, source: _Source, path: Path) -> Rows:
+    """Join FER+ votes. After the cache, whose entries are of the data set's own files alone."""
+    if source.layout != "csv":
+        raise DataError(
+            f"{path}: FER+ votes go by the row numbers of the competition's CSV, which "
+            f"{source.name} ({source.layout}) does not keep; name the CSV itself, or convert it "
+            "with its votes to Parquet, which keeps them"
+        )
+    return join_votes(rows, read_votes(path), source.name)
 
 
 def _without_unstated(rows: Rows, source: _Source, *, skip_bad: bool) -> Rows:

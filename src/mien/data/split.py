@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Final
 
@@ -70,7 +69,7 @@ def assign_splits(
     """
     if groups is None:
         groups = np.arange(len(labels))
-    together = "" if len(np.unique(groups)) == len(groups) else ", identical images together"
+    together = "" if len(np.unique(groups)) == len(groups) else ", twins together"
     unstated = stated == ""
     if fractions is None and not unstated.all():
         if unstated.any():
@@ -95,16 +94,6 @@ def assign_splits(
     why = "the files name no split" if unstated.all() else "the files' own splits were pooled"
     splits = _stratified(labels, shares, groups, seed)
     return splits, f"stratified {words}{together}, seed {seed}; {why}"
-
-
-def group_identical(images: npt.NDArray[np.uint8]) -> Labels:
-    """Return a number for each image, the same for images that are the same pixel for pixel.
-
-    Shape: uint8 (N, 48, 48) -> int64 (N,).
-    """
-    digests = [hashlib.sha256(image.tobytes()).digest() for image in images]
-    numbers: dict[bytes, int] = {}
-    return np.array([numbers.setdefault(digest, len(numbers)) for digest in digests])
 
 
 def _stratified(labels: Labels, shares: Sequence[float], groups: Labels, seed: int) -> Splits:

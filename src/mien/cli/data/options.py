@@ -12,6 +12,12 @@ PathsArgument = Annotated[
     list[Path],
     typer.Argument(metavar="PATH", help="A CSV, a folder, or one or several Parquet files."),
 ]
+VotesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--votes", metavar="FILE", help="FER+'s fer2013new.csv, joined to the CSV by row."
+    ),
+]
 
 
 class Layout(StrEnum):

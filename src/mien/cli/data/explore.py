@@ -1,0 +1,50 @@
+"""``mien data explore``: what a data set looks like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mien.cli.console import (
+    JsonOption,
+    SkipBadOption,
+    print_json,
+    print_table,
+    say_path,
+    say_skipped,
+)
+from mien.cli.data.options import PathsArgument, VotesOption
+
+
+def explore(
+    path: PathsArgument,
+    folder: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Where the page goes.")
+    ] = Path("runs/explore"),
+    votes: VotesOption = None,
+    skip_bad: SkipBadOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a data set looks like: classes, faces, mean faces, light, sizes, FER+ votes.
+
+    The page, explore.html, holds some faces of the data set: share it as you may share those.
+    """
+    from dataclasses import asdict
+
+    from mien.data import load_dataset
+    from mien.data.explore import explore as measure
+    from mien.data.sizes import read_sizes
+    from mien.reports.explore import exploration_tables, write_exploration
+
+    dataset = load_dataset(*path, skip_bad=skip_bad, votes=votes)
+    exploration = measure(dataset, sizes=read_sizes(dataset, path))
+    page = write_exploration(exploration, dataset, folder)
+    if as_json:
+        print_json({**asdict(exploration), "skipped": list(dataset.skipped)})
+        return
+    for table in exploration_tables(exploration).values():
+        print_table(table)
+    say_path("page", page)
+    say_skipped(dataset.skipped)

@@ -1,0 +1,107 @@
+"""An exploration on paper: tables and page show its figures, whatever is missing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mien.data.explore import explore
+from mien.emotions import FERPLUS_VOTES
+from mien.reports.explore import exploration_tables, write_exploration
+from mien.reports.explore_figures import draw_majorities, draw_spreads, show_share
+
+
+def with_votes(faces):
+    """Half of the faces voted as happy, one as a tie, the rest without votes."""
+    votes = np.zeros((len(faces), 10), np.int8)
+    votes[: len(faces) // 2, FERPLUS_VOTES.index("happiness")] = 10
+    votes[0, :2] = 5
+    return replace(faces, votes=votes)
+
+
+def test_every_figure_of_a_table_stands_in_the_page(faces, tmp_path):
+    dataset = with_votes(faces)
+    exploration = explore(dataset)
+    page = write_exploration(exploration, dataset, tmp_path / "new" / "out")
+    html = page.read_text()
+    tables = exploration_tables(exploration)
+    assert list(tables) == [
+        "classes", "intensity", "contrast", "sizes", "agreement", "majorities",
+    ]  # fmt: skip
+    for table in tables.values():
+        for row in table.rows:
+            assert len(row) == len(table.columns)
+            for cell in row:
+                assert cell in html
+    assert page == tmp_path / "new" / "out" / "explore.html"
+    assert html.count("<svg") == 2 + 2 + 1
+    of_each = exploration.class_counts().values()
+    assert html.count("data:image/png") == 7 + sum(min(10, count) for count in of_each)
+    assert f"{sum(min(10, count) for count in of_each)} faces of the data set" in html
+    assert "where two have as many, there is none" in html
+    assert "http://" not in html.replace("http://www.w3.org", "")  # nothing is loaded
+
+
+def test_the_same_data_gives_the_same_page(faces, tmp_path):
+    pages = [write_exploration(explore(faces), faces, tmp_path / name) for name in "ab"]
+    assert pages[0].read_bytes() == pages[1].read_bytes()
+
+
+def test_tables_hold_the_figures(faces):
+    exploration = explore(
+        with_votes(faces), sizes=[(w + 1, 50) for w in range(12)] + [(9, 9)] * 268
+    )
+    tables = exploration_tables(exploration)
+    counts = faces.class_counts()
+    happy = next(row for row in tables["classes"].rows if row[0] == "happy")
+    assert happy[-2:] == (f"{counts['happy']}", f"{counts['happy'] / 280:.1%}")
+    median = f"{exploration.intensity['sad'].median:.0f}"
+    assert next(row for row in tables["intensity"].rows if row[0] == "sad")[4] == median
+    assert tables["sizes"].rows[0] == ("9×9", "268", "95.7%")
+    assert tables["sizes"].rows[-1] == ("3 others", "3", "1.1%")
+    assert "Widths: 1 to 12; heights: 9 to 50." in tables["sizes"].note
+    tie = next(row for row in tables["majorities"].rows if row[0] == "tie")
+    assert tie[-1] == "1"
+    assert tables["agreement"].rows[-1][:3] == ("all", "140", "139")
+
+
+@pytest.mark.parametrize("rows", [[0], [0, 0, 0]], ids=["one image", "identical images"])
+def test_a_page_of_next_to_nothing(faces, tmp_path, rows):
+    dataset = with_votes(faces).take(np.array(rows))
+    exploration = explore(dataset)
+    html = write_exploration(exploration, dataset, tmp_path).read_text()
+    assert html.count("no image</p>") == 6  # of each emotion but one
+    assert "1 of 7" in html
+    assert exploration_tables(exploration)["agreement"].rows[-1][-1] == "–"  # a tie, never compared
+
+
+def test_no_votes_no_section(faces, tmp_path):
+    html = write_exploration(explore(faces), faces, tmp_path).read_text()
+    assert 'id="votes"' not in html
+    assert "agreement" not in exploration_tables(explore(faces))
+
+
+def test_names_from_the_files_are_text_in_the_page(faces, tmp_path):
+    ids = np.array([f"<b>{name}" for name in faces.ids])
+    dataset = replace(faces, name="<script>", ids=ids)
+    html = write_exploration(explore(dataset), dataset, tmp_path).read_text()
+    assert "<script>" not in html
+    assert "<b>" not in html
+
+
+def test_a_class_without_images_keeps_its_place_in_the_box_plots(faces):
+    spreads = explore(faces).intensity
+    svg = draw_spreads({**spreads, "fear": None}, "gray", 255)
+    assert "fear" in svg
+    assert svg != draw_spreads(spreads, "gray", 255)
+
+
+def test_the_votes_are_drawn_as_shares_of_a_labels_images(faces):
+    svg = draw_majorities(explore(with_votes(faces)).votes, {"happiness": "happy", "tie": "tie"})
+    assert "100%" in svg
+
+
+def test_a_share_is_never_shown_as_none_when_it_is_some():
+    assert [show_share(share) for share in (0, 0.004, 0.006, 1)] == ["0%", "<1%", "1%", "100%"]
