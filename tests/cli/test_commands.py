@@ -16,7 +16,8 @@ import skimage
 from tests.conftest import TINY
 
 from mien.cli.main import app
-from mien.data import load_dataset
+from mien.data import FaceDataset, load_dataset
+from mien.data.csv import write_csv
 from mien.runtime.bundle import Bundle
 
 ASTRONAUT = Path(skimage.__file__).parent / "data" / "astronaut.png"
@@ -25,6 +26,7 @@ SETTINGS = [word for setting in [*TINY, "train.epochs=1"] for word in ("--set", 
 
 @pytest.mark.parametrize(
     "verb", [[], ["data"], ["data", "info"], ["data", "explore"], ["data", "fetch"],
+             ["data", "split"], ["data", "clean"],
              ["data", "synth"], ["train"], ["evaluate"], ["compare"], ["sweep"],
              ["export"], ["predict"], ["demo"]]
 )  # fmt: skip
@@ -243,6 +245,52 @@ def test_sweep_prints_its_table_and_says_where_all_is(mien, layouts, tmp_path):
     again = mien("sweep", "--resume", tmp_path / "sweep")
     assert again.code == 0
     assert "2 trials, 2 of them before" in again.err
+
+
+def test_evaluate_counts_the_looks_at_test(mien, run, layouts, tmp_path):
+    path = tmp_path / "run"
+    shutil.copytree(run.path, path)
+    (path / "looks.csv").unlink(missing_ok=True)
+    said = mien("evaluate", path, "--data", layouts["csv"], "--split", "test")
+    assert "Look number 1 at a test split by this run." in said.out
+    assert "makes it a validation split" in " ".join(said.out.split())
+    assert max(map(len, said.out.splitlines())) <= 80
+    record = json.loads(mien("evaluate", path, "--data", layouts["csv"], "--split", "test",
+                             "--json").out)  # fmt: skip
+    assert record["looks"] == 2
+    assert "Look" not in mien("evaluate", path, "--data", layouts["csv"]).out
+    alone = mien("evaluate", "quick", "--data", layouts["csv"], "--split", "test")
+    assert "Look" not in alone.out
+
+
+def test_evaluate_says_the_overlap_and_the_score_without_it(mien, faces, tmp_path):
+    images = faces.images.copy()
+    (test,) = np.nonzero(faces.splits == "test")
+    images[test[:4]] = faces.train.images[:4]
+    data = tmp_path / "leaked.csv"
+    write_csv(FaceDataset(images, faces.labels, faces.splits, faces.ids), data)
+    arguments = ("evaluate", "quick", "--data", data, "--split", "test")
+    record = json.loads(mien(*arguments, "--json").out)
+    protocol, rest = record["protocol"], record["without_overlap"]
+    twins = protocol["identical_in_train"] + protocol["near_in_train"]
+    assert protocol["identical_in_train"] == 4
+    assert rest["images"] == len(test) - twins
+    said = " ".join(mien(*arguments).out.split())
+    assert "4 images (" in said
+    assert f"Without these {twins}: accuracy {rest['accuracy']['value']:.3f} (" in said
+    assert f"on {rest['images']} images." in said
+
+
+def test_evaluate_refuses_the_word_test_for_what_a_run_has_learnt(mien, run, layouts, tmp_path):
+    lines = layouts["csv"].read_text().splitlines()
+    learnt = [line.replace("Training", "PrivateTest") for line in lines if "Training" in line]
+    (tmp_path / "learnt.csv").write_text("\n".join([lines[0], *learnt]) + "\n")
+    outcome = mien("evaluate", run.path, "--data", tmp_path / "learnt.csv", "--split", "test")
+    assert outcome.code == 2
+    assert outcome.out == ""
+    assert outcome.err.count("\n") == 1
+    assert "learnt: its test split is no test for" in outcome.err
+    assert "measure on images that it has not seen" in outcome.err
 
 
 def test_evaluate_keeps_a_runs_evaluation_in_the_run(mien, run, layouts, tmp_path):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mien.data.split import SPLITS, assign_splits, split_of
+from mien.data.split import AS_STATED, SPLITS, assign_splits, parse_fractions, split_of
 from mien.data.twins import group_identical
 from mien.errors import DataError
 
@@ -44,6 +44,34 @@ def test_a_train_split_without_val_gives_a_tenth_and_leaves_test_alone():
     assert ((splits == "test") == (stated == "test")).all()
     assert (splits == "val").sum() == pytest.approx(0.1 * (stated == "train").sum(), abs=7)
     assert "10% of train held out as val" in rule
+
+
+def test_a_train_split_without_val_stays_whole_on_request():
+    stated = np.where(np.arange(len(LABELS)) % 10, "train", "test")
+    splits, rule = assign_splits(stated, LABELS, make_val=False)
+    assert (splits == stated).all()
+    assert rule == AS_STATED
+    held_out, _ = assign_splits(stated, LABELS, hold_out=0.2, make_val=False)
+    assert "val" in held_out
+
+
+@pytest.mark.parametrize(
+    ("text", "shares"),
+    [("70,15,15", (0.7, 0.15, 0.15)), ("0.7, 0.15, 0.15", (0.7, 0.15, 0.15)),
+     ("80%,20%,0%", (0.8, 0.2, 0)), ("1,0,0", (1, 0, 0)),
+     ("33.3,33.3,33.4", (0.333, 0.333, 0.334))],
+)  # fmt: skip
+def test_fractions_are_percent_or_shares(text, shares):
+    assert parse_fractions(text) == pytest.approx(shares)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "70,15", "70,15,15,0", "70,20,20", "a,b,c", "110,-5,-5", "nan,0,1", "inf,0,0",
+             "70/15/15", "0,0,0", "7,2,1"]
+)  # fmt: skip
+def test_fractions_that_are_neither_are_refused(text):
+    with pytest.raises(DataError, match="three numbers, of train, val and test, that sum to 100"):
+        parse_fractions(text)
 
 
 @pytest.mark.parametrize("fractions", [(0.5, 0.5, 0.5), (1.2, -0.1, -0.1), (0.5, 0.5)])

@@ -159,6 +159,35 @@ def test_among_tells_identical_from_near_and_none_from_itself(originals):
     assert overlap.any.tolist() == [False, False, False, True, True, False]
 
 
+def test_nearest_prefers_identical_then_the_most_alike_then_the_first(originals):
+    a, b = originals[14:16]
+    images = np.stack([a, move(a, right=2), a[:, ::-1], a, a, b, store_as_jpeg(a)])
+    twins = find_twins(images)
+    rows = np.arange(7)
+    assert twins.nearest(np.isin(rows, [3, 4, 1])).tolist()[0] == 3
+    assert twins.nearest(rows == 6).tolist() == [6, 6, 6, 6, 6, -1, 6]  # itself, if it is there
+    correlations = {
+        int(pair.sum() - twins.identical[0]): correlation  # the other one of the two
+        for pair, correlation in zip(
+            np.stack([twins.near.first, twins.near.second], 1), twins.near.correlation, strict=True
+        )
+        if twins.identical[0] in pair
+    }
+    best = max(correlations, key=lambda picture: correlations[picture])
+    nearest = twins.nearest(np.isin(rows, [1, 2, 6]))
+    assert twins.identical[nearest[0]] == best
+    assert (twins.nearest(np.zeros(7, bool)) == -1).all()
+
+
+def test_across_looks_past_an_images_own_split(originals):
+    a, b, c, d = originals[20:24]
+    images = np.stack([a, a, b, c, b[:, ::-1], c, d])
+    splits = np.array(["train"] * 4 + ["val", "test", "test"])
+    across = find_twins(images).across(splits)
+    assert across.identical.tolist() == [False, False, False, True, False, True, False]
+    assert across.near.tolist() == [False, False, True, False, True, False, False]
+
+
 def test_overlap_of_two_sets_is_what_among_says_of_their_union(originals, planted):
     train, test = originals[:300], np.concatenate([*planted.values(), originals[400:420]])
     both = find_twins(np.concatenate([train, test]))
@@ -178,6 +207,16 @@ def test_what_was_found_is_kept_and_what_was_kept_is_what_was_found(originals, m
     for name, value in vars(found.near).items():
         assert np.array_equal(getattr(again.near, name), value)
     assert np.array_equal(overlap_again.near, overlap.near)
+
+
+def test_another_order_finds_the_same_in_the_cache(originals, monkeypatch):
+    images = np.concatenate([originals[:50], originals[:50, :, ::-1]])
+    groups = find_twins(images).groups
+    monkeypatch.setattr("mien.data.twins.find_near_twins", None)  # may not be called again
+    order = np.random.default_rng(0).permutation(100)
+    shuffled = find_twins(images[order]).groups
+    together = groups[order][:, None] == groups[order]
+    assert np.array_equal(shuffled[:, None] == shuffled, together)
 
 
 def test_a_damaged_cache_is_no_trouble(originals, tmp_path, monkeypatch):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mien.evaluation import Protocol
 from mien.evaluation.compare import Contender, compare, measure_latency
-from mien.evaluation.evaluate import Protocol, evaluate_probabilities
+from mien.evaluation.evaluate import evaluate_probabilities
 from mien.runtime.bundle import Bundle
 
 LABELS = np.random.default_rng(0).integers(0, 7, 300)

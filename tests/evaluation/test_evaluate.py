@@ -1,14 +1,44 @@
 from __future__ import annotations
 
+import csv
+import json
 import shutil
+import threading
 
 import numpy as np
 import pytest
 
 from mien.data import FaceDataset, load_dataset
+from mien.data.csv import write_csv
+from mien.data.twins import find_overlap
 from mien.errors import BundleError, DataError, RunError
-from mien.evaluation import Evaluation, evaluate, evaluate_bundle
-from mien.runtime.bundle import Bundle
+from mien.evaluation import Evaluation, Protocol, evaluate, evaluate_bundle
+from mien.evaluation.evaluate import measure, run_folder
+from mien.evaluation.looks import FILE_NAME, count_looks
+from mien.evaluation.seen import Seen, SeenError
+from mien.runtime.bundle import Bundle, shipped_bundles
+
+
+@pytest.fixture
+def copy(run, tmp_path):
+    shutil.copytree(run.path, tmp_path / "copy")
+    (tmp_path / "copy" / FILE_NAME).unlink(missing_ok=True)
+    return tmp_path / "copy"
+
+
+def rows_of(faces, split):
+    return np.nonzero(faces.splits == split)[0]
+
+
+def planted(faces, into: str, images) -> FaceDataset:
+    """The faces, the first of a split replaced by images."""
+    changed = faces.images.copy()
+    changed[rows_of(faces, into)[: len(images)]] = images
+    return FaceDataset(changed, faces.labels, faces.splits, faces.ids)
+
+
+def accuracy_of(evaluation, rows) -> float:
+    return evaluation.right()[rows].mean()
 
 
 def test_json_and_back(run, tmp_path):
@@ -41,14 +71,207 @@ def test_the_protocol_says_whose_images_these_are(run, layouts, faces):
 
 
 def test_copies_in_train_are_counted(run, faces):
-    images = faces.images.copy()
-    test = np.nonzero(faces.splits == "test")[0]
-    train = np.nonzero(faces.splits == "train")[0]
-    images[test[:3]] = images[train[:3]]
-    leaked = FaceDataset(images, faces.labels, faces.splits, faces.ids)
+    leaked = planted(faces, "test", faces.train.images[:3])
     protocol = evaluate_bundle(Bundle(run.bundle_path), leaked, "test").protocol
     assert protocol.identical_in_train == 3
     assert "3 images" in protocol.sentence()
+
+
+def test_the_score_without_twins_is_that_of_the_other_images(run, faces):
+    copies, mirrored = faces.train.images[:3], faces.train.images[3:5, :, ::-1]
+    leaked = planted(faces, "val", np.concatenate([copies, mirrored]))
+    evaluation = evaluate_bundle(Bundle(run.bundle_path), leaked, "val")
+    overlap = find_overlap(leaked.val.images, leaked.train.images)
+    assert overlap.identical[:3].all()
+    assert overlap.any[3:5].all()  # a drawn face can be its own mirror image
+    protocol = evaluation.protocol
+    assert protocol.identical_in_train == overlap.identical.sum()
+    assert protocol.near_in_train == overlap.near.sum()
+    assert protocol.near_in_train > 0
+    rest = evaluation.without_overlap
+    assert rest.images == (~overlap.any).sum()
+    assert rest.accuracy.value == pytest.approx(accuracy_of(evaluation, ~overlap.any))
+    assert rest.accuracy.low <= rest.accuracy.value <= rest.accuracy.high
+    alone = leaked.take(np.concatenate(
+        [rows_of(leaked, "train"), rows_of(leaked, "val")[~overlap.any]]
+    ))  # fmt: skip
+    again = evaluate_bundle(Bundle(run.bundle_path), alone, "val")
+    assert again.without_overlap is None
+    assert rest.accuracy == again.accuracy
+    assert rest.macro_f1 == again.macro_f1
+    assert f"on {rest.images} images" in evaluation.overlap_sentence()
+    assert f"{protocol.near_in_train} others (" in protocol.sentence()
+    assert again.overlap_sentence() == ""
+    assert "no image stands in train" in again.protocol.sentence()
+
+
+def test_where_there_is_no_overlap_or_nothing_else_there_is_one_score(run, faces):
+    bundle = Bundle(run.bundle_path)
+    of_train = evaluate_bundle(bundle, faces, "train")
+    assert of_train.protocol.near_in_train is None
+    assert of_train.without_overlap is None
+    count = len(faces.test)
+    leaked = evaluate_bundle(bundle, planted(faces, "test", faces.train.images[:count]), "test")
+    assert leaked.protocol.identical_in_train == count
+    assert leaked.without_overlap is None
+    alone = evaluate_bundle(bundle, faces.take(rows_of(faces, "test")), "test")
+    assert alone.protocol.identical_in_train is None
+    assert "not counted" in alone.protocol.sentence()
+
+
+def test_what_a_run_has_seen_is_counted(run, faces):
+    """In data of other splits, so that only the digests know it."""
+    seen = Seen.load(run.path)
+    known = seen.known_among(faces.images)
+    assert (known.trained_on == (faces.splits == "train")).all()
+    assert (known.chosen_by == (faces.splits == "val")).all()
+    test = rows_of(faces, "test")
+    mixed = np.concatenate([rows_of(faces, "train")[:5], rows_of(faces, "val")[:4], test])
+    splits = np.full(len(mixed), "test")
+    other = FaceDataset(faces.images[mixed], faces.labels[mixed], splits, faces.ids[mixed])
+    evaluation = measure_without_trace(run, other, "test")
+    protocol = evaluation.protocol
+    assert (protocol.trained_on, protocol.chosen_by) == (5, 4)
+    assert "trained on 5 (" in protocol.sentence()
+    assert "chose by 4 (" in protocol.sentence()
+    assert evaluation.without_overlap.images == len(test)
+    assert evaluation.without_overlap.accuracy.value == accuracy_of(evaluation, slice(9, None))
+
+
+def measure_without_trace(run, dataset, split):
+    return evaluate_bundle(Bundle(run.bundle_path), dataset, split, seen=Seen.load(run.path))
+
+
+def test_an_image_of_test_that_chose_the_weights_counts_as_overlap(run, faces):
+    changed = planted(faces, "test", faces.val.images[:2])
+    evaluation = measure_without_trace(run, changed, "test")
+    assert evaluation.protocol.chosen_by == 2
+    twins = find_overlap(changed.test.images, changed.train.images).any
+    twins[:2] = True
+    assert evaluation.without_overlap.images == (~twins).sum()
+
+
+def test_choosing_by_the_whole_split_leaves_the_others_to_be_compared(run, layouts):
+    """All of val chose the weights, which the protocol says; the twins are another matter."""
+    evaluation = evaluate(run.path, layouts["csv"], "val")
+    protocol = evaluation.protocol
+    assert protocol.chosen_by == protocol.images
+    assert protocol.trained_on == protocol.identical_in_train
+    twins = protocol.identical_in_train + protocol.near_in_train
+    left = evaluation.without_overlap.images if evaluation.without_overlap else protocol.images
+    assert left == protocol.images - twins
+
+
+def relabelled(faces, names: dict[str, str]) -> FaceDataset:
+    """The faces of some splits, under other names."""
+    (rows,) = np.nonzero(np.isin(faces.splits, list(names)))
+    splits = np.array([names[split] for split in faces.splits[rows].tolist()])
+    return FaceDataset(faces.images[rows], faces.labels[rows], splits, faces.ids[rows])
+
+
+@pytest.mark.parametrize("seen", ["train", "val"])
+def test_images_that_a_run_has_seen_are_no_test(copy, faces, tmp_path, seen):
+    data = tmp_path / "renamed.csv"
+    write_csv(relabelled(faces, {seen: "test"}), data)
+    count = len(faces.split(seen))
+    with pytest.raises(SeenError, match=rf"has seen {count} of its {count} images") as error:
+        evaluate(copy, data, "test")
+    assert "\n" not in str(error.value)
+    assert count_looks(copy) == 0
+    with pytest.raises(SeenError):
+        evaluate(copy / "model.onnx", data, "test")  # the run's own Bundle
+    shutil.move(copy / "model.onnx", tmp_path / "alone.onnx")
+    assert evaluate(tmp_path / "alone.onnx", data, "test").protocol.trained_on is None
+
+
+def test_half_of_them_are_not_most(run, faces):
+    test = rows_of(faces, "test")
+    for more, refused in ((0, False), (1, True)):
+        rows = np.concatenate([rows_of(faces, "train")[: len(test) + more], test])
+        splits = np.full(len(rows), "test")
+        mixed = FaceDataset(faces.images[rows], faces.labels[rows], splits, faces.ids[rows])
+        if refused:
+            with pytest.raises(SeenError):
+                measure_without_trace(run, mixed, "test")
+        else:
+            assert measure_without_trace(run, mixed, "test").without_overlap.images == len(test)
+
+
+def test_seen_images_may_be_measured_by_their_name(copy, faces, tmp_path):
+    write_csv(relabelled(faces, {"train": "val", "test": "test"}), tmp_path / "renamed.csv")
+    evaluation = evaluate(copy, tmp_path / "renamed.csv", "val")
+    assert evaluation.protocol.trained_on == len(faces.train)
+    assert f"trained on {len(faces.train)} (100.0%)" in evaluation.protocol.sentence()
+
+
+def test_each_look_at_test_is_logged(copy, layouts, faces):
+    for looks in (1, 2):
+        evaluation = evaluate(copy, layouts["csv"], "test")
+        assert count_looks(copy) == looks
+    for split in ("train", "val"):
+        evaluate(copy, layouts["csv"], split)
+    assert count_looks(copy) == 2
+    with (copy / FILE_NAME).open(newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert {row["data"] for row in rows} == {"fer"}
+    assert {row["split_fingerprint"] for row in rows} == {faces.test.fingerprint}
+    assert {int(row["images"]) for row in rows} == {len(faces.test)}
+    assert {float(row["accuracy"]) for row in rows} == {evaluation.accuracy.value}
+    assert all(row["time"].endswith("+00:00") for row in rows)
+
+
+def test_looks_of_several_at_once_are_all_logged(copy, faces):
+    bundle = Bundle(copy / "model.onnx")
+    measure(bundle, faces, "test")  # fills the cache
+    threads = [threading.Thread(target=measure, args=(bundle, faces, "test")) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert count_looks(copy) == 7
+    assert (copy / FILE_NAME).read_text().count("time,") == 1
+
+
+def test_a_look_that_cannot_be_logged_is_said(copy, layouts):
+    (copy / FILE_NAME).mkdir()
+    with pytest.raises(RunError, match=r"looks.csv: cannot be written .* is logged"):
+        evaluate(copy, layouts["csv"], "test")
+    (copy / FILE_NAME).rmdir()
+    (copy / FILE_NAME).write_bytes(b"time\n\xff")
+    with pytest.raises(RunError, match=r"looks.csv: damaged"):
+        count_looks(copy)
+
+
+def test_a_bundle_outside_a_run_leaves_no_trace(run, layouts, tmp_path):
+    shutil.copy(run.bundle_path, tmp_path / "model.onnx")
+    assert run_folder(tmp_path / "model.onnx") is None
+    evaluate(tmp_path / "model.onnx", layouts["csv"], "test")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+
+
+def test_of_an_old_run_what_is_known_stays_known(copy, layouts):
+    (copy / "seen.npz").unlink()
+    protocol = evaluate(copy, layouts["csv"], "test").protocol
+    assert (protocol.trained_on, protocol.chosen_by) == (None, None)
+    assert evaluate(copy, layouts["csv"], "train").protocol.trained_on_split
+    (copy / "seen.npz").write_bytes(b"PK")
+    with pytest.raises(RunError, match=r"seen.npz: damaged"):
+        evaluate(copy, layouts["csv"], "val")
+
+
+def test_what_older_versions_stored_can_be_read(run, tmp_path):
+    old = json.loads(run.evaluation_path("val").read_text())
+    del old["without_overlap"]
+    for name in ("near_in_train", "trained_on", "chosen_by"):
+        del old["protocol"][name]
+    (tmp_path / "old.json").write_text(json.dumps(old))
+    evaluation = Evaluation.load(tmp_path / "old.json")
+    assert evaluation.without_overlap is None
+    assert evaluation.overlap_sentence() == ""
+    assert "near twins: not counted" in evaluation.protocol.sentence()
+    for path in shipped_bundles().values():
+        for scores in Bundle(path).metadata.scores:
+            assert Protocol.model_validate(scores["protocol"]).sentence()
 
 
 def test_a_class_that_is_absent_has_no_scores(run, faces):

@@ -10,6 +10,8 @@ import pytest
 from mien.data import load_dataset
 from mien.errors import RunError
 from mien.evaluation import Evaluation
+from mien.evaluation.looks import log_look
+from mien.evaluation.result import Score, WithoutOverlap
 from mien.recipes import load_recipe
 from mien.reports.faces import augment_examples, most_confident_mistakes
 from mien.reports.report import write_report
@@ -80,6 +82,25 @@ def test_its_figures_are_the_evaluations(text, copied):
         expected = "".join(f"<td>{c}</td>" for c in (row.emotion, f"{row.images:,}", *cells))
         assert expected in text
     assert evaluation.protocol.sentence() in text
+
+
+def test_overlap_and_looks_are_said_where_there_are_any(copied, text, tmp_path):
+    evaluation = Evaluation.load(copied.evaluation_path("val"))
+    assert evaluation.protocol.overlap() in text
+    assert evaluation.overlap_sentence() in text
+    path = tmp_path / "run"
+    shutil.copytree(copied.path, path)
+    (path / "looks.csv").unlink(missing_ok=True)
+    assert "looks.csv" not in write_report(Run(path)).read_text()
+    score = Score(value=0.5, low=0.4, high=0.6)
+    rest = WithoutOverlap(images=20, accuracy=score, macro_f1=score)
+    evaluation.model_copy(update={"without_overlap": rest}).save(path / "evaluations" / "val.json")
+    for times in ("once", "2 times"):
+        log_look(path, evaluation.protocol, 0.5)
+        changed = write_report(Run(path)).read_text()
+        assert f"measured on a test split {times}" in changed
+    assert "accuracy 0.500 (0.400 to 0.600)" in changed
+    assert "on 20 images" in changed
 
 
 def test_its_sample_shows_what_is_in_the_evaluation(text):

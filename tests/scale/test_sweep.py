@@ -19,6 +19,7 @@ import torch
 from safetensors.torch import load_file
 from tests.conftest import TINY
 
+from mien.data import FaceDataset
 from mien.data.csv import write_csv
 from mien.errors import Interrupted, RunError
 from mien.files import locked_folder
@@ -85,6 +86,19 @@ def test_a_trial_is_the_run_that_train_would_make(swept, layouts, tmp_path):
     )  # fmt: skip
     ours, theirs = load_file(alone.weights_path), load_file(swept.run_path(0) / "model.safetensors")
     assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
+
+
+def test_a_test_split_that_was_learnt_is_left_out(faces, tmp_path):
+    images = faces.images.copy()
+    (test,) = np.nonzero(faces.splits == "test")
+    images[test] = faces.train.images[: len(test)]
+    write_csv(FaceDataset(images, faces.labels, faces.splits, faces.ids), tmp_path / "leaked.csv")
+    sweep = load_sweep("quick", grid=["train.lr=0.01"], overrides=SHARED)
+    leaked = start_sweep(sweep, tmp_path / "leaked.csv", tmp_path / "sweep")
+    (trial,) = leaked.trials()
+    assert trial.status == "finished"
+    assert set(trial.scores) == {"train", "val"}
+    assert "its test split is no test" in (leaked.path / "trials" / "000.log").read_text()
 
 
 def test_what_has_ended_is_not_run_again(swept, tmp_path):

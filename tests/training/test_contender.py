@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 
+import numpy as np
 import pytest
 from tests.conftest import TINY
 
+from mien.data import FaceDataset
+from mien.data.csv import write_csv
 from mien.errors import MienError, RunError
 from mien.evaluation import Evaluation, evaluate
+from mien.evaluation.looks import count_looks
 from mien.training.contender import evaluation_of, load_contenders
 from mien.training.fit import train
 from mien.training.run import Run
@@ -45,6 +49,43 @@ def test_an_evaluation_is_measured_once_and_kept(copy):
     measured = evaluation_of(run, "test")
     assert Evaluation.load(run.evaluation_path("test")) == measured
     assert measured == evaluate(copy, run.record.data.paths, "test")
+
+
+def test_measuring_on_test_is_a_look_and_reading_what_was_kept_is_none(copy):
+    run = Run(copy)
+    shutil.rmtree(copy / "evaluations")
+    (copy / "looks.csv").unlink(missing_ok=True)
+    for _ in range(2):
+        evaluation_of(run, "val")
+        evaluation_of(run, "test")
+        assert count_looks(copy) == 1
+
+
+def test_data_that_has_changed_is_not_looked_at(copy, layouts, tmp_path):
+    shutil.rmtree(copy / "evaluations")
+    (copy / "looks.csv").unlink(missing_ok=True)
+    lines = layouts["csv"].read_text().splitlines()
+    (tmp_path / "other.csv").write_text("\n".join(lines[:-1]) + "\n")
+    run = Run(copy)
+    run.update(data=run.record.data.model_copy(update={"paths": (str(tmp_path / "other.csv"),)}))
+    with pytest.raises(RunError, match=r"other\.csv no longer holds what it was trained on"):
+        evaluation_of(run, "test")
+    assert count_looks(copy) == 0
+
+
+def test_a_test_split_that_was_learnt_is_not_compared_on(faces, tmp_path):
+    images = faces.images.copy()
+    (test,) = np.nonzero(faces.splits == "test")
+    images[test] = faces.train.images[: len(test)]
+    write_csv(FaceDataset(images, faces.labels, faces.splits, faces.ids), tmp_path / "leaked.csv")
+    overrides = [*TINY, "train.epochs=1", "train.keep=last", "train.schedule=constant"]
+    leaked = train("quick", tmp_path / "leaked.csv", tmp_path / "run", overrides=overrides)
+    protocol = evaluation_of(leaked, "val").protocol
+    assert protocol.chosen_by == 0  # the last epoch was kept, whatever val said
+    with pytest.raises(RunError, match=r"its test split is no test for .*run, which") as no:
+        evaluation_of(leaked, "test")
+    assert "has moved" not in str(no.value)
+    assert not leaked.evaluation_path("test").exists()
 
 
 def test_held_out_images_come_from_train_and_the_others_are_test(held_out, faces):

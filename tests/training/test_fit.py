@@ -19,7 +19,9 @@ from tests.conftest import TINY
 
 from mien.data import load_dataset
 from mien.errors import DataError, Interrupted, MienError, RecipeError, RunError
-from mien.evaluation import Evaluation
+from mien.evaluation import Evaluation, evaluate
+from mien.evaluation.looks import count_looks
+from mien.evaluation.seen import Seen
 from mien.recipes import load_recipe
 from mien.runtime.bundle import Bundle
 from mien.training.finish import export, load_kept
@@ -326,6 +328,24 @@ def test_what_was_left_out_is_listed(layouts, tmp_path):
     assert run.record.data.skipped == 1
     assert "row 281 has 2 pixels" in run.skipped_path.read_text()
     assert Evaluation.load(run.evaluation_path("val")).protocol.skipped == 1
+
+
+def test_a_run_knows_what_it_has_seen_from_its_start(layouts, faces, tmp_path):
+    path = tmp_path / "run"
+    with pytest.raises(Interrupted, match="before the first epoch was through"):
+        train("quick", layouts["csv"], path, overrides=TINY, watcher=StopAt(1, 1))
+    known = Seen.load(path).known_among(faces.images)
+    assert (known.trained_on == (faces.splits == "train")).all()
+    assert (known.chosen_by == (faces.splits == "val")).all()
+
+
+def test_looks_stay_when_a_run_goes_on(layouts, faces, tmp_path):
+    run = stopped_run(layouts, tmp_path / "run")
+    evaluate(run.path, layouts["csv"], "test")
+    (run.path / "seen.npz").unlink()  # as older versions left it
+    resume(run.path)
+    assert count_looks(run.path) == 1
+    assert Seen.load(run.path).known_among(faces.train.images).trained_on.all()
 
 
 def test_splits_made_afresh_are_the_runs_own(layouts, tmp_path):

@@ -12,6 +12,7 @@ from mien.cli.console import (
     DataOption,
     JsonOption,
     SkipBadOption,
+    err,
     new_table,
     out,
     print_json,
@@ -52,31 +53,44 @@ def evaluate(
 ) -> None:
     """Measure a run or a Bundle: scores with 95% intervals, and how they were measured.
 
-    A run measured on its own data keeps the evaluation, for its comparisons.
+    A run measured on its own data keeps the evaluation, for its comparisons. A test split is for
+    images that a run has not seen, and the run logs each look at one.
     """
     from mien.data import load_dataset
     from mien.evaluation import evaluate as measure
+    from mien.evaluation.evaluate import run_folder
+    from mien.evaluation.looks import count_looks
+    from mien.runtime.bundle import find_bundle
 
-    evaluation = measure(model, data, split.value, skip_bad=skip_bad)
+    with err.status("Reading the faces, and looking for their twins in train"):
+        evaluation = measure(model, data, split.value, skip_bad=skip_bad)
+    folder = run_folder(find_bundle(model))
+    looks = count_looks(folder) if folder and split is Split.test else None
     if skip_bad:
         say_skipped(load_dataset(*data, skip_bad=True).skipped)
     if path is not None:
         evaluation.save(path)
     if as_json:
-        print_json(evaluation.summary())
+        counted = {} if looks is None else {"looks": looks}
+        print_json({**evaluation.summary(), **counted})
     else:
         say_scores(evaluation)
+        if looks is not None:
+            out.print(
+                f"\nLook number {looks:,} at a test split by this run. Choosing anything by what "
+                "it shows makes it a validation split."
+            )
         if path is not None:
             say_path("\nkept", path)
-    if (Path(model) / "run.json").is_file() and evaluation.protocol.same_data:
+    if folder and evaluation.protocol.same_data:
         from mien.training.run import Run
 
-        evaluation.save(Run(model).evaluation_path(split.value))
+        evaluation.save(Run(folder).evaluation_path(split.value))
 
 
 def say_scores(evaluation: Evaluation) -> None:
     """Print an evaluation's scores, per-class scores and protocol."""
-    from mien.evaluation.evaluate import show_score
+    from mien.evaluation.result import show_score
 
     table = new_table(f"{evaluation.protocol.model}", "score", "95% interval")
     for name, score in (
@@ -95,3 +109,5 @@ def say_scores(evaluation: Evaluation) -> None:
     out.print()
     out.print(by_class)
     out.print(f"\nMeasured on: {evaluation.protocol.sentence()}.", style="dim")
+    if without := evaluation.overlap_sentence():
+        out.print(f"{without}.")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.data.pixels import SIZE_PX
-from mien.data.split import SPLITS
+from mien.data.split import AS_STATED, SPLITS
 from mien.emotions import EMOTIONS, NUM_CLASSES
 from mien.errors import DataError
 
@@ -44,7 +44,7 @@ class FaceDataset:
     votes: npt.NDArray[np.int8] | None = None
     name: str = "faces"
     layout: str = "synthetic"
-    split_rule: str = "as the files say"
+    split_rule: str = AS_STATED
     skipped: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:

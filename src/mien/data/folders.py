@@ -120,13 +120,18 @@ def write_folders(dataset: FaceDataset, root: Path) -> None:
     folder release that people download.
     """
     with atomic_folder(root) as temporary:
-        for number, (image, label, split) in enumerate(
-            zip(dataset.images, dataset.labels, dataset.splits, strict=True)
-        ):
-            folder = temporary / str(split) / EMOTIONS[label]
-            folder.mkdir(parents=True, exist_ok=True)
-            name = f"{COMPETITION_WORDS[str(split)]}_{number}.png"
-            (folder / name).write_bytes(cv2.imencode(".png", image)[1].tobytes())
+        fill_folder(dataset, temporary)
+
+
+def fill_folder(dataset: FaceDataset, root: Path) -> None:
+    """Write a data set, as `write_folders` does, into a folder that is there."""
+    for number, (image, label, split) in enumerate(
+        zip(dataset.images, dataset.labels, dataset.splits, strict=True)
+    ):
+        folder = root / str(split) / EMOTIONS[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"{COMPETITION_WORDS[str(split)]}_{number}.png"
+        (folder / name).write_bytes(cv2.imencode(".png", image)[1].tobytes())
 
 
 def _read_crop(face: FaceFile) -> np.ndarray | DataError:

@@ -43,6 +43,7 @@ def load_dataset(
     *paths: str | Path,
     fractions: Sequence[float] | None = None,
     hold_out: float = 0.0,
+    make_val: bool = True,
     keep_twins_together: bool = False,
     seed: int = 0,
     skip_bad: bool = False,
@@ -59,6 +60,8 @@ def load_dataset(
             `mien.data.split.assign_splits` for files that name none).
         hold_out: share of the files' train split that becomes val, stratified; what the files call
             val or test is then test, and chooses nothing.
+        make_val: make a tenth of the train split val where the files name none; else the data set
+            may have no val split.
         keep_twins_together: keep images of the same picture (`mien.data.twins`) in one split, where
             any are made.
         seed: of what is split afresh.
@@ -80,7 +83,13 @@ def load_dataset(
         rows = _without_unstated(rows, source, skip_bad=skip_bad)
     groups = find_twins(rows.images).groups if keep_twins_together else None
     splits, rule = assign_splits(
-        rows.splits, rows.labels, fractions=fractions, hold_out=hold_out, groups=groups, seed=seed
+        rows.splits,
+        rows.labels,
+        fractions=fractions,
+        hold_out=hold_out,
+        make_val=make_val,
+        groups=groups,
+        seed=seed,
     )
     rows = replace(rows, splits=splits).in_split_order()
     return FaceDataset(

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mien.data.pixels import SIZE_PX
+from mien.data.pixels import SIZE_PX, shows_nothing
 
 Images = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -43,7 +43,6 @@ _SMALLER: Final = (0.95, 0.90)
 _LARGER: Final = (1.05, 1.10)
 _HOPELESS: Final = 0.65  # unscaled; none that a scale would have saved was seen below it
 _MARGIN_PX: Final = MAX_SHIFT_PX + 1  # one more than counts: a best fit out there is no near twin
-_FLAT: Final = 1.0  # gray levels of standard deviation below which there is no picture to compare
 
 _BLOCK: Final = 256
 _WIDTH: Final = 4096
@@ -202,8 +201,8 @@ def _thumbnails(images: Images) -> Floats:
     size = _THUMBNAIL_PX
     halved = images.reshape(-1, size, SIZE_PX // size, size, SIZE_PX // size)
     small = halved.mean((2, 4), dtype=np.float32)
-    for image in small:
-        image[:] = _difference_of_gaussians(image, _THUMBNAIL_BLURS) * (image.std() >= _FLAT)
+    for image, blank in zip(small, shows_nothing(images), strict=True):
+        image[:] = 0 if blank else _difference_of_gaussians(image, _THUMBNAIL_BLURS)
     return np.asarray(small, np.float32)
 
 

@@ -19,6 +19,8 @@ SIZE_PX: Final = 48
 # What OpenCV's wheels decode everywhere and data sets come in.
 IMAGE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 
+_BLANK: Final = 1.0  # gray levels of standard deviation below which there is no picture
+
 Image = npt.NDArray[np.uint8]
 
 # OpenCV would print its own warnings on top of the one clear line that we give.
@@ -72,3 +74,11 @@ def to_crop(image: Image) -> Image:
     shrinks = gray.shape[0] >= SIZE_PX and gray.shape[1] >= SIZE_PX
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(gray, (SIZE_PX, SIZE_PX), interpolation=how), np.uint8)
+
+
+def shows_nothing(images: Image) -> npt.NDArray[np.bool_]:
+    """Return which images are blank: of less than 1 gray level of standard deviation.
+
+    Shape: uint8 (N, height, width) -> bool (N,).
+    """
+    return np.array([image.std() < _BLANK for image in images], bool)

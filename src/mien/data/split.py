@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -28,6 +29,7 @@ _WORDS: Final = {
 }
 
 DEFAULT_FRACTIONS: Final = (0.70, 0.15, 0.15)
+AS_STATED: Final = "as the files say"  # the rule of splits that were not made here
 HELD_OUT_FRACTION: Final = 0.10  # of train, as val, where the files name a train split but no val
 
 Splits = npt.NDArray[np.str_]
@@ -39,12 +41,36 @@ def split_of(word: str) -> str | None:
     return _WORDS.get(word.strip().lower())
 
 
+def parse_fractions(text: str) -> tuple[float, float, float]:
+    """Return shares of train, val and test that sum to 1, from ``70,15,15`` or ``0.7,0.15,0.15``.
+
+    Raises:
+        DataError: if the text is anything else.
+    """
+    expected = DataError(
+        f"split fractions {text!r}: expected three numbers, of train, val and test, that sum to "
+        "100 or to 1, such as 70,15,15"
+    )
+    try:
+        numbers = [float(word.strip().removesuffix("%")) for word in text.split(",")]
+    except ValueError:
+        raise expected from None
+    whole = sum(numbers)
+    if len(numbers) != 3 or not all(math.isfinite(n) and n >= 0 for n in numbers):
+        raise expected
+    if not any(math.isclose(whole, one, rel_tol=1e-6) for one in (1, 100)):
+        raise expected
+    train, val, test = (number / whole for number in numbers)
+    return train, val, test
+
+
 def assign_splits(
     stated: Splits,
     labels: Labels,
     *,
     fractions: Sequence[float] | None = None,
     hold_out: float = 0.0,
+    make_val: bool = True,
     groups: Labels | None = None,
     seed: int = 0,
 ) -> tuple[Splits, str]:
@@ -60,6 +86,7 @@ def assign_splits(
         labels: the images' labels.
         fractions: shares of train, val and test, which sum to 1.
         hold_out: share of the stated train split that becomes val; every other image is then test.
+        make_val: hold out that tenth of train where the files name no val; else they have none.
         groups: a number for each image; images of the same number stay together in what is split
             afresh. None lets every image go its own way.
         seed: of the shuffle inside each class.
@@ -78,14 +105,15 @@ def assign_splits(
                 "none; give the others one, or split all of them afresh by fractions"
             )
         (train,) = np.nonzero(stated == "train")
-        if len(train) == 0 or ((stated == "val").any() and not hold_out):
-            return stated, "as the files say"
+        wants_val = make_val and not (stated == "val").any()
+        if len(train) == 0 or not (wants_val or hold_out):
+            return stated, AS_STATED
         share = hold_out or HELD_OUT_FRACTION
         splits = np.full(len(stated), "test", dtype="<U5")
         splits[train] = _stratified(labels[train], (1 - share, share, 0.0), groups[train], seed)
         rule = f"{100 * share:g}% of train held out as val, stratified{together}, seed {seed}"
         moved = "; the files' val is test" if (stated == "val").any() else ""
-        return splits, f"as the files say, but {rule}{moved}"
+        return splits, f"{AS_STATED}, but {rule}{moved}"
 
     shares = tuple(fractions or DEFAULT_FRACTIONS)
     if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:

@@ -6,7 +6,7 @@ Searching tens of thousands of images takes seconds, so what was found is kept i
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -54,6 +54,32 @@ class Twins:
         near[self.near.second[members[self.near.first] > 0]] = True
         return Overlap(identical, near[self.identical] & ~identical)
 
+    def nearest(self, others: Mask) -> Numbers:
+        """Return each image's twin among ``others`` that is most alike, -1 where it has none.
+
+        Identical ones come before near ones, and of identical ones the first. Shape: (N,).
+        """
+        (rows,) = np.nonzero(others)
+        first = np.full(int(self.identical.max(initial=-1)) + 1, -1)
+        first[self.identical[rows[::-1]]] = rows[::-1]  # of several values the last one stays
+        twins = np.full(len(first), -1)
+        order = np.argsort(self.near.correlation, kind="stable")
+        ends = (self.near.first[order], self.near.second[order])
+        pictures, theirs = (np.stack(pair, 1).ravel() for pair in (ends, ends[::-1]))
+        there = first[theirs] >= 0
+        twins[pictures[there]] = first[theirs[there]]
+        twins = np.where(first >= 0, first, twins)
+        return np.asarray(twins[self.identical], np.int64)
+
+    def across(self, splits: npt.NDArray[np.str_]) -> Overlap:
+        """Return which images have a twin in another split than their own. Shape: (N,)."""
+        identical, near = (np.zeros(len(splits), bool) for _ in range(2))
+        for split in np.unique(splits):
+            inside = splits == split
+            overlap = self.among(~inside)
+            identical[inside], near[inside] = overlap.identical[inside], overlap.near[inside]
+        return Overlap(identical, near)
+
 
 @dataclass(frozen=True, eq=False)
 class Overlap:
@@ -85,20 +111,24 @@ def group_identical(images: Images) -> Numbers:
 
 
 def find_twins(images: Images, *, progress: Progress | None = None) -> Twins:
-    """Find all twins within a set of images.
+    """Find all twins within a set of images: the same ones in whatever order they come.
 
     Args:
         images: uint8 (N, 48, 48).
         progress: is told how much of the work is done, 0 to 1.
     """
     identical = group_identical(images)
-    key = _key("within", images)
-    if (kept := cache.load_arrays(key)) is not None:
-        return Twins(identical, NearTwins(**kept))
     _, firsts = np.unique(identical, return_index=True)
-    near = find_near_twins(images[firsts], progress=progress)
-    cache.save_arrays(key, vars(near))
-    return Twins(identical, near)
+    digests = _digests(images[firsts])
+    order = np.array(sorted(range(len(firsts)), key=digests.__getitem__), np.int64)
+    pictures = images[firsts[order]]
+    key = _key("within", pictures)
+    if (kept := cache.load_arrays(key)) is not None:
+        near = NearTwins(**kept)
+    else:
+        near = find_near_twins(pictures, progress=progress)
+        cache.save_arrays(key, vars(near))
+    return Twins(identical, replace(near, first=order[near.first], second=order[near.second]))
 
 
 def find_overlap(images: Images, others: Images, *, progress: Progress | None = None) -> Overlap:

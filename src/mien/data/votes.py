@@ -100,10 +100,8 @@ def _agreement(majorities: npt.NDArray[np.int64], labels: npt.NDArray[np.int64])
         name: int(np.count_nonzero(majorities == vote)) for vote, name in enumerate(FERPLUS_VOTES)
     }
     tied = int(np.count_nonzero(majorities == NO_MAJORITY))
-    # NO_MAJORITY, -1, takes the last place, which no label has
-    as_label = np.array([*(_label_of(name) for name in FERPLUS_VOTES), NO_MAJORITY])
-    agreeing = int(np.count_nonzero(as_label[majorities] == labels))
-    compared = len(labels) - tied - sum(counts[name] for name in _NO_EXPRESSION)
+    compared = int(np.count_nonzero(name_an_expression(majorities)))
+    agreeing = int(np.count_nonzero(labels_of(majorities) == labels))
     return LabelAgreement(
         images=len(labels),
         compared=compared,
@@ -111,6 +109,18 @@ def _agreement(majorities: npt.NDArray[np.int64], labels: npt.NDArray[np.int64])
         share=agreeing / compared if compared else None,
         majorities={**counts, TIE: tied},
     )
+
+
+def labels_of(majorities: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the label that each majority means; NO_MAJORITY where it means none. Shape: (N,)."""
+    # NO_MAJORITY, -1, takes the last place
+    return np.array([*(_label_of(name) for name in FERPLUS_VOTES), NO_MAJORITY])[majorities]
+
+
+def name_an_expression(majorities: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Return which majorities a label can be compared with: contempt is one, a tie none."""
+    none = [FERPLUS_VOTES.index(name) for name in _NO_EXPRESSION]
+    return np.asarray((majorities != NO_MAJORITY) & ~np.isin(majorities, none))
 
 
 def _label_of(vote: str) -> int:

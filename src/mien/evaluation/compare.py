@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 
 from mien.data.pixels import SIZE_PX
-from mien.evaluation.evaluate import Evaluation
 from mien.evaluation.metrics import holm, mcnemar
+from mien.evaluation.result import Evaluation
 from mien.runtime.bundle import Bundle
 
 _READS: Final = 50

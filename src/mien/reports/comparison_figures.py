@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.ticker import MaxNLocator
 
-from mien.evaluation.evaluate import Score
+from mien.evaluation.result import Score
 from mien.reports.svg import COLOURS, INK, STYLE, new_figure, to_svg
 
 _SHORT_NAME: Final = 20  # letters; three longer ones do not fit beside each other

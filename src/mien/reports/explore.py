@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
@@ -18,7 +16,7 @@ from mien.data.votes import TIE, Agreement, LabelAgreement
 from mien.emotions import EMOTIONS
 from mien.files import write_text
 from mien.reports import explore_figures, figures
-from mien.reports.pages import TextTable, environment
+from mien.reports.pages import TextTable, environment, to_png
 
 _OF_EACH: Final = 10
 _SEED: Final = 0
@@ -27,7 +25,7 @@ _MAX_GRAY: Final = 255
 _MAX_DEVIATION: Final = 128  # half black, half white: 127.5
 
 # FER+'s names in the order of the labels that they mean, then what means none, as people say it.
-_MAJORITIES: Final = {
+MAJORITIES: Final = {
     "anger": "angry",
     "disgust": "disgust",
     "fear": "fear",
@@ -112,7 +110,7 @@ def write_exploration(exploration: Exploration, dataset: FaceDataset, folder: Pa
                 )
             ),
             majorities=(
-                Markup(explore_figures.draw_majorities(votes, _MAJORITIES)) if votes else None
+                Markup(explore_figures.draw_majorities(votes, MAJORITIES)) if votes else None
             ),
         ),
     )
@@ -256,7 +254,7 @@ def _majorities(agreement: Agreement) -> TextTable:
         ("majority", *columns),
         tuple(
             (name, *(f"{column.majorities[vote]:,}" for column in columns.values()))
-            for vote, name in _MAJORITIES.items()
+            for vote, name in MAJORITIES.items()
         ),
         "Images; a column a label of the data set, a row a FER+ majority.",
     )
@@ -267,5 +265,4 @@ def _percent(share: float | None) -> str:
 
 
 def _face(image: npt.NDArray[np.uint8], title: Any) -> _Face:
-    png = cv2.imencode(".png", image)[1].tobytes()
-    return _Face(base64.b64encode(png).decode("ascii"), str(title))
+    return _Face(to_png(image), str(title))

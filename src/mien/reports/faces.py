@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import cv2
 import numpy as np
 import torch
 
@@ -15,6 +13,7 @@ from mien.emotions import EMOTIONS
 from mien.evaluation import Evaluation
 from mien.models import to_unit
 from mien.recipes import Recipe
+from mien.reports.pages import to_png
 from mien.training.augment import build_augmentation
 
 _SAMPLES: Final = 24
@@ -77,8 +76,8 @@ def augment_examples(dataset: FaceDataset, recipe: Recipe) -> list[Augmented]:
             image = train.images[rows[0]]
             batch = torch.from_numpy(np.stack([image] * _AUGMENTED_OF_EACH))
             changed = (augmentation(to_unit(batch)).clamp(0, 1) * 255).round().byte()
-            pngs = tuple(_png(one) for one in changed.squeeze(1).numpy())
-            examples.append(Augmented(emotion, _png(image), pngs))
+            pngs = tuple(to_png(one) for one in changed.squeeze(1).numpy())
+            examples.append(Augmented(emotion, to_png(image), pngs))
     return examples
 
 
@@ -90,14 +89,10 @@ def _as_samples(dataset: FaceDataset, evaluation: Evaluation, rows: list[int]) -
         read = int(np.argmax(probabilities))
         samples.append(
             Sample(
-                png=_png(faces.images[row]),
+                png=to_png(faces.images[row]),
                 label=EMOTIONS[evaluation.labels[row]],
                 emotion=EMOTIONS[read],
                 probability=probabilities[read],
             )
         )
     return samples
-
-
-def _png(image: Any) -> str:
-    return base64.b64encode(cv2.imencode(".png", image)[1].tobytes()).decode("ascii")

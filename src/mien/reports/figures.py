@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mien.emotions import EMOTIONS
 from mien.evaluation import Evaluation, metrics
-from mien.evaluation.evaluate import show_score
+from mien.evaluation.result import show_score
 from mien.reports.svg import COLOURS, INK, STYLE, WIDTH_IN, new_figure, to_svg
 
 _TRAIN, _VAL, _TEST = COLOURS[:3]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import jinja2
+import numpy as np
+import numpy.typing as npt
 
-from mien.evaluation.evaluate import show_score
+from mien.evaluation.result import show_score
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,11 @@ def to_csv(rows: Sequence[dict[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
+
+
+def to_png(image: npt.NDArray[np.uint8]) -> str:
+    """Return an image as a page holds it: PNG in base64. Shape: uint8 (height, width)."""
+    return base64.b64encode(cv2.imencode(".png", image)[1].tobytes()).decode("ascii")
 
 
 def show_duration(seconds: float) -> str:

@@ -10,7 +10,8 @@ from markupsafe import Markup
 from mien.data import FaceDataset, load_dataset
 from mien.errors import MienError
 from mien.evaluation import Evaluation
-from mien.evaluation.evaluate import Score
+from mien.evaluation.looks import count_looks
+from mien.evaluation.result import Score
 from mien.files import write_text
 from mien.reports import faces, figures
 from mien.reports.pages import environment
@@ -54,6 +55,7 @@ def write_report(run: Run, *, dataset: FaceDataset | None = None) -> Path:
             samples=faces.draw_sample(dataset, evaluation) if dataset else [],
             mistakes=faces.most_confident_mistakes(dataset, evaluation) if dataset else [],
             augmented=faces.augment_examples(dataset, run.recipe) if dataset else [],
+            looks=count_looks(run.path),
             seconds=sum(row["seconds"] for row in history),
             history=history,
             command=_command(run),

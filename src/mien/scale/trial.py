@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.errors import Interrupted, MienError, RunError
+from mien.evaluation.seen import SeenError
 from mien.recipes.recipe import Recipe
 from mien.scale.folder import SplitScore, SweepFolder, Trial
 from mien.training.contender import evaluation_of
@@ -33,7 +34,11 @@ def run_trial(folder: SweepFolder, trial: Trial) -> Trial:
             run = resume(path, record.paths)
     scores = {}
     for split in run.record.data.split_counts:
-        evaluation = evaluation_of(run, split)
+        try:
+            evaluation = evaluation_of(run, split)
+        except SeenError as error:  # the trial is as good as it was; that split is no test
+            print(error, flush=True)
+            continue
         assert evaluation.accuracy.value is not None  # a split has images
         scores[split] = SplitScore(loss=evaluation.log_loss, accuracy=evaluation.accuracy.value)
     history = run.history()

@@ -6,9 +6,11 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
+from mien.data import load_dataset
 from mien.errors import DataError, RunError
-from mien.evaluation import Evaluation, evaluate
+from mien.evaluation import Evaluation
 from mien.evaluation.compare import Contender, measure_latency
+from mien.evaluation.evaluate import measure
 from mien.runtime.bundle import Bundle
 from mien.training.run import Run
 
@@ -46,30 +48,37 @@ def load_contenders(paths: Sequence[str | Path], split: str | None = None) -> li
 def evaluation_of(run: Run, split: str) -> Evaluation:
     """Return a run's evaluation on a split of its own data; measured and kept where there is none.
 
+    Measuring it on test is a look, which the run logs; reading what was kept is none.
+
     Raises:
-        RunError: if it is damaged, or there is none and the data is no longer what it was.
+        RunError: if it is damaged, or there is none and the data is no longer what it was, or its
+            test split is, for the most part, what the run has seen.
     """
-    path = run.evaluation_path(split)
+    path, bundle = run.evaluation_path(split), Bundle(run.bundle_path)
     if path.is_file():
         kept = Evaluation.load(path)
         # Older versions did not note the fingerprint; and it may be of weights that were kept then.
-        same_weights = kept.protocol.checkpoint == Bundle(run.bundle_path).metadata.checkpoint
+        same_weights = kept.protocol.checkpoint == bundle.metadata.checkpoint
         if kept.protocol.split_fingerprint and same_weights:
             return kept
     paths = run.record.data.paths
     elsewhere = f"mien evaluate {run.path} --data PATH --split {split}"
     try:
-        evaluation = evaluate(run.path, paths, split, skip_bad=run.record.data.skip_bad)
+        dataset = load_dataset(
+            *paths, **run.recipe.data.model_dump(), skip_bad=run.record.data.skip_bad
+        )
+        # Before it is measured: a look at other data is none at what is compared.
+        if dataset.fingerprint != run.record.data.fingerprint:
+            raise RunError(
+                f"{run.path}: not yet measured on {split}, and {paths[0]} no longer holds what it "
+                f"was trained on; if the data has moved: {elsewhere}"
+            )
+        evaluation = measure(bundle, dataset, split)
     except DataError as error:
         raise RunError(
             f"{run.path}: not yet measured on {split}, and cannot be now ({error}); "
             f"if the data has moved: {elsewhere}"
         ) from None
-    if not evaluation.protocol.same_data:
-        raise RunError(
-            f"{run.path}: not yet measured on {split}, and {paths[0]} no longer holds what it was "
-            f"trained on; if the data has moved: {elsewhere}"
-        )
     evaluation.save(path)
     return evaluation
 

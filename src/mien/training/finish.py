@@ -12,7 +12,7 @@ import torch
 from mien import __version__
 from mien.data import FaceDataset
 from mien.errors import BundleError, RunError
-from mien.evaluation import evaluate_bundle
+from mien.evaluation.evaluate import measure
 from mien.files import write_bytes
 from mien.models import Classifier, build_model
 from mien.recipes.sections import TrainSection
@@ -31,7 +31,7 @@ def finish(run: Run, dataset: FaceDataset) -> None:
     write_bytes(run.weights_path, safetensors.torch.save(classifier.state_dict()))
     metadata = _describe(run, rows)
     bundle = export_bundle(classifier, metadata, run.bundle_path, samples=dataset.val.images)
-    evaluation = evaluate_bundle(bundle, dataset, "val")
+    evaluation = measure(bundle, dataset, "val")
     evaluation.save(run.evaluation_path("val"))
     update_metadata(bundle, metadata.model_copy(update={"scores": (evaluation.summary(),)}))
 
@@ -98,11 +98,10 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def _by_val(train: TrainSection) -> bool:
-    """Return whether val had a say in which weights were kept."""
-    return bool(
-        train.keep == "best" or train.early_stopping_patience or train.schedule == "plateau"
-    )
+def chosen_by(train: TrainSection) -> str:
+    """Return the split that has a say in which weights are kept; empty where none has."""
+    by_val = train.keep == "best" or train.early_stopping_patience or train.schedule == "plateau"
+    return "val" if by_val else ""
 
 
 def _describe(run: Run, rows: list[dict[str, float]]) -> BundleMetadata:
@@ -117,7 +116,7 @@ def _describe(run: Run, rows: list[dict[str, float]]) -> BundleMetadata:
             "fingerprint": record.data.fingerprint,
             "split_rule": record.data.split_rule,
             "split_counts": record.data.split_counts,
-            "chosen_by": "val" if _by_val(train) else "",
+            "chosen_by": chosen_by(train),
         },
         epoch=len(rows),
         checkpoint=f"epoch {len(rows)} of {train.epochs}, {why}",

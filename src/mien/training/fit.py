@@ -21,6 +21,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from mien.data import FaceDataset, load_dataset
 from mien.data.load import Paths, as_paths
 from mien.errors import DataError, Interrupted, RecipeError, RunError
+from mien.evaluation.seen import Seen
 from mien.files import write_text
 from mien.models import build_model, count_macs, count_parameters
 from mien.models.weights import describe_weights, find_weights, load_weights
@@ -37,7 +38,7 @@ from mien.training.callbacks import (
     averaged_weights,
 )
 from mien.training.device import Device, resolve_device, resolve_precision
-from mien.training.finish import finish, load_checkpoint
+from mien.training.finish import chosen_by, finish, load_checkpoint
 from mien.training.memory import keep_freed_memory
 from mien.training.module import Trainable, backbone_of, balanced_weights, use_channels_last
 from mien.training.run import (
@@ -165,6 +166,8 @@ def _carry_on(run: Run, dataset: FaceDataset, watcher: Watcher | None) -> Run:
 
 
 def _fit_and_finish(run: Run, dataset: FaceDataset, watcher: Watcher) -> Run:
+    # When resumed, too: an older version left none, and the data is known to be the same.
+    Seen.of(dataset, chosen_by=chosen_by(run.recipe.train)).save(run.path)
     interrupted = _fit(run, dataset, watcher)
     if interrupted and not run.kept_checkpoint.is_file():
         run.update(status="interrupted")

@@ -7,6 +7,8 @@ checkpoints/         last.ckpt to resume from, best.ckpt to keep
 model.safetensors    the kept weights
 model.onnx           the Bundle
 evaluations/         one JSON file a split
+seen.npz             digests of the images that it trains on and chooses by
+looks.csv            one row for each time that it was measured on a test split
 report.html
 """
 
@@ -195,7 +197,8 @@ class Run:
     def remove_results(self) -> None:
         """Remove what was made of a checkpoint that training now goes beyond, and leftovers.
 
-        Leftovers are the temporary files of a process that was killed while it wrote one.
+        Leftovers are the temporary files of a process that was killed while it wrote one. The log
+        of looks stays: whoever looked may go on because of what they saw.
         """
         shutil.rmtree(self.path / "evaluations", ignore_errors=True)
         for path in (self.weights_path, self.bundle_path, self.report_path):

@@ -1,0 +1,64 @@
+"""What docs/fer2013.md shows: figures of FER-2013 as SVG, statistics only, no face.
+
+python benchmarks/fer2013.py --data path/to/fer2013
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from mien.audit.labels import doubt, read_crosswise
+from mien.data import FaceDataset, load_dataset
+from mien.data.explore import explore
+from mien.data.sizes import read_sizes
+from mien.data.twins import find_twins
+from mien.data.votes import find_majorities, labels_of, name_an_expression
+from mien.files import write_text
+from mien.reports import explore_figures, figures
+from mien.reports.explore import MAJORITIES
+
+FOLDER = Path(__file__).parent.parent / "docs" / "figures"
+
+
+def as_file(svg: str) -> str:
+    """Return a figure that is a file of its own: with a colour for its ink on any page."""
+    return svg.replace("<svg ", '<svg style="color:#768390" ', 1)
+
+
+def check_doubts(dataset: FaceDataset) -> None:
+    """Say how often voters side against the labels that the crosswise reader doubts."""
+    assert dataset.votes is not None
+    reading = read_crosswise(dataset, find_twins(dataset.images).groups)
+    assert reading is not None
+    right = reading.probabilities.argmax(1) == dataset.labels
+    doubts = doubt(dataset.labels, reading.probabilities)
+    majorities = find_majorities(dataset.votes)
+    compared = name_an_expression(majorities) & dataset.votes.any(1)
+    against = compared & (labels_of(majorities) != dataset.labels)
+    order = np.argsort(-doubts, kind="stable")
+    print(f"reader's accuracy {right.mean():.3f}, doubted {np.count_nonzero(doubts):,}")
+    print(f"votes against the label, of all {compared.sum():,}: {against[compared].mean():.3f}")
+    for first in (500, 1000, 2000, 5000, np.count_nonzero(doubts)):
+        rows = order[:first][compared[order[:first]]]
+        print(f"votes against the label, of the first {first:,}: {against[rows].mean():.3f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", required=True, type=Path)
+    arguments = parser.parse_args()
+    dataset = load_dataset(arguments.data)
+    exploration = explore(dataset, sizes=read_sizes(dataset, [arguments.data]))
+    assert exploration.votes is not None
+    drawn = {
+        "classes": figures.draw_class_counts(exploration.counts),
+        "votes": explore_figures.draw_majorities(exploration.votes, MAJORITIES),
+    }
+    for name, svg in drawn.items():
+        write_text(FOLDER / f"fer2013-{name}.svg", as_file(svg))
+    check_doubts(dataset)
+
+
+if __name__ == "__main__":
+    main()

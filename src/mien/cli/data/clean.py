@@ -1,0 +1,155 @@
+"""``mien data clean``: a copy of a data set without its faults, and a manifest of what was done."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mien.cli.console import SkipBadOption, new_table, out, say_path, say_skipped
+from mien.cli.data.options import Layout, PathsArgument, VotesOption
+
+if TYPE_CHECKING:
+    from mien.data import FaceDataset
+    from mien.data.manifest import Decision
+
+
+class Leaks(StrEnum):
+    """What becomes of images that have a twin in another split."""
+
+    drop = "drop"
+    move = "move"
+    keep = "keep"
+
+
+def clean(
+    path: PathsArgument,
+    target: Annotated[
+        Path | None, typer.Option("--out", metavar="NEW", help="The file or folder to make.")
+    ] = None,
+    leaks: Annotated[
+        Leaks | None,
+        typer.Option(
+            help="Twins across splits: drop them from train (and val), move all into train, "
+            "or keep them.",
+            show_default="drop",
+        ),
+    ] = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Do just what this manifest says, perhaps edited."),
+    ] = None,
+    layout: Annotated[
+        Layout | None,
+        typer.Option(metavar="LAYOUT", help="csv, folders or parquet. Default: the source's."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")
+    ] = False,
+    votes: VotesOption = None,
+    skip_bad: SkipBadOption = False,
+) -> None:
+    """Make a copy of a data set without blank images, copies, conflicting labels and leaks.
+
+    A manifest beside it names every image touched, and why. The data set itself is left alone.
+    """
+    if target is None and not dry_run:
+        raise typer.BadParameter("name the file or folder to make: --out NEW", param_hint="--out")
+    if manifest is not None and leaks is not None:
+        raise typer.BadParameter("has no effect with --manifest", param_hint="--leaks")
+
+    from mien.cli.data.target import choose_layout, refuse_target
+    from mien.data.clean import apply_decisions
+    from mien.data.manifest import manifest_path, read_manifest, write_cleaned
+    from mien.files import expand_user, refuse_existing
+
+    if target is not None:
+        refuse_target(target, path)
+    dataset = _load(path, votes, skip_bad=skip_bad)
+    if target is not None:
+        chosen = choose_layout(target, layout.value if layout else None, dataset)
+        refuse_existing(manifest_path(target, chosen))
+    if manifest is not None:
+        decisions = read_manifest(expand_user(manifest), dataset)
+    else:
+        decisions = _decide(dataset, leaks or Leaks.drop)
+    cleaned = apply_decisions(dataset, decisions)
+    if target is not None and not dry_run:
+        written = write_cleaned(cleaned, decisions, target, chosen)
+    _print_decisions(dataset, cleaned, decisions)
+    if target is None or dry_run:
+        out.print("Nothing was written: this was a dry run.")
+    else:
+        say_path("data set", target)
+        say_path("manifest", written)
+        _say_undo(path, votes, skip_bad=skip_bad)
+    say_skipped(dataset.skipped)
+
+
+def _load(path: list[Path], votes: Path | None, *, skip_bad: bool) -> FaceDataset:
+    """Load a data set with its own splits; where it has none, some that no twins leak through."""
+    from mien.cli.data.search import watch_search
+    from mien.data import load_dataset
+    from mien.data.split import AS_STATED
+
+    dataset = load_dataset(*path, make_val=False, skip_bad=skip_bad, votes=votes)
+    if dataset.split_rule == AS_STATED:
+        return dataset
+    with watch_search():
+        return load_dataset(*path, keep_twins_together=True, skip_bad=skip_bad, votes=votes)
+
+
+def _decide(dataset: FaceDataset, leaks: Leaks) -> list[Decision]:
+    from mien.cli.data.search import watch_search
+    from mien.data.clean import decide
+    from mien.data.twins import find_twins
+
+    with watch_search() as progress:
+        twins = find_twins(dataset.images, progress=progress)
+    return decide(dataset, twins, leaks=leaks.value)
+
+
+def _print_decisions(
+    dataset: FaceDataset, cleaned: FaceDataset, decisions: Sequence[Decision]
+) -> None:
+    from mien.data.manifest import ACTIONS
+    from mien.data.split import SPLITS
+
+    out.print(f"{dataset.name} ({dataset.layout}), {len(dataset):,} images", style="bold")
+    out.print(f"Splits: {dataset.split_rule}.\n")
+    reasons = Counter((decision.action, decision.because) for decision in decisions)
+    table = new_table("action", "images", "because")
+    table.columns[2].justify = "left"
+    for (action, because), count in sorted(
+        reasons.items(), key=lambda item: (ACTIONS.index(item[0][0]), -item[1])
+    ):
+        table.add_row(action, f"{count:,}", because)
+    if decisions:
+        out.print(table)
+    else:
+        out.print("There is nothing to do: no image needs to be dropped, merged or changed.")
+    out.print()
+    before, after = dataset.split_counts(), cleaned.split_counts()
+    counts = new_table("split", "before", "after")
+    for split in SPLITS:
+        if split in before or split in after:
+            counts.add_row(split, f"{before.get(split, 0):,}", f"{after.get(split, 0):,}")
+    counts.add_row("all", f"{len(dataset):,}", f"{len(cleaned):,}", style="bold")
+    out.print(counts)
+    out.print()
+
+
+def _say_undo(path: list[Path], votes: Path | None, *, skip_bad: bool) -> None:
+    options = [] if votes is None else ["--votes", str(votes)]
+    options += ["--skip-bad"] if skip_bad else []
+    command = shlex.join(["mien", "data", "clean", *map(str, path), *options])
+    out.print(
+        "\nThe source is untouched. To take some of this back, delete its lines from a copy of the "
+        "manifest, and apply what is left to the source again:"
+    )
+    out.print(f"{command} --manifest EDITED.csv --out NEW2", soft_wrap=True)

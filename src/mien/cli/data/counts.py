@@ -1,0 +1,29 @@
+"""Images of each emotion in each split, as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mien.cli.console import new_table, out
+
+if TYPE_CHECKING:
+    from mien.data import FaceDataset
+
+
+def print_counts(dataset: FaceDataset) -> None:
+    """Print what a data set is called, how its splits came about, and what it holds."""
+    from mien.emotions import EMOTIONS
+
+    counts = {split: dataset.split(split).class_counts() for split in dataset.split_counts()}
+    with_votes = ", with FER+ votes" if dataset.votes is not None else ""
+    table = new_table("emotion", *counts, "all", "share")
+    for emotion in EMOTIONS:
+        row = [counts[split][emotion] for split in counts]
+        table.add_row(
+            emotion, *(f"{n:,}" for n in (*row, sum(row))), f"{sum(row) / len(dataset):.1%}"
+        )
+    totals = [sum(by_emotion.values()) for by_emotion in counts.values()]
+    table.add_row("all", *(f"{n:,}" for n in (*totals, sum(totals))), "", style="bold")
+    out.print(f"{dataset.name} ({dataset.layout}{with_votes})", style="bold")
+    out.print(f"Splits: {dataset.split_rule}.\n")
+    out.print(table)

@@ -1,0 +1,112 @@
+"""``mien data split``: a data set split afresh, or in another layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mien.cli.console import SkipBadOption, out, say_path, say_skipped
+from mien.cli.data.options import Layout, PathsArgument, VotesOption
+
+if TYPE_CHECKING:
+    from mien.data import FaceDataset
+
+
+def split(
+    path: PathsArgument,
+    target: Annotated[
+        Path, typer.Option("--out", metavar="NEW", help="The file or folder to make.")
+    ],
+    fractions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TRAIN,VAL,TEST", help="Pool all images and split them afresh: 70,15,15."
+        ),
+    ] = None,
+    together: Annotated[
+        bool,
+        typer.Option(
+            "--keep-twins-together", help="Put identical images and near twins in one split."
+        ),
+    ] = False,
+    layout: Annotated[
+        Layout | None,
+        typer.Option(metavar="LAYOUT", help="csv, folders or parquet. Default: the source's."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Another seed, other splits.", show_default="0")
+    ] = None,
+    votes: VotesOption = None,
+    skip_bad: SkipBadOption = False,
+) -> None:
+    """Split a data set afresh, each emotion by the same shares, or store it in another layout.
+
+    Without --fractions the splits stay as they are. The data set itself is left alone.
+    """
+    from mien.cli.data.counts import print_counts
+    from mien.cli.data.search import watch_search
+    from mien.cli.data.target import choose_layout, refuse_target
+    from mien.data import load_dataset
+    from mien.data.split import AS_STATED, parse_fractions
+    from mien.data.write import write_dataset
+
+    shares = None if fractions is None else parse_fractions(fractions)
+    refuse_target(target, path)
+
+    def load(*, together: bool) -> FaceDataset:
+        return load_dataset(
+            *path,
+            fractions=shares,
+            make_val=False,
+            keep_twins_together=together,
+            seed=seed or 0,
+            skip_bad=skip_bad,
+            votes=votes,
+        )
+
+    dataset = load(together=False)
+    stated = dataset.split_rule == AS_STATED
+    if stated:
+        _refuse_without_effect(dataset, together=together, seed=seed)
+    chosen = choose_layout(target, layout.value if layout else None, dataset)
+    if together:
+        with watch_search():
+            dataset = load(together=True)
+    write_dataset(dataset, target, chosen)
+    print_counts(dataset)
+    out.print()
+    say_path("data set", target)
+    if not stated and not together:
+        _say_leaks(dataset)
+    say_skipped(dataset.skipped)
+
+
+def _refuse_without_effect(dataset: FaceDataset, *, together: bool, seed: int | None) -> None:
+    from mien.errors import MienError
+
+    option = "--keep-twins-together" if together else "" if seed is None else "--seed"
+    if option:
+        raise MienError(
+            f"{option}: has no effect, for {dataset.name} has splits of its own and they are kept; "
+            "leave it out, or split afresh with --fractions 70,15,15"
+        )
+
+
+def _say_leaks(dataset: FaceDataset) -> None:
+    from mien.cli.data.search import watch_search
+    from mien.data.twins import find_twins
+
+    with watch_search() as progress:
+        across = find_twins(dataset.images, progress=progress).across(dataset.splits)
+    count = int(across.any.sum())
+    if not count:
+        out.print("\nNo image has a twin in another split.")
+        return
+    out.print(
+        f"\n{count:,} of {len(dataset):,} images ({count / len(dataset):.1%}) now have a twin in "
+        f"another split: {int(across.identical.sum()):,} an identical one, "
+        f"{int(across.near.sum()):,} a near one. A score on such images says little; "
+        "--keep-twins-together keeps twins in one split."
+    )

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from mien.data import FaceDataset
+from mien.data.synthetic import synthetic_faces
+from mien.data.write import LAYOUTS, write_dataset
+
+
+@pytest.fixture(scope="module")
+def clean() -> FaceDataset:
+    faces = synthetic_faces(280, seed=9)
+    noise = np.random.default_rng(9).normal(0, 90, faces.images.shape)
+    shadows = np.stack([cv2.GaussianBlur(one, (0, 0), 2) for one in noise])
+    return replace(faces, images=np.clip(faces.images + shadows, 0, 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def leaky(clean) -> FaceDataset:
+    images = clean.images.copy()
+    images[np.nonzero(clean.splits == "test")[0][:5]] = images[:5]
+    return replace(clean, images=images)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_leak_is_told_and_ends_with_1(mien, leaky, layout, tmp_path):
+    write_dataset(leaky, tmp_path / "faces", layout)
+    outcome = mien("data", "audit", tmp_path / "faces", "--out", tmp_path / "audit")
+    assert outcome.code == 1
+    assert "test images with an identical image in train: 5" in outcome.out
+    assert max(map(len, outcome.out.replace(str(tmp_path), "").splitlines())) <= 80
+    audit = json.loads((tmp_path / "audit/audit.json").read_text())
+    assert audit["findings"][0]["check"] == "identical-across-splits"
+    assert (tmp_path / "audit/audit.html").is_file()
+
+
+def test_a_clean_set_ends_with_0_unless_warnings_count(mien, clean, tmp_path):
+    write_dataset(clean, tmp_path / "faces.csv", "csv")
+    arguments = ("data", "audit", tmp_path / "faces.csv", "--out", tmp_path / "audit")
+    outcome = mien(*arguments)
+    assert outcome.code == 0
+    assert "no identical images across splits" in outcome.out.replace("\n", " ")
+    warned = '"severity": "warning"' in mien(*arguments, "--json").out
+    assert mien(*arguments, "--strict").code == int(warned)
+
+
+def test_what_cannot_be_read_is_a_finding_not_an_error(mien, clean, tmp_path):
+    write_dataset(clean, tmp_path / "faces.csv", "csv")
+    with (tmp_path / "faces.csv").open("a") as handle:
+        handle.write("3,1 2 3,Training\n")
+    outcome = mien("data", "audit", tmp_path / "faces.csv", "--out", tmp_path, "--json")
+    (found,) = [one for one in json.loads(outcome.out)["findings"] if one["check"] == "unreadable"]
+    assert "row 281 has 3 pixels" in found["items"][0]["note"]
+    assert mien("data", "audit", tmp_path / "faces.csv", "--out", tmp_path, "--strict").code == 1
+
+
+def test_against_another_data_set(mien, clean, leaky, tmp_path):
+    write_dataset(clean.train, tmp_path / "known.parquet", "parquet")
+    write_dataset(leaky.test, tmp_path / "test.csv", "csv")
+    outcome = mien(
+        "data", "audit", tmp_path / "known.parquet", "--against", tmp_path / "test.csv",
+        "--out", tmp_path / "audit",
+    )  # fmt: skip
+    assert outcome.code == 1
+    assert f"5 of {len(leaky.test)} images of test are inside known" in outcome.out
+    apart = mien(
+        "data", "audit", tmp_path / "known.parquet", "--against", tmp_path / "known.parquet",
+        "--out", tmp_path / "audit", "--json",
+    )  # fmt: skip
+    (found,) = json.loads(apart.out)["findings"]
+    assert found["figures"]["identical"] == len(clean.train)
+
+
+def test_a_bundle_doubts_labels(mien, clean, run, tmp_path):
+    write_dataset(clean, tmp_path / "faces.csv", "csv")
+    outcome = mien(
+        "data", "audit", tmp_path / "faces.csv", "--model", run.path, "--out", tmp_path / "audit"
+    )
+    assert outcome.code in (0, 1)
+    assert "doubted by the Bundle" in outcome.out.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere"], "no such file or folder"),
+        (["faces.csv", "--model", "nowhere"], "nowhere"),
+        (["faces.csv", "--against", "nowhere"], "no such file or folder"),
+        (["faces.csv", "--votes", "faces.csv"], "the header is"),
+    ],
+)
+def test_bad_input_is_one_line(mien, clean, arguments, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_dataset(clean, tmp_path / "faces.csv", "csv")
+    outcome = mien("data", "audit", *arguments)
+    assert outcome.code == 2
+    assert words in outcome.err
+    assert outcome.err.startswith("mien: ")
+    assert outcome.err.count("\n") == 1
+    assert not (tmp_path / "runs").exists()

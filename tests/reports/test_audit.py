@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mien.audit import audit_dataset
+from mien.data.synthetic import synthetic_faces
+from mien.reports.audit import audit_table, figures_table, write_audit
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    faces = synthetic_faces(140, seed=2)
+    images = faces.images.copy()
+    (val,) = np.nonzero(faces.splits == "val")
+    images[val[0]] = images[0]
+    return replace(faces, images=images, skipped=("<b>.png: the file is empty",), name="a<b>")
+
+
+def test_the_page_shows_each_finding_with_its_images(dataset, tmp_path):
+    audit = audit_dataset(dataset)
+    page = write_audit(audit, dataset, tmp_path).read_text()
+    for finding in audit.findings:
+        assert page.count(f'href="#{finding.check}-') == 1
+        assert finding.why in page
+    shown = sum(min(len(one.items), 12) > 0 for one in audit.findings if one.check != "unreadable")
+    assert page.count('<ul class="cases">') == shown
+    assert "data:image/png;base64," in page
+    assert "&lt;b&gt;.png: the file is empty" in page
+    assert "<b>.png" not in page
+    assert not re.search(r'(src|href)="(http|/)', page)  # offline, and nothing is sent
+    assert json.loads((tmp_path / "audit.json").read_text())["mien_audit"] == 1
+
+
+def test_the_tables_hold_every_finding_and_figure(dataset):
+    audit = audit_dataset(dataset)
+    assert [row[0] for row in audit_table(audit).rows] == [one.title for one in audit.findings]
+    found = audit.findings[0]
+    assert [row[0] for row in figures_table(found).rows] == list(found.figures)
