@@ -10,7 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -35,6 +35,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["MIEN_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
+def distinct_faces(count: int, seed: int) -> FaceDataset:
+    """Draw faces with folds and shadows, without which they would be near twins by nature."""
+    drawn = synthetic_faces(count, seed=seed)
+    noise = np.random.default_rng(seed).normal(0, 90, drawn.images.shape)
+    shadows = np.stack([cv2.GaussianBlur(one, (0, 0), 2) for one in noise])
+    return replace(drawn, images=np.clip(drawn.images + shadows, 0, 255).astype(np.uint8))
+
+
 @pytest.fixture(scope="session")
 def faces() -> FaceDataset:
     """280 drawn faces in three splits."""
@@ -54,11 +62,8 @@ def layouts(faces: FaceDataset, tmp_path_factory: pytest.TempPathFactory) -> dic
 
 @pytest.fixture(scope="session")
 def pictures() -> np.ndarray:
-    """40 drawn faces with folds and shadows, without which they would be near twins by nature."""
-    drawn = synthetic_faces(40, seed=6).images.astype(np.float32)
-    noise = np.random.default_rng(6).normal(0, 90, drawn.shape)
-    texture = np.stack([cv2.GaussianBlur(one, (0, 0), 2) for one in noise])
-    return np.clip(drawn + texture, 0, 255).astype(np.uint8)
+    """40 faces of which no two are twins."""
+    return distinct_faces(40, seed=6).images
 
 
 @pytest.fixture(scope="session")

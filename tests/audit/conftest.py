@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import pytest
+from tests.conftest import distinct_faces
 
 from mien.data import FaceDataset
-from mien.data.synthetic import synthetic_faces
 
 
 @pytest.fixture(scope="session")
 def clean() -> FaceDataset:
-    """Faces of which no two are twins: drawn ones are too alike, so shadows are laid on them."""
-    faces = synthetic_faces(420, seed=7)
-    noise = np.random.default_rng(7).normal(0, 90, faces.images.shape)
-    shadows = np.stack([cv2.GaussianBlur(one, (0, 0), 2) for one in noise])
-    return replace(faces, images=np.clip(faces.images + shadows, 0, 255).astype(np.uint8))
+    """Faces of which no two are twins."""
+    return distinct_faces(420, seed=7)
 
 
 @pytest.fixture(scope="session")

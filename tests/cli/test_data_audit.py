@@ -3,21 +3,17 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import pytest
+from tests.conftest import distinct_faces
 
 from mien.data import FaceDataset
-from mien.data.synthetic import synthetic_faces
 from mien.data.write import LAYOUTS, write_dataset
 
 
 @pytest.fixture(scope="module")
 def clean() -> FaceDataset:
-    faces = synthetic_faces(280, seed=9)
-    noise = np.random.default_rng(9).normal(0, 90, faces.images.shape)
-    shadows = np.stack([cv2.GaussianBlur(one, (0, 0), 2) for one in noise])
-    return replace(faces, images=np.clip(faces.images + shadows, 0, 255).astype(np.uint8))
+    return distinct_faces(280, seed=9)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from tests.conftest import distinct_faces
 
 from mien.data import near_twins
 from mien.data.near_twins import find_near_twins
@@ -44,11 +45,7 @@ EACH = 12
 
 @pytest.fixture(scope="module")
 def originals() -> np.ndarray:
-    """Drawn faces are as alike as twins; what hair, folds and shadows add tells them apart."""
-    drawn = synthetic_faces(600, seed=4).images.astype(np.float32)
-    noise = np.random.default_rng(4).normal(0, 90, drawn.shape)
-    texture = np.stack([cv2.GaussianBlur(one, (0, 0), 2) for one in noise])
-    return np.clip(drawn + texture, 0, 255).astype(np.uint8)
+    return distinct_faces(600, seed=4).images
 
 
 @pytest.fixture(scope="module")

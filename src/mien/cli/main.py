@@ -73,6 +73,8 @@ def main() -> None:
             raise
         extra = "train,sweep" if error.name == "optuna" else "train"
         _say(f"this needs {error.name}, which is not installed: pip install 'mien[{extra}]'")
+    except MemoryError:
+        _say("not enough memory; close other programs, or take fewer images or smaller batches")
     except OSError as error:
         _say(f"{error.filename or 'a file'}: {error.strerror or error}")
     sys.exit(CANNOT_DO)
