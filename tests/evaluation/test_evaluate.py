@@ -100,7 +100,8 @@ def test_the_score_without_twins_is_that_of_the_other_images(run, faces):
     assert rest.accuracy == again.accuracy
     assert rest.macro_f1 == again.macro_f1
     assert f"on {rest.images} images" in evaluation.overlap_sentence()
-    assert f"{protocol.near_in_train} others (" in protocol.sentence()
+    assert f", {protocol.near_in_train} (" in protocol.sentence()
+    assert "more changed a little" in protocol.sentence()
     assert again.overlap_sentence() == ""
     assert "no image stands in train" in again.protocol.sentence()
 

@@ -89,11 +89,11 @@ class Protocol(Record):
             return "twins in a train split: not counted"
         identical = self._counted(self.identical_in_train)
         if self.near_in_train is None:
-            return f"{identical} stand in train, pixel for pixel (near twins: not counted)"
+            return f"also in train: {identical} pixel for pixel (near twins: not counted)"
         if not self.identical_in_train + self.near_in_train:
             return "no image stands in train, neither pixel for pixel nor changed a little"
-        near = f"{self.near_in_train:,} others ({self.near_in_train / self.images:.1%})"
-        return f"{identical} stand in train pixel for pixel, {near} changed a little"
+        near = self._share(self.near_in_train)
+        return f"also in train: {identical} pixel for pixel, {near} more changed a little"
 
     def _known(self) -> list[str]:
         """Say how many of the images the run has seen, where nothing above says so."""
