@@ -42,6 +42,13 @@ def evaluate(
     ],
     data: DataOption,
     split: Annotated[Split, typer.Option(help="Which images to measure on.")] = Split.val,
+    views: Annotated[
+        str,
+        typer.Option(
+            help="single; flip, the mean with the mirror image; or ten-crop. Each is reported as "
+            "what it is.",
+        ),
+    ] = "single",
     as_json: JsonOption = False,
     path: Annotated[
         Path | None,
@@ -63,7 +70,7 @@ def evaluate(
     from mien.runtime.bundle import find_bundle
 
     with err.status("Reading the faces, and looking for their twins in train"):
-        evaluation = measure(model, data, split.value, skip_bad=skip_bad)
+        evaluation = measure(model, data, split.value, views=views, skip_bad=skip_bad)
     folder = run_folder(find_bundle(model))
     looks = count_looks(folder) if folder and split is Split.test else None
     if skip_bad:
@@ -82,7 +89,7 @@ def evaluate(
             )
         if path is not None:
             say_path("\nkept", path)
-    if folder and evaluation.protocol.same_data:
+    if folder and evaluation.protocol.same_data and views == "single":
         from mien.training.run import Run
 
         evaluation.save(Run(folder).evaluation_path(split.value))

@@ -121,7 +121,7 @@ class _Target:
 def _records(photo: Path, readings: list[Reading]) -> list[dict[str, object]]:
     if readings:
         return [reading.as_dict() for reading in readings]
-    nothing = dict.fromkeys(("box", "score", "emotion", "probabilities"))
+    nothing = dict.fromkeys(("box", "score", "emotion", "probabilities", "uncertain"))
     return [{"source": str(photo), **nothing}]
 
 
@@ -137,7 +137,7 @@ def _say_readings(results: list[tuple[Path, list[Reading]]]) -> None:
             ranked = sorted(reading.probabilities.items(), key=lambda item: -item[1])
             left, top, right, bottom = reading.box
             table.add_row(
-                reading.emotion,
+                f"{reading.emotion}, uncertain" if reading.uncertain else reading.emotion,
                 f"{ranked[0][1]:.2f}",
                 f"{ranked[1][0]} {ranked[1][1]:.2f}",
                 f"{left},{top} – {right},{bottom}",

@@ -17,6 +17,7 @@ from mien.evaluation.looks import log_look
 from mien.evaluation.protocol import Protocol
 from mien.evaluation.result import ClassScore, Evaluation, Score, WithoutOverlap
 from mien.evaluation.seen import Known, Seen, SeenError
+from mien.evaluation.views import SINGLE, check_views, predict_views
 from mien.recipes.sections import DataSection
 from mien.runtime.bundle import Bundle, find_bundle
 
@@ -28,6 +29,7 @@ def evaluate(
     data: Paths,
     split: str = "val",
     *,
+    views: str = SINGLE,
     skip_bad: bool = False,
 ) -> Evaluation:
     """Measure a run or a Bundle on one split of a data set.
@@ -39,21 +41,24 @@ def evaluate(
         model: a run directory, a ``.onnx`` file or a shipped Bundle's name.
         data: the path of a data set, or several of Parquet files.
         split: that is measured.
+        views: of each image, whose probabilities are averaged (`mien.evaluation.views`).
         skip_bad: leave out images that cannot be used.
 
     Raises:
+        MienError: if there are no such views.
         BundleError: if there is no such Bundle.
         DataError: if the data cannot be read or the split has no images.
         RunError: if the split is called test, but the run has seen most of it; or the run is
             damaged, or its directory refuses the look.
     """
+    check_views(views)  # before time is spent on reading the data
     bundle = Bundle(find_bundle(model))
     afresh = DataSection.model_validate(bundle.metadata.recipe.get("data", {}))
     dataset = load_dataset(*as_paths(data), **afresh.model_dump(), skip_bad=skip_bad)
-    return measure(bundle, dataset, split)
+    return measure(bundle, dataset, split, views=views)
 
 
-def measure(bundle: Bundle, dataset: FaceDataset, split: str) -> Evaluation:
+def measure(bundle: Bundle, dataset: FaceDataset, split: str, *, views: str = SINGLE) -> Evaluation:
     """Measure a Bundle on one split of a loaded data set, and log a look at a test split.
 
     A Bundle that lies in a run's directory is that run's: what the run has seen is then known, and
@@ -63,6 +68,7 @@ def measure(bundle: Bundle, dataset: FaceDataset, split: str) -> Evaluation:
         bundle: what reads the faces.
         dataset: all of it, so that twins of the split's images in train can be counted.
         split: that is measured.
+        views: of each image.
 
     Raises:
         DataError: if the split has no images.
@@ -71,14 +77,19 @@ def measure(bundle: Bundle, dataset: FaceDataset, split: str) -> Evaluation:
     """
     run = run_folder(bundle.path)
     seen = Seen.load(run) if run else None
-    evaluation = evaluate_bundle(bundle, dataset, split, seen=seen)
+    evaluation = evaluate_bundle(bundle, dataset, split, views=views, seen=seen)
     if run and split == "test":
         log_look(run, evaluation.protocol, evaluation.accuracy.value)
     return evaluation
 
 
 def evaluate_bundle(
-    bundle: Bundle, dataset: FaceDataset, split: str, *, seen: Seen | None = None
+    bundle: Bundle,
+    dataset: FaceDataset,
+    split: str,
+    *,
+    views: str = SINGLE,
+    seen: Seen | None = None,
 ) -> Evaluation:
     """Return what a Bundle scores on one split of a loaded data set, and leave no trace.
 
@@ -86,6 +97,7 @@ def evaluate_bundle(
         bundle: what reads the faces.
         dataset: all of it, so that twins of the split's images in train can be counted.
         split: that is measured.
+        views: of each image.
         seen: what the Bundle's run has trained on and chosen by, where that is known.
 
     Raises:
@@ -99,7 +111,7 @@ def evaluate_bundle(
     twins = None
     if split != "train" and "train" in dataset.split_counts():
         twins = find_overlap(faces.images, dataset.train.images)
-    _, probabilities = bundle.predict(faces.images)
+    probabilities = predict_views(bundle, faces.images, views)
     trained_on = bundle.metadata.data
     same = trained_on.get("fingerprint") == dataset.fingerprint
     protocol = Protocol(
@@ -110,6 +122,7 @@ def evaluate_bundle(
         images=len(faces),
         split_fingerprint=faces.fingerprint,
         split_rule=dataset.split_rule,
+        views=views,
         checkpoint=bundle.metadata.checkpoint,
         same_data=same,
         trained_on_split=same and split == "train",

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from mien.emotions import NUM_CLASSES
 
 RESAMPLES: Final = 1000
+CALIBRATION_BINS: Final = 15
 _RESAMPLES_AT_ONCE: Final = 50  # bounds the memory that those of the areas take
 _INTERVAL: Final = (2.5, 97.5)
 
@@ -179,7 +180,37 @@ def log_loss(labels: Labels, probabilities: Floats) -> float:
     return float(-np.log(np.maximum(of_label, np.finfo(np.float32).tiny)).mean())
 
 
-def calibration_error(labels: Labels, probabilities: Floats, *, bins: int = 15) -> float:
+@dataclass(frozen=True)
+class Reliability:
+    """Images sorted into bins of equal width by their highest probability.
+
+    Shape: each (bins,); confidence and accuracy are NaN where a bin has no image.
+    """
+
+    images: Counts
+    confidence: Floats
+    accuracy: Floats
+
+
+def reliability(
+    labels: Labels, probabilities: Floats, *, bins: int = CALIBRATION_BINS
+) -> Reliability:
+    """Return mean confidence and accuracy in each bin of confidence. Shape: (N,), (N, 7)."""
+    confidence = probabilities.max(1).astype(np.float64)
+    right = probabilities.argmax(1) == labels
+    of_bin = np.minimum((confidence * bins).astype(int), bins - 1)
+    images = np.bincount(of_bin, minlength=bins)
+    filled = np.where(images, images, np.nan)
+    return Reliability(
+        images,
+        np.bincount(of_bin, confidence, minlength=bins) / filled,
+        np.bincount(of_bin, right, minlength=bins) / filled,
+    )
+
+
+def calibration_error(
+    labels: Labels, probabilities: Floats, *, bins: int = CALIBRATION_BINS
+) -> float:
     """Return the expected calibration error: how far confidence is from accuracy, on average.
 
     Images are sorted into ``bins`` of equal width by the highest probability; a bin counts by its
@@ -188,11 +219,9 @@ def calibration_error(labels: Labels, probabilities: Floats, *, bins: int = 15) 
     Shape: (N,), (N, 7).
     Source: Guo et al., On Calibration of Modern Neural Networks, 2017.
     """
-    confidence = probabilities.max(1).astype(np.float64)
-    right = probabilities.argmax(1) == labels
-    of_bin = np.minimum((confidence * bins).astype(int), bins - 1)
-    gap = np.bincount(of_bin, confidence - right, minlength=bins)
-    return float(np.abs(gap).sum() / len(labels))
+    found = reliability(labels, probabilities, bins=bins)
+    gaps = np.abs(found.confidence - found.accuracy)
+    return float(np.nansum(gaps * found.images) / len(labels))
 
 
 def mcnemar(ours: npt.NDArray[np.bool_], theirs: npt.NDArray[np.bool_]) -> tuple[int, int, float]:

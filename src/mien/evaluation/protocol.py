@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from mien.evaluation import metrics
+from mien.evaluation.views import describe_views
 
 _SEED: Final = 0
 
@@ -28,7 +29,7 @@ class Protocol(Record):
         images: how many.
         split_fingerprint: of the measured images and their labels alone, in their order.
         split_rule: how the splits came about.
-        views: of each image; ``single`` is the image as it is.
+        views: of each image (`mien.evaluation.views`); ``single`` is the image as it is.
         checkpoint: how the weights were chosen.
         same_data: whether this is, as a whole, the data set that the model was trained on.
         trained_on_split: whether these very images were learnt, so that the score says little.
@@ -67,7 +68,8 @@ class Protocol(Record):
 
     def sentence(self) -> str:
         """Return the protocol as one line for people; the overlap comes last."""
-        parts = [f"{self.split} split of {self.data}, {self.images:,} images, {self.views} view"]
+        views = describe_views(self.views)
+        parts = [f"{self.split} split of {self.data}, {self.images:,} images, {views}"]
         if self.split_rule != "as the files say":
             parts.append(f"splits: {self.split_rule}")
         if self.checkpoint:

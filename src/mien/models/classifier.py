@@ -53,15 +53,19 @@ class Classifier(nn.Module):
 
     def forward(self, unit: Tensor) -> Tensor:
         """Return logits (see the class)."""
+        logits: Tensor = self.network(self.normalize(unit))
+        return logits
+
+    def normalize(self, unit: Tensor) -> Tensor:
+        """Return images as the network takes them. Shape: (batch, 1, h, w) -> (batch, c, h, w)."""
         if self.normalization == "standardize":
             # Spelt out: the exporter takes torch.std_mean apart into sums that lose three digits.
             centred = unit - _image_mean(unit)
             deviation = _image_mean(centred.square()).sqrt()
-            unit = centred / deviation.clamp_min(_LEAST_DEVIATION)
-        elif self.normalization == "imagenet":
-            unit = (unit - self.imagenet_mean) / self.imagenet_deviation  # one channel to three
-        logits: Tensor = self.network(unit)
-        return logits
+            return centred / deviation.clamp_min(_LEAST_DEVIATION)
+        if self.normalization == "imagenet":
+            return (unit - self.imagenet_mean) / self.imagenet_deviation  # one channel to three
+        return unit
 
 
 def _image_mean(images: Tensor) -> Tensor:

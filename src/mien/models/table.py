@@ -11,6 +11,7 @@ from torch import nn
 from mien.models.classifier import Classifier
 from mien.models.densenet import DenseNet
 from mien.models.inception import build_inception
+from mien.models.mien_net import MienNet
 from mien.models.stacked import build_stacked
 from mien.recipes.sections import ModelSection
 
@@ -18,6 +19,7 @@ FAMILIES: Final[dict[str, Callable[[Any], nn.Module]]] = {
     "stacked": build_stacked,
     "inception": build_inception,
     "densenet": DenseNet,
+    "mien_net": MienNet,
 }
 
 

@@ -16,7 +16,9 @@ from mien.recipes.sections import (
     AugmentSection,
     DataSection,
     DenseNetModel,
+    DistillSection,
     InceptionModel,
+    MienNetModel,
     Section,
     SourceSection,
     StackedModel,
@@ -37,11 +39,13 @@ class Recipe(Section):
     model: Annotated[
         Annotated[StackedModel, Tag("stacked")]
         | Annotated[InceptionModel, Tag("inception")]
-        | Annotated[DenseNetModel, Tag("densenet")],
+        | Annotated[DenseNetModel, Tag("densenet")]
+        | Annotated[MienNetModel, Tag("mien_net")],
         Discriminator(family_of),
     ] = StackedModel()
     augment: AugmentSection = AugmentSection()
     train: TrainSection = TrainSection()
+    distill: DistillSection = DistillSection()
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data that TOML can hold: no None, lists instead of tuples."""

@@ -113,6 +113,34 @@ class DenseNetModel(_ModelSection):
         return self
 
 
+class MienNetModel(_ModelSection):
+    """3×3 convolutions with residual pairs, for 48×48 faces (see `mien.models.mien_net`).
+
+    ``blocks`` has the number of residual pairs of each stage, as ``channels`` has its width.
+    """
+
+    family: Literal["mien_net"]
+    normalization: Literal["unit", "standardize", "imagenet"] = "standardize"
+    stem: Positive = 24
+    channels: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=4)] = (48, 96, 192)
+    blocks: Annotated[tuple[Annotated[int, Field(ge=0, le=100)], ...], Field(min_length=1)] = (
+        1,
+        1,
+        1,
+    )
+    dense: tuple[Positive, ...] = ()
+    dropout: Dropout = 0.2
+
+    @model_validator(mode="after")
+    def _one_number_of_blocks_a_stage(self) -> Self:
+        if len(self.blocks) != len(self.channels):
+            raise ValueError(
+                f"blocks has {len(self.blocks)} numbers and channels {len(self.channels)}; "
+                "give one of each a stage"
+            )
+        return self
+
+
 def family_of(section: Any) -> str:
     """Return the family that a [model] names, as plain data or as a section."""
     named = (
@@ -121,11 +149,12 @@ def family_of(section: Any) -> str:
     return str(named or "stacked")
 
 
-ModelSection = StackedModel | InceptionModel | DenseNetModel
+ModelSection = StackedModel | InceptionModel | DenseNetModel | MienNetModel
 MODELS: Final[dict[str, type[_ModelSection]]] = {
     "stacked": StackedModel,
     "inception": InceptionModel,
     "densenet": DenseNetModel,
+    "mien_net": MienNetModel,
 }
 
 
@@ -142,6 +171,19 @@ class AugmentSection(Section):
     contrast: Fraction = 0.0
     erasing: Fraction = 0.0
     fill: Literal["reflect", "edge", "zeros"] = "reflect"
+    crop_px: Annotated[int, Field(ge=16, le=48)] = 48
+
+
+class DistillSection(Section):
+    """Teachers whose probabilities are learnt beside the labels; none by default.
+
+    ``teachers`` are run directories, trained on the same data; ``weight`` is their share of the
+    loss, ``temperature`` softens what they say.
+    """
+
+    teachers: tuple[str, ...] = ()
+    weight: Fraction = 0.7
+    temperature: Annotated[float, Field(gt=0, le=100)] = 3.0
 
 
 class TrainSection(Section):
@@ -159,6 +201,8 @@ class TrainSection(Section):
     plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
     plateau_patience: Positive = 3
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    votes_weight: Annotated[float, Field(ge=0, le=100)] = 0.0
+    calibration_share: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     class_weights: Literal["none", "balanced"] = "none"
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     frozen_epochs: Annotated[int, Field(ge=0)] = 0

@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mien.emotions import EMOTIONS
 from mien.evaluation import Evaluation, metrics
+from mien.evaluation.calibrate import risk_coverage
 from mien.evaluation.result import show_score
 from mien.reports.svg import COLOURS, INK, STYLE, WIDTH_IN, new_figure, to_svg
 
@@ -115,6 +116,54 @@ def draw_precision_recall(evaluation: Evaluation) -> str:
         return to_svg(figure)
 
 
+def draw_reliability(evaluation: Evaluation) -> str:
+    """Draw accuracy against confidence in bins, over how many images each bin has."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH_IN, 4.0), layout="constrained")
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+        found = metrics.reliability(*_arrays(evaluation))
+        bins = len(found.images)
+        middles = (np.arange(bins) + 0.5) / bins
+        above.plot([0, 1], [0, 1], color=INK, alpha=0.4, linewidth=1, linestyle=":")
+        filled = found.images > 0
+        above.plot(found.confidence[filled], found.accuracy[filled], "o-", color=_VAL, markersize=4)
+        above.set_ylabel("share read as labelled")
+        above.set_ylim(0, 1.02)
+        below.bar(middles, found.images, 0.9 / bins, color=_VAL)
+        below.set_ylabel("images")
+        below.set_xlabel("confidence: the highest probability")
+        below.set_xlim(0, 1)
+        return to_svg(figure)
+
+
+def draw_risk_coverage(evaluation: Evaluation, uncertain_below: float) -> str:
+    """Draw the share of errors among the surest images, as more of them are answered.
+
+    Args:
+        evaluation: with probabilities.
+        uncertain_below: the threshold in use, which is marked; 0 for none.
+    """
+    labels, probabilities = _arrays(evaluation)
+    thresholds, coverage, risk = risk_coverage(probabilities, labels)
+    with mpl.rc_context(STYLE):
+        figure, axes = new_figure(4.0)
+        shown = coverage * len(labels) >= min(20, len(labels))  # fewer images say nothing
+        axes.plot(coverage[shown], risk[shown], color=_VAL)
+        if uncertain_below and (thresholds >= uncertain_below).any():
+            at = int(np.nonzero(thresholds >= uncertain_below)[0][-1])
+            axes.plot(coverage[at], risk[at], "o", color=_TRAIN)
+            axes.annotate(
+                f"sure: {coverage[at]:.0%} of faces, {risk[at]:.0%} wrong",
+                (coverage[at], risk[at]), (-6, 8), ha="right",
+                textcoords="offset points", fontsize=9,
+            )  # fmt: skip
+        axes.set_xlim(0, 1.02)
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("share of faces answered, the surest first")
+        axes.set_ylabel("share of wrong answers")
+        return to_svg(figure)
+
+
 def draw_class_shares(counts: dict[str, dict[str, int]]) -> str:
     """Draw each split's emotions as a pie. ``counts``: split -> emotion -> images."""
     with mpl.rc_context(STYLE):
@@ -142,10 +191,15 @@ def _present(evaluation: Evaluation) -> list[int]:
     return [label for label, row in enumerate(evaluation.per_class) if row.roc_auc is not None]
 
 
+def _arrays(evaluation: Evaluation) -> tuple[metrics.Labels, npt.NDArray[np.float64]]:
+    return np.array(evaluation.labels), np.array(evaluation.probabilities)
+
+
 def _one_against_rest(
     evaluation: Evaluation, label: int
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
-    return np.array(evaluation.labels) == label, np.array(evaluation.probabilities)[:, label]
+    labels, probabilities = _arrays(evaluation)
+    return labels == label, probabilities[:, label]
 
 
 def _draw_line(axes: Axes, index: int, x: metrics.Floats, y: metrics.Floats, name: str) -> None:

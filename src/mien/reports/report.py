@@ -35,7 +35,8 @@ def write_report(run: Run, *, dataset: FaceDataset | None = None) -> Path:
     if dataset is None:
         dataset = _find_data(run)
     history, counts = run.history(), _class_counts(dataset)
-    kept = Bundle(run.bundle_path).metadata.epoch
+    about = Bundle(run.bundle_path).metadata
+    kept = about.epoch
     page = (
         environment()
         .get_template("report.html")
@@ -50,6 +51,9 @@ def write_report(run: Run, *, dataset: FaceDataset | None = None) -> Path:
             confusion=Markup(figures.draw_confusion(evaluation)),
             roc=Markup(figures.draw_roc(evaluation)),
             precision_recall=Markup(figures.draw_precision_recall(evaluation)),
+            reliability=Markup(figures.draw_reliability(evaluation)),
+            risk_coverage=Markup(figures.draw_risk_coverage(evaluation, about.uncertain_below)),
+            calibration=about.calibration,
             class_counts=Markup(figures.draw_class_counts(counts)) if counts else None,
             class_shares=Markup(figures.draw_class_shares(counts)) if counts else None,
             samples=faces.draw_sample(dataset, evaluation) if dataset else [],

@@ -43,7 +43,12 @@ class BundleMetadata(BaseModel):
         labels: the emotion of each column of the outputs.
         crop_margin: what to add on each side of a detected face's square, as a share of its side.
         temperature: by which the logits are divided before the softmax.
+        uncertain_below: the highest probability under which a reading is called uncertain; 0 where
+            no threshold was set.
+        calibration: how these two were set, and what they were worth.
+        precision: in which its convolutions compute.
         parameters: number of weights.
+        macs: multiply-accumulates that reading one face costs; None in older Bundles.
         recipe: as it was run.
         data: which images it was trained on.
         epoch: after which its weights were taken.
@@ -61,7 +66,11 @@ class BundleMetadata(BaseModel):
     labels: tuple[str, ...] = EMOTIONS
     crop_margin: float = 0.0
     temperature: float = 1.0
+    uncertain_below: float = 0.0
+    calibration: dict[str, Any] = {}
+    precision: Literal["float32", "int8"] = "float32"
     parameters: int
+    macs: int | None = None
     recipe: dict[str, Any] = {}
     data: dict[str, Any] = {}
     epoch: int | None = None
@@ -100,6 +109,14 @@ class Bundle:
 
     @cached_property
     def _session(self) -> ort.InferenceSession:
+        return self.open_session()
+
+    def open_session(self) -> ort.InferenceSession:
+        """Return a session of ONNX Runtime on the file, for those who call it themselves.
+
+        Raises:
+            BundleError: if it cannot be run.
+        """
         options = ort.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.log_severity_level = 3  # errors only

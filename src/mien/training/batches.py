@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from mien.data import FaceDataset
+from mien.emotions import FERPLUS_VOTES
 
-Batch = tuple[Tensor, Tensor]  # images uint8 (batch, 48, 48), labels int64 (batch,)
+# images uint8 (batch, 48, 48), labels int64 (batch,), votes float32 (batch, 10), zeros where none
+Batch = tuple[Tensor, Tensor, Tensor]
 
 
 class Batches:
@@ -37,6 +39,10 @@ class Batches:
         # copies: the data set's arrays are read-only, and torch has no such tensors
         self.images = torch.from_numpy(np.array(dataset.images)).to(device)
         self.labels = torch.from_numpy(np.array(dataset.labels)).to(device)
+        votes = dataset.votes
+        if votes is None:
+            votes = np.zeros((len(dataset), len(FERPLUS_VOTES)), np.int8)
+        self.votes = torch.from_numpy(votes.astype(np.float32)).to(device)
         self.batch_size = min(batch_size, len(dataset))
         self.shuffle_seed = shuffle_seed
         self.epoch = 0
@@ -53,4 +59,4 @@ class Batches:
         order = order.to(self.images.device)
         for index in range(len(self)):
             rows = order[index * self.batch_size : (index + 1) * self.batch_size]
-            yield self.images[rows], self.labels[rows]
+            yield self.images[rows], self.labels[rows], self.votes[rows]

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import safetensors.torch
 import torch
 
 from mien import __version__
 from mien.data import FaceDataset
 from mien.errors import BundleError, RunError
+from mien.evaluation.calibrate import calibrate
 from mien.evaluation.evaluate import measure
-from mien.files import write_bytes
-from mien.models import Classifier, build_model
+from mien.files import write_bytes, write_text
+from mien.models import Classifier, build_model, to_unit
 from mien.recipes.sections import TrainSection
 from mien.runtime.bundle import Bundle, BundleMetadata
 from mien.runtime.export import export_bundle, update_metadata
 from mien.training.callbacks import History
+from mien.training.hold_back import hold_back
 from mien.training.run import Run
+
+_BATCH = 256
 
 
 def finish(run: Run, dataset: FaceDataset) -> None:
@@ -29,6 +36,11 @@ def finish(run: Run, dataset: FaceDataset) -> None:
     """
     classifier, rows = load_kept(run)
     write_bytes(run.weights_path, safetensors.torch.save(classifier.state_dict()))
+    _, kept_back = hold_back(dataset, run.recipe.train)
+    if kept_back is not None:
+        logits = _read_logits(classifier, kept_back.images)
+        calibration = calibrate(logits, kept_back.labels, seed=run.recipe.train.seed)
+        write_text(run.calibration_path, calibration.model_dump_json(indent=2) + "\n")
     metadata = _describe(run, rows)
     bundle = export_bundle(classifier, metadata, run.bundle_path, samples=dataset.val.images)
     evaluation = measure(bundle, dataset, "val")
@@ -104,12 +116,23 @@ def chosen_by(train: TrainSection) -> str:
     return "val" if by_val else ""
 
 
+def _read_logits(classifier: Classifier, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    with torch.no_grad():
+        batches = torch.split(torch.from_numpy(np.array(images)), _BATCH)
+        logits = [classifier(to_unit(batch)) for batch in batches]
+    return np.asarray(torch.cat(logits).numpy())
+
+
 def _describe(run: Run, rows: list[dict[str, float]]) -> BundleMetadata:
     record, train = run.record, run.recipe.train
     why = f"the best by {train.monitor}" if train.keep == "best" else "the last"
+    calibration = {}
+    if run.calibration_path.is_file():
+        calibration = json.loads(run.calibration_path.read_bytes())
     return BundleMetadata(
         name=run.recipe.name,
         parameters=record.parameters,
+        macs=record.macs,
         recipe=run.recipe.as_dict(),
         data={
             "name": record.data.name,
@@ -118,6 +141,9 @@ def _describe(run: Run, rows: list[dict[str, float]]) -> BundleMetadata:
             "split_counts": record.data.split_counts,
             "chosen_by": chosen_by(train),
         },
+        temperature=calibration.get("temperature", 1.0),
+        uncertain_below=calibration.get("uncertain_below", 0.0),
+        calibration=calibration,
         epoch=len(rows),
         checkpoint=f"epoch {len(rows)} of {train.epochs}, {why}",
         mien_version=__version__,

@@ -39,6 +39,7 @@ from mien.training.callbacks import (
 )
 from mien.training.device import Device, resolve_device, resolve_precision
 from mien.training.finish import chosen_by, finish, load_checkpoint
+from mien.training.hold_back import hold_back
 from mien.training.memory import keep_freed_memory
 from mien.training.module import Trainable, backbone_of, balanced_weights, use_channels_last
 from mien.training.run import (
@@ -49,6 +50,7 @@ from mien.training.run import (
     describe_paths,
     now,
 )
+from mien.training.teachers import find_teachers, load_teachers, with_whole_paths
 from mien.training.watch import Stopped, StopWhenAsked, TellWatcher, Watcher
 
 _VAL_BATCH = 128  # larger ones take more memory and no less time
@@ -94,6 +96,8 @@ def train(
         recipe = _found_from_any_folder(recipe, weights)
     if recipe.train.frozen_epochs:
         backbone_of(untrained)
+    recipe = with_whole_paths(recipe)
+    find_teachers(recipe)
     dataset = load_dataset(*paths, **recipe.data.model_dump(), skip_bad=skip_bad)
     for split in ("train", "val"):
         dataset.split(split)  # says clearly when it is empty
@@ -193,7 +197,8 @@ def _fit(run: Run, dataset: FaceDataset, watcher: Watcher) -> bool:
     keep_freed_memory()
     torch.set_num_threads(settings.threads)  # sums depend on how many threads share them
     device = torch.device(settings.device)
-    fitted = Batches(dataset.train, recipe.train.batch_size, device, recipe.train.seed)
+    images, _ = hold_back(dataset, recipe.train)
+    fitted = Batches(images, recipe.train.batch_size, device, recipe.train.seed)
     judged = Batches(dataset.val, _VAL_BATCH, device)
 
     classifier = build_model(recipe.model, seed=recipe.train.seed)
@@ -207,7 +212,12 @@ def _fit(run: Run, dataset: FaceDataset, watcher: Watcher) -> bool:
         load_weights(classifier, weights)
     use_channels_last(classifier)
     balanced = recipe.train.class_weights == "balanced"
-    module = Trainable(classifier, recipe, balanced_weights(dataset.train) if balanced else None)
+    module = Trainable(
+        classifier,
+        recipe,
+        balanced_weights(images) if balanced else None,
+        load_teachers(recipe, dataset),
+    )
 
     best = Checkpoint(
         dirpath=run.path / "checkpoints",

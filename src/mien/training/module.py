@@ -10,12 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mien.data import FaceDataset
-from mien.emotions import NUM_CLASSES
+from mien.emotions import FERPLUS_VOTES, NUM_CLASSES
 from mien.errors import RecipeError
 from mien.models import Classifier, to_unit
 from mien.recipes import Recipe
 from mien.training.augment import build_augmentation
 from mien.training.batches import Batch
+from mien.training.teachers import Teachers
 
 
 class Trainable(pl.LightningModule):
@@ -25,38 +26,54 @@ class Trainable(pl.LightningModule):
         classifier: what is trained.
         recipe: its [augment] and [train] say how.
         class_weights: of the training loss, (7,), or None.
+        teachers: whose probabilities it learns, too.
     """
 
     class_weights: Tensor | None
 
     def __init__(
-        self, classifier: Classifier, recipe: Recipe, class_weights: Tensor | None = None
+        self,
+        classifier: Classifier,
+        recipe: Recipe,
+        class_weights: Tensor | None = None,
+        teachers: Teachers | None = None,
     ) -> None:
         super().__init__()
         self.classifier = classifier
         self.recipe = recipe
         self.augmentation = build_augmentation(recipe.augment)
+        self.votes_head = _votes_head(classifier, recipe) if recipe.train.votes_weight else None
         self.register_buffer("class_weights", class_weights, persistent=False)
+        self.teachers = teachers
         self._seen = {"train": _Tally(), "val": _Tally()}
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Return the loss of an augmented batch."""
-        images, labels = batch
+        images, labels, votes = batch
         with torch.autocast(self.device.type, enabled=False):  # geometry needs all its bits
             unit = self.augmentation(to_unit(images))
-        logits = self._logits(unit)
-        loss = F.cross_entropy(
-            logits,
-            labels,
-            weight=self.class_weights,
-            label_smoothing=self.recipe.train.label_smoothing,
+        if self.votes_head is None:
+            logits, votes_logits = self._logits(unit), None
+        else:
+            network: Any = self.classifier.network  # which has features and a head, or no votes
+            features = network.features(self.classifier.normalize(_channels_last(unit)))
+            logits = network.head(features).float()
+            votes_logits = self.votes_head(features).float()
+        train, distill = self.recipe.train, self.recipe.distill
+        loss: Tensor = F.cross_entropy(
+            logits, labels, weight=self.class_weights, label_smoothing=train.label_smoothing
         )
         self._seen["train"].add(loss, logits, labels)
+        if self.teachers is not None:
+            taught = self.teachers.loss(logits, _channels_last(unit))
+            loss = (1 - distill.weight) * loss + distill.weight * taught
+        if votes_logits is not None:
+            loss = loss + train.votes_weight * votes_loss(votes_logits, votes)
         return loss
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Tally the plain cross-entropy and the hits of a batch, as it is."""
-        images, labels = batch
+        images, labels, _ = batch
         # In fp32, as the Bundle computes: else the history and the evaluation would disagree.
         with torch.autocast(self.device.type, enabled=False):
             logits = self._logits(to_unit(images))
@@ -92,7 +109,7 @@ class Trainable(pl.LightningModule):
         return kind(groups, train.lr, eps=train.epsilon, fused=True)
 
     def _logits(self, unit: Tensor) -> Tensor:
-        logits: Tensor = self.classifier(unit.contiguous(memory_format=torch.channels_last))
+        logits: Tensor = self.classifier(_channels_last(unit))
         return logits.float()
 
 
@@ -112,6 +129,34 @@ class _Tally:
     def means(self) -> dict[str, Any]:
         images = max(self.images, 1)
         return {"loss": self.loss / images, "accuracy": self.hits / images}
+
+
+def votes_loss(logits: Tensor, votes: Tensor) -> Tensor:
+    """Return the cross-entropy with the distribution of each image's votes, 0 where it has none.
+
+    Shape: (batch, 10), votes (batch, 10) -> ().
+    Source: Barsoum et al., Training Deep Networks for Facial Expression Recognition with
+    Crowd-Sourced Label Distribution, 2016, their "cross-entropy loss".
+    """
+    shares = votes / votes.sum(1, keepdim=True).clamp_min(1)
+    return F.cross_entropy(logits, shares)
+
+
+def _votes_head(classifier: Classifier, recipe: Recipe) -> nn.Linear:
+    """Build the layer from features to FER+ votes, which is trained beside the labels' own.
+
+    Raises:
+        RecipeError: if the family does not say what its features are.
+    """
+    num_features = getattr(classifier.network, "num_features", None)
+    if num_features is None:
+        raise RecipeError(
+            "train.votes_weight: this family of networks has no features to read votes from, "
+            "mien_net has; set it to 0"
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.train.seed)
+        return nn.Linear(num_features, len(FERPLUS_VOTES))
 
 
 def backbone_of(classifier: Classifier) -> nn.Module:
@@ -139,6 +184,10 @@ def balanced_weights(dataset: FaceDataset) -> Tensor:
     present = int((counts > 0).sum())
     weights = len(dataset) / (present * counts.clamp_min(1))
     return weights.where(counts > 0, torch.zeros(NUM_CLASSES))
+
+
+def _channels_last(unit: Tensor) -> Tensor:
+    return unit.contiguous(memory_format=torch.channels_last)
 
 
 def use_channels_last(module: nn.Module) -> None:

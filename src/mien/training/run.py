@@ -6,6 +6,7 @@ history.csv          one row an epoch
 checkpoints/         last.ckpt to resume from, best.ckpt to keep
 model.safetensors    the kept weights
 model.onnx           the Bundle
+calibration.json     temperature and threshold, where images were kept back for them
 evaluations/         one JSON file a split
 seen.npz             digests of the images that it trains on and chooses by
 looks.csv            one row for each time that it was measured on a test split
@@ -162,6 +163,11 @@ class Run:
         return self.path / "skipped.txt"
 
     @property
+    def calibration_path(self) -> Path:
+        """The temperature and the threshold, where images were kept back for them."""
+        return self.path / "calibration.json"
+
+    @property
     def report_path(self) -> Path:
         """The report."""
         return self.path / "report.html"
@@ -201,7 +207,8 @@ class Run:
         of looks stays: whoever looked may go on because of what they saw.
         """
         shutil.rmtree(self.path / "evaluations", ignore_errors=True)
-        for path in (self.weights_path, self.bundle_path, self.report_path):
+        results = (self.weights_path, self.bundle_path, self.calibration_path, self.report_path)
+        for path in results:
             path.unlink(missing_ok=True)
         for path in self.path.rglob(".*"):
             if path.is_file() and re.fullmatch(r"\..+\.[a-z0-9_]{8}(\.\w+)?", path.name):

@@ -26,7 +26,8 @@ def draw_readings(image: Image, readings: Sequence[Reading]) -> Image:
         colour = _bgr(COLOURS[EMOTIONS.index(reading.emotion)])
         left, top, right, bottom = reading.box
         cv2.rectangle(picture, (left, top), (right, bottom), colour, max(1, round(3 * unit)))
-        text = f"{reading.emotion} {reading.probabilities[reading.emotion]:.0%}"
+        doubt = "?" if reading.uncertain else ""
+        text = f"{reading.emotion}{doubt} {reading.probabilities[reading.emotion]:.0%}"
         _label(picture, text, (left, top), colour, unit)
     return np.asarray(picture, np.uint8)
 

@@ -29,6 +29,8 @@ class Reading:
         score: how sure the detector is that this is a face, 0 to 1.
         emotion: the most probable one.
         probabilities: of the seven emotions, which sum to 1.
+        uncertain: whether that one is less probable than the Bundle's threshold, so that it is
+            better taken for no answer; never, where the Bundle has no threshold.
     """
 
     source: str
@@ -36,6 +38,7 @@ class Reading:
     score: float
     emotion: str
     probabilities: dict[str, float]
+    uncertain: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data, for JSON."""
@@ -74,11 +77,18 @@ class Reader:
         faces = self._detector.detect(image)
         if not faces:
             return []
-        margin = self.bundle.metadata.crop_margin
-        crops = np.stack([to_crop(cut_face(image, face.box, margin)) for face in faces])
+        about = self.bundle.metadata
+        crops = np.stack([to_crop(cut_face(image, face.box, about.crop_margin)) for face in faces])
         _, probabilities = self.bundle.predict(crops)
         return [
-            Reading(name, face.box, face.score, EMOTIONS[int(row.argmax())], _named(row))
+            Reading(
+                name,
+                face.box,
+                face.score,
+                EMOTIONS[int(row.argmax())],
+                _named(row),
+                bool(row.max() < about.uncertain_below),
+            )
             for face, row in zip(faces, probabilities, strict=True)
         ]
 

@@ -1,0 +1,90 @@
+"""``mien bench``: how fast Bundles read faces on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mien.cli.console import JsonOption, err, new_table, out, print_json, say_path
+
+if TYPE_CHECKING:
+    from mien.runtime.bench import Speed
+
+_BATCHES = (1, 64)
+_THREADS = (1, 2)
+
+
+def bench(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN_OR_BUNDLE]...",
+            help="Run directories, .onnx files or shipped Bundles; by default all shipped ones.",
+        ),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(min=0.05, max=600, help="How long to time each of the four ways.")
+    ] = 1.0,
+    as_json: JsonOption = False,
+    path: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Keep the figures as CSV.")
+    ] = None,
+) -> None:
+    """Measure how fast Bundles read face crops: one at a time and 64, on one core and on two.
+
+    Beside each stands the fastest matrix product of this machine in the same precision, measured
+    in the same run. Other programs that are running make all of it slower.
+    """
+    from mien.runtime.bench import measure_speed
+    from mien.runtime.bundle import Bundle, find_bundle, shipped_bundles
+
+    found = [find_bundle(model) for model in models or shipped_bundles()]
+    speeds = []
+    with err.status("Timing"):
+        for file in found:
+            for threads in _THREADS:
+                bundle = Bundle(file, threads=threads)
+                speeds += [measure_speed(bundle, batch=size, seconds=seconds) for size in _BATCHES]
+    if path is not None:
+        _write_csv(path, speeds)
+    if as_json:
+        print_json([speed.as_dict() for speed in speeds])
+        return
+    _say(speeds)
+    if path is not None:
+        say_path("\nkept", path)
+
+
+def _say(speeds: list[Speed]) -> None:
+    table = new_table(
+        "bundle", "threads", "batch", "ms a call", "95%", "faces/s", "GOP/s", "of peak"
+    )
+    for speed in speeds:
+        done, share = speed.operations_per_second, speed.share_of_peak
+        table.add_row(
+            f"{speed.bundle} ({speed.precision})",
+            str(speed.threads),
+            str(speed.batch),
+            f"{speed.latency_ms:.2f}",
+            f"{speed.latency_p95_ms:.2f}",
+            f"{speed.faces_per_second:,.0f}",
+            "–" if done is None else f"{done / 1e9:,.0f}",
+            "–" if share is None else f"{share:.0%}",
+        )
+    out.print(table)
+
+
+def _write_csv(path: Path, speeds: list[Speed]) -> None:
+    import csv
+    import io
+
+    from mien.files import write_text
+
+    rows = [speed.as_dict() for speed in speeds]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())

@@ -1,0 +1,146 @@
+"""Confidence that can be trusted: a temperature for the logits, and when not to answer at all.
+
+Both are set on images that the network was not fitted on. What they are worth is estimated by
+cross-fitting: set on all folds but one, measured on that one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.errors import MienError
+from mien.evaluation import metrics
+from mien.evaluation.protocol import Record
+
+TARGET_ACCURACY: Final = 0.85  # of what is answered
+_FOLDS: Final = 5
+_BETWEEN: Final = (0.05, 20.0)  # a temperature outside of this has another reason than confidence
+
+Floats = metrics.Floats
+Labels = metrics.Labels
+
+
+class Calibration(Record):
+    """A temperature and a threshold, and what they were worth on images not used to set them.
+
+    Args:
+        images: that they were set on, none of which the network was fitted on.
+        temperature: by which logits are divided before the softmax.
+        uncertain_below: the highest probability under which a reading is called uncertain.
+        target_accuracy: that the answered images were to reach.
+        error_before: expected calibration error (15 bins) at temperature 1.
+        error_after: the same at the temperature that the other folds set.
+        accuracy: of all the images.
+        answered_accuracy: of those at or above the threshold that the other folds set.
+        coverage: their share.
+    """
+
+    images: int
+    temperature: float
+    uncertain_below: float
+    target_accuracy: float
+    error_before: float
+    error_after: float
+    accuracy: float
+    answered_accuracy: float | None
+    coverage: float
+
+
+def calibrate(
+    logits: Floats, labels: Labels, *, target: float = TARGET_ACCURACY, seed: int = 0
+) -> Calibration:
+    """Set a temperature and a threshold on images that the network was not fitted on.
+
+    Args:
+        logits: of the images.
+        labels: of the images.
+        target: the accuracy that answered images are to reach.
+        seed: of the folds.
+
+    Shape: (N, 7), (N,); N at least 10.
+
+    Raises:
+        MienError: if there are too few images.
+    """
+    if len(labels) < 2 * _FOLDS:
+        raise MienError(
+            f"{len(labels)} images to calibrate by, expected {2 * _FOLDS} at least; raise "
+            "train.calibration_share, or set it to 0 for no calibration"
+        )
+    folds = np.random.default_rng(seed).permutation(len(labels)) % _FOLDS
+    cooled = np.empty(logits.shape)
+    answered = np.empty(len(labels), bool)
+    for fold in range(_FOLDS):
+        others, own = folds != fold, folds == fold
+        temperature = fit_temperature(logits[others], labels[others])
+        least = choose_threshold(softmax(logits[others] / temperature), labels[others], target)
+        cooled[own] = softmax(logits[own] / temperature)
+        answered[own] = cooled[own].max(1) >= least
+    temperature = fit_temperature(logits, labels)
+    right = logits.argmax(1) == labels
+    return Calibration(
+        images=len(labels),
+        temperature=temperature,
+        uncertain_below=choose_threshold(softmax(logits / temperature), labels, target),
+        target_accuracy=target,
+        error_before=metrics.calibration_error(labels, softmax(logits)),
+        error_after=metrics.calibration_error(labels, cooled),
+        accuracy=float(right.mean()),
+        answered_accuracy=float(right[answered].mean()) if answered.any() else None,
+        coverage=float(answered.mean()),
+    )
+
+
+def fit_temperature(logits: Floats, labels: Labels) -> float:
+    """Return the temperature at which the logits' cross-entropy with the labels is least.
+
+    Shape: (N, 7), (N,).
+    Source: Guo et al., On Calibration of Modern Neural Networks, 2017.
+    """
+    try:
+        from scipy.optimize import minimize_scalar
+    except ImportError as error:
+        raise MienError("calibrating needs scipy: pip install 'mien[train]'") from error
+    # It is convex in 1 / temperature, so there is one minimum to find.
+    found = minimize_scalar(
+        lambda inverse: metrics.log_loss(labels, softmax(logits * inverse)),
+        bounds=(1 / _BETWEEN[1], 1 / _BETWEEN[0]),
+        method="bounded",
+        options={"xatol": 1e-6},
+    )
+    return float(1 / found.x)
+
+
+def choose_threshold(probabilities: Floats, labels: Labels, target: float) -> float:
+    """Return the least highest-probability at or above which accuracy reaches a target.
+
+    1 where no threshold reaches it: then nothing but certainty is answered.
+
+    Shape: (N, 7), (N,).
+    """
+    thresholds, _, risk = risk_coverage(probabilities, labels)
+    (reaching,) = np.nonzero(1 - risk >= target)
+    return float(thresholds[reaching[-1]]) if len(reaching) else 1.0
+
+
+def risk_coverage(probabilities: Floats, labels: Labels) -> tuple[Floats, Floats, Floats]:
+    """Return every threshold from the highest down, the share answered, and its share of errors.
+
+    Shape: (N, 7), (N,) -> (T,), (T,), (T,).
+    Source: Geifman and El-Yaniv, Selective Classification for Deep Neural Networks, 2017.
+    """
+    confidence = probabilities.max(1)
+    order = np.argsort(-confidence, kind="stable")
+    ranked = confidence[order]
+    ends = np.append(np.nonzero(np.diff(ranked))[0], len(ranked) - 1)  # equals go together
+    wrong = np.cumsum(probabilities.argmax(1)[order] != labels[order])[ends]
+    return ranked[ends], (ends + 1) / len(labels), wrong / (ends + 1)
+
+
+def softmax(logits: Floats) -> npt.NDArray[np.float64]:
+    """Return probabilities. Shape: (N, 7) -> (N, 7)."""
+    powers = np.exp(logits.astype(np.float64) - logits.max(1, keepdims=True))
+    return np.asarray(powers / powers.sum(1, keepdims=True))

@@ -1,0 +1,98 @@
+"""Trained runs as teachers: a student learns what they see in each image, beside its label."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mien.data import FaceDataset
+from mien.errors import RecipeError, RunError
+from mien.files import expand_user
+from mien.models import Classifier
+from mien.recipes import Recipe
+from mien.recipes.sections import DistillSection
+from mien.training.finish import load_kept
+from mien.training.run import Run
+
+
+class Teachers:
+    """Networks that are asked and never trained; each has an equal say.
+
+    They are no part of the student, so no checkpoint of it holds them.
+
+    Args:
+        classifiers: in evaluation mode.
+        distill: the temperature at which they speak.
+    """
+
+    def __init__(self, classifiers: list[Classifier], distill: DistillSection) -> None:
+        self.classifiers = classifiers
+        self.distill = distill
+
+    def loss(self, logits: Tensor, unit: Tensor) -> Tensor:
+        """Return how far a student's softened probabilities are from the teachers' mean.
+
+        The teachers look at the very images, augmented, that the student saw.
+
+        Shape: logits (batch, 7), unit (batch, 1, height, width) -> ().
+        Source: Hinton et al., Distilling the Knowledge in a Neural Network, 2015.
+        """
+        heat = self.distill.temperature
+        with torch.no_grad():
+            spoken = [
+                F.softmax(teacher(unit).float() / heat, dim=1) for teacher in self._here(unit)
+            ]
+            shares = torch.stack(spoken).mean(0)
+        divergence = F.kl_div(F.log_softmax(logits / heat, dim=1), shares, reduction="batchmean")
+        return divergence * heat**2  # so that its gradients are of the labels' size at any heat
+
+    def _here(self, unit: Tensor) -> list[Classifier]:
+        return [teacher.to(unit.device) for teacher in self.classifiers]
+
+
+def find_teachers(recipe: Recipe) -> list[Run]:
+    """Return the runs that a recipe names as teachers.
+
+    Raises:
+        RecipeError: if one is no run, or has no weights yet.
+    """
+    runs = []
+    for name in recipe.distill.teachers:
+        try:
+            run = Run(expand_user(name))
+            load_kept(run)
+        except RunError as error:
+            raise RecipeError(f"distill.teachers: {error}") from None
+        runs.append(run)
+    return runs
+
+
+def load_teachers(recipe: Recipe, dataset: FaceDataset) -> Teachers | None:
+    """Load a recipe's teachers; None where it names none.
+
+    Raises:
+        RecipeError: if one is no run, or was not trained on this data set with these splits: what
+            it had learnt from images of val or test, the student would learn from it.
+    """
+    runs = find_teachers(recipe)
+    for run in runs:
+        if run.record.data.fingerprint != dataset.fingerprint:
+            raise RecipeError(
+                f"distill.teachers: {run.path} was trained on {run.record.data.name} "
+                f"({run.record.data.fingerprint}), not on this data set with these splits "
+                f"({dataset.fingerprint}); it may have learnt from images of val or test"
+            )
+    if not runs:
+        return None
+    return Teachers([load_kept(run)[0].eval() for run in runs], recipe.distill)
+
+
+def with_whole_paths(recipe: Recipe) -> Recipe:
+    """Return a recipe that names its teachers by their whole paths, to be found from anywhere."""
+    teachers = tuple(str(Path(expand_user(name)).resolve()) for name in recipe.distill.teachers)
+    return recipe.model_copy(
+        update={"distill": recipe.distill.model_copy(update={"teachers": teachers})}
+    )
