@@ -97,14 +97,39 @@ def test_train_evaluate_export_predict(mien, layouts, tmp_path, monkeypatch):
     assert mien("export", "runs/quick", "--out", "mine.onnx").code == 0
     assert Bundle("mine.onnx").metadata.name == "quick"
 
+    eight = mien("export", "runs/quick", "--int8")
+    assert "in int8: accuracy" in eight.out
+    assert Bundle("runs/quick/model-int8.onnx").metadata.precision == "int8"
+    assert "--data goes with --int8" in mien("export", "runs/quick", "--data", "x.csv").err
+
+    flipped = mien("evaluate", "runs/quick", "--data", layouts["csv"], "--views", "flip")
+    assert "two views averaged" in " ".join(flipped.out.split())
+    assert json.loads(Path("runs/quick/evaluations/val.json").read_text()) == stored
+
     read = mien("predict", ASTRONAUT, "--model", "mine.onnx", "--json", "--save", "read.png")
     (record,) = json.loads(read.out)
-    assert set(record) == {"source", "box", "score", "emotion", "probabilities"}
+    assert set(record) == {"source", "box", "score", "emotion", "probabilities", "uncertain"}
     assert cv2.imread("read.png").shape == (512, 512, 3)
 
     again = mien("train", "quick", "--data", layouts["csv"], *SETTINGS)
     assert again.code == 0
     assert Path("runs/quick-2").is_dir()
+
+
+def test_bench(mien, run, tmp_path):
+    kept = tmp_path / "speed.csv"
+    shown = mien("bench", run.path, "--seconds", "0.05", "--out", kept)
+    assert shown.code == 0, shown.err
+    assert "quick (float32)" in shown.out
+    assert max(map(len, shown.out.splitlines()[:-1])) <= 80
+    lines = kept.read_text().splitlines()
+    assert len(lines) == 5  # one and two threads, one face and 64
+    assert lines[0].endswith("share_of_peak")
+    speeds = json.loads(mien("bench", run.path, "--seconds", "0.05", "--json").out)
+    assert [(speed["threads"], speed["batch"]) for speed in speeds] == [
+        (1, 1), (1, 64), (2, 1), (2, 64),
+    ]  # fmt: skip
+    assert "no such run, Bundle file" in mien("bench", "nobody").err
 
 
 def test_predict_several_and_none(mien, tmp_path):

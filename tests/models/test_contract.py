@@ -21,6 +21,9 @@ VARIANTS = {
     "batch norm everywhere": ["model.head=flatten", "model.dense=[32]", "model.conv_dropout=0.2"],
     "Keras with batch norm": ["model.dense=[32]", "model.initialization=keras"],
     "RGB": ["model.normalization=imagenet"],
+    "residual pairs": [
+        "model={family='mien_net',stem=8,channels=[8,16],blocks=[2,0],dense=[8]}"
+    ],
     "one stage, wide kernels": ["model.channels=[8]", "model.kernel_px=5"],
 }  # fmt: skip
 CASES = [(name, []) for name in list_recipes()] + [("quick", v) for v in VARIANTS.values()]

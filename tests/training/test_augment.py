@@ -59,3 +59,10 @@ def test_fill(fill, dark):
     section = AugmentSection(rotation_degrees=30, shift=0.2, fill=fill)
     changed = build_augmentation(section)(white)
     assert (changed.min() < 0.5) == dark
+
+
+def test_the_middle_is_kept_as_it_is(unit):
+    middle = build_augmentation(AugmentSection(crop_px=40))(unit)
+    assert torch.equal(middle, unit[:, :, 4:44, 4:44])
+    everything = build_augmentation(AugmentSection(**ALL, crop_px=40))(unit)
+    assert everything.shape == (64, 1, 40, 40)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.console import out, say_path
+from mien.cli.console import err, out, say_path
+from mien.errors import MienError
 
 
 def export(
@@ -16,13 +17,37 @@ def export(
         Path | None,
         typer.Option("--out", metavar="FILE", help="The file to write. Default: RUN/model.onnx."),
     ] = None,
+    int8: Annotated[
+        bool,
+        typer.Option(
+            "--int8",
+            help="Compute in 8 bits: a quarter of the size, and faster. Default file: "
+            "RUN/model-int8.onnx.",
+        ),
+    ] = False,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--data", metavar="PATH", help="Where the training data is now, if moved; for --int8."
+        ),
+    ] = None,
 ) -> None:
     """Write a run's Bundle: one ONNX file that any ONNX runtime can run, checked against torch.
 
     A run that was stopped gives its best weights so far.
     """
     from mien.training.finish import export as write
+    from mien.training.finish import export_int8
 
+    if data and not int8:
+        raise MienError("--data goes with --int8; a float Bundle needs no data")
+    if int8:
+        with err.status("Setting ranges by training faces, and measuring"):
+            bundle = export_int8(run, path, data=data)
+        accuracy = bundle.metadata.scores[0]["accuracy"]["value"]
+        out.print(f"{bundle.metadata.name} in int8: accuracy {accuracy:.3f} on val")
+        say_path("Bundle", bundle.path)
+        return
     bundle = write(run, path)
     metadata = bundle.metadata
     out.print(

@@ -38,6 +38,11 @@ class MienNet(nn.Module):
         self.head = nn.Sequential(*dense_layers(width, model))
         initialize(self, model)
 
+    @property
+    def backbone(self) -> nn.Module:
+        """What is frozen in the first phase of a two-phase training."""
+        return self.features
+
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (see the class)."""
         logits: Tensor = self.head(self.features(images))

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
+from torch import Tensor
 
 from mien.errors import RecipeError
 from mien.files import expand_user
 from mien.models.classifier import Classifier
+from mien.models.mien_net import MienNet
 from mien.recipes.sections import ModelSection
 
 _REPOSITORY: Final = "timm/densenet169.tv_in1k"
 _FILE: Final = "model.safetensors"
+_SHIPPED: Final = files("mien") / "weights"
 _ELSEWHERE: Final = (
     f"download {_FILE} from https://huggingface.co/{_REPOSITORY} on another machine and "
     "--set model.weights=PATH, or train without: --set model.weights=none"
@@ -26,7 +29,8 @@ _ELSEWHERE: Final = (
 def find_weights(model: ModelSection) -> Path | None:
     """Return the file of the weights that a recipe's [model] begins with, None if it names none.
 
-    ``imagenet`` is fetched once and then taken from Hugging Face's cache (``HF_HOME``).
+    ``imagenet`` is fetched once and then taken from Hugging Face's cache (``HF_HOME``); other names
+    are of files that come with mien.
 
     Raises:
         RecipeError: if the file is missing or cannot be fetched.
@@ -34,50 +38,65 @@ def find_weights(model: ModelSection) -> Path | None:
     named = getattr(model, "weights", "none")
     if named == "none":
         return None
-    if named == "imagenet":
+    if named == "imagenet" and model.family == "densenet":
         return _fetch()
     path = expand_user(named)
-    if not path.is_file():
-        raise RecipeError(
-            f"model.weights = {named!r}: no such file, expected a .safetensors file, "
-            "'imagenet' or 'none'"
-        )
-    return path
+    if path.is_file():
+        return path
+    shipped = {
+        Path(str(file)).stem: Path(str(file))
+        for file in _SHIPPED.iterdir()
+        if file.name.endswith(".safetensors")
+    }
+    if named in shipped and model.family == "mien_net":
+        return shipped[named]
+    known = "'imagenet'" if model.family == "densenet" else ", ".join(map(repr, shipped))
+    raise RecipeError(
+        f"model.weights = {named!r}: no such file, expected a .safetensors file, {known} or 'none'"
+    )
 
 
 def load_weights(classifier: Classifier, path: Path) -> None:
-    """Load published weights into a classifier's backbone; its dense layers stay as they are.
+    """Load published weights into a classifier's network.
 
-    Everything is checked before anything is changed.
+    What was published for other classes fills the backbone, and the dense layers stay as they are;
+    the weights of one of our own networks fill it whole. Everything is checked before anything is
+    changed.
 
     Args:
         classifier: whose network has a ``backbone``.
-        path: safetensors in the published layout: the keys of the network's own state_dict,
-            beside those of the published classifier, which are left out.
+        path: safetensors whose keys are those of the network's own state_dict, ``network.`` before
+            them or not; others are left out.
 
     Raises:
         RecipeError: if it is no safetensors file, or a key is missing or of another shape; the
             first one is named.
     """
-    found = _read(path)
     network = classifier.network
-    prefixes = _backbone_prefixes(network)
+    found = {key.removeprefix("network."): tensor for key, tensor in _read(path).items()}
+    ours_too = isinstance(network, MienNet)
+    prefixes = tuple(
+        f"{name}."
+        for name, part in network.named_children()
+        if ours_too or part is network.backbone
+    )
+    expected = "a network of the same shape" if ours_too else _REPOSITORY
     for key, ours in network.state_dict().items():
         # Files of before torch 0.4.1 do not count batches; nothing is computed from the count.
         if not key.startswith(prefixes) or key.endswith("num_batches_tracked"):
             continue
         if key not in found:
             raise RecipeError(
-                f"{path}: has no {key!r}, expected the weights of {_REPOSITORY}; "
+                f"{path}: has no {key!r}, expected the weights of {expected}; "
                 "--set model.weights=none trains without"
             )
         if found[key].shape != ours.shape:
             raise RecipeError(
                 f"{path}: {key!r} has the shape {tuple(found[key].shape)}, expected "
-                f"{tuple(ours.shape)}, as in {_REPOSITORY}"
+                f"{tuple(ours.shape)}, as in {expected}"
             )
-    backbone = {key: tensor for key, tensor in found.items() if key.startswith(prefixes)}
-    network.load_state_dict(backbone, strict=False)
+    fitting = {key: tensor for key, tensor in found.items() if key.startswith(prefixes)}
+    network.load_state_dict(fitting, strict=False)
 
 
 def describe_weights(path: Path | None) -> str:
@@ -95,11 +114,6 @@ def _read(path: Path) -> dict[str, Tensor]:
     except (SafetensorError, OSError) as error:
         reason = str(error).splitlines()[0][:80]
         raise RecipeError(f"{path}: not a safetensors file ({reason}); {_ELSEWHERE}") from None
-
-
-def _backbone_prefixes(network: nn.Module) -> tuple[str, ...]:
-    parts = [name for name, part in network.named_children() if part is network.backbone]
-    return tuple(f"{name}." for name in parts)
 
 
 def _fetch() -> Path:

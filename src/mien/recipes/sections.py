@@ -117,6 +117,8 @@ class MienNetModel(_ModelSection):
     """3×3 convolutions with residual pairs, for 48×48 faces (see `mien.models.mien_net`).
 
     ``blocks`` has the number of residual pairs of each stage, as ``channels`` has its width.
+    ``weights``: ``mien-s`` for those that come with mien, the ``model.safetensors`` of a run with
+    this network, or ``none``.
     """
 
     family: Literal["mien_net"]
@@ -130,6 +132,7 @@ class MienNetModel(_ModelSection):
     )
     dense: tuple[Positive, ...] = ()
     dropout: Dropout = 0.2
+    weights: str = "none"
 
     @model_validator(mode="after")
     def _one_number_of_blocks_a_stage(self) -> Self:

@@ -13,15 +13,18 @@ import safetensors.torch
 import torch
 
 from mien import __version__
-from mien.data import FaceDataset
+from mien.data import FaceDataset, load_dataset
+from mien.data.load import Paths, as_paths
 from mien.errors import BundleError, RunError
 from mien.evaluation.calibrate import calibrate
-from mien.evaluation.evaluate import measure
+from mien.evaluation.evaluate import evaluate_bundle, measure
+from mien.evaluation.seen import Seen
 from mien.files import write_bytes, write_text
 from mien.models import Classifier, build_model, to_unit
 from mien.recipes.sections import TrainSection
-from mien.runtime.bundle import Bundle, BundleMetadata
+from mien.runtime.bundle import Bundle, BundleMetadata, find_bundle
 from mien.runtime.export import export_bundle, update_metadata
+from mien.runtime.quantize import quantize
 from mien.training.callbacks import History
 from mien.training.hold_back import hold_back
 from mien.training.run import Run
@@ -35,7 +38,8 @@ def finish(run: Run, dataset: FaceDataset) -> None:
     The Bundle is what is measured, and its metadata then carry the very same figures.
     """
     classifier, rows = load_kept(run)
-    write_bytes(run.weights_path, safetensors.torch.save(classifier.state_dict()))
+    weights = {**classifier.state_dict(), **_votes_head(run)}
+    write_bytes(run.weights_path, safetensors.torch.save(weights))
     _, kept_back = hold_back(dataset, run.recipe.train)
     if kept_back is not None:
         logits = _read_logits(classifier, kept_back.images)
@@ -69,6 +73,39 @@ def export(run: Run | str | Path, out: str | Path | None = None) -> Bundle:
     return export_bundle(classifier, metadata, Path(out or run.bundle_path))
 
 
+def export_int8(
+    run: Run | str | Path, out: str | Path | None = None, *, data: Paths | None = None
+) -> Bundle:
+    """Write the int8 Bundle of a finished run, measured on val, and return it.
+
+    Args:
+        run: a run that has a Bundle, or its directory.
+        out: the file to write; by default the run's own ``model-int8.onnx``.
+        data: where the data set that it was trained on is now, if it has been moved; training faces
+            set the ranges of the activations.
+
+    Raises:
+        RunError: if this is not the data that it was trained on.
+        DataError: if the data is not where it was.
+        BundleError: if the run has no Bundle.
+    """
+    run = run if isinstance(run, Run) else Run(run)
+    bundle = Bundle(find_bundle(run.path))
+    paths = as_paths(data or run.record.data.paths)
+    dataset = load_dataset(
+        *paths, **run.recipe.data.model_dump(), skip_bad=run.record.data.skip_bad
+    )
+    if dataset.fingerprint != run.record.data.fingerprint:
+        raise RunError(
+            f"{paths[0]}: not the images, labels and splits that {run.path} was trained on "
+            f"({dataset.fingerprint}, expected {run.record.data.fingerprint}); name them by --data"
+        )
+    fitted, _ = hold_back(dataset, run.recipe.train)
+    int8 = quantize(bundle, fitted.images, Path(out or run.path / "model-int8.onnx"))
+    score = evaluate_bundle(int8, dataset, "val", seen=Seen.load(run.path)).summary()
+    return update_metadata(int8, int8.metadata.model_copy(update={"scores": (score,)}))
+
+
 def load_kept(run: Run) -> tuple[Classifier, list[dict[str, float]]]:
     """Return a run's network with its kept weights, and its history up to them.
 
@@ -92,6 +129,15 @@ def load_kept(run: Run) -> tuple[Classifier, list[dict[str, float]]]:
     classifier = build_model(run.recipe.model)
     classifier.load_state_dict(state)
     return classifier.eval(), checkpoint["callbacks"][History.__qualname__]["rows"]
+
+
+def _votes_head(run: Run) -> dict[str, torch.Tensor]:
+    """Return the layer from features to FER+ votes; empty where the run has none.
+
+    No Bundle has it. It is kept with the weights so that it can be measured.
+    """
+    state = load_checkpoint(run.kept_checkpoint)["state_dict"]
+    return {name: tensor for name, tensor in state.items() if name.startswith("votes_head.")}
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

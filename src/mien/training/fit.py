@@ -22,7 +22,7 @@ from mien.data import FaceDataset, load_dataset
 from mien.data.load import Paths, as_paths
 from mien.errors import DataError, Interrupted, RecipeError, RunError
 from mien.evaluation.seen import Seen
-from mien.files import write_text
+from mien.files import expand_user, write_text
 from mien.models import build_model, count_macs, count_parameters
 from mien.models.weights import describe_weights, find_weights, load_weights
 from mien.recipes import Recipe, load_recipe
@@ -275,7 +275,7 @@ def _fit(run: Run, dataset: FaceDataset, watcher: Watcher) -> bool:
 
 def _found_from_any_folder(recipe: Recipe, weights: Path) -> Recipe:
     """Return a recipe that names its weights by their whole path, unless by a known name."""
-    if getattr(recipe.model, "weights", "") == "imagenet":
+    if not expand_user(getattr(recipe.model, "weights", "")).is_file():
         return recipe
     model = recipe.model.model_copy(update={"weights": str(weights.resolve())})
     return recipe.model_copy(update={"model": model})

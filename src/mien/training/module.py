@@ -73,7 +73,7 @@ class Trainable(pl.LightningModule):
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Tally the plain cross-entropy and the hits of a batch, as it is."""
-        images, labels, _ = batch
+        images, labels = batch[:2]
         # In fp32, as the Bundle computes: else the history and the evaluation would disagree.
         with torch.autocast(self.device.type, enabled=False):
             logits = self._logits(to_unit(images))

@@ -1,0 +1,139 @@
+"""Whether a shipped Bundle is what its card says: parity, int8, calibration, views, FER+.
+
+    python benchmarks/shipped.py --data path/to/fer2013 [--model mien-s]
+
+Measures on PublicTest (val), asserts what is promised, and adds a row to
+``benchmarks/results/shipped.csv``. Exit code 1 where a promise is broken.
+"""
+
+import argparse
+import sys
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import load_file
+
+from mien.data import FaceDataset, load_dataset
+from mien.data.votes import find_majorities, name_an_expression
+from mien.emotions import FERPLUS_VOTES
+from mien.evaluation import Evaluation, metrics
+from mien.evaluation.evaluate import evaluate_bundle
+from mien.models import Classifier, build_model, to_unit
+from mien.models.weights import load_weights
+from mien.recipes import Recipe
+from mien.runtime.bundle import Bundle, find_bundle
+from mien.runtime.export import export_bundle
+from record import add_rows
+
+MOST_LOST_BY_INT8 = 0.003
+MOST_CALIBRATION_ERROR = 0.03
+FERPLUS_CLASSES = 8  # without unknown and NF, the last two
+
+
+def ferplus(
+    classifier: Classifier, head: tuple[torch.Tensor, torch.Tensor], val: FaceDataset
+) -> tuple[float, int]:
+    """Return the accuracy of the most probable vote against FER+'s majority, and on how many.
+
+    Images with a tie, no votes, or a majority of unknown or NF are left out, as in FER+'s own
+    "majority" mode; the eight others are the classes.
+    """
+    majorities = find_majorities(val.votes)
+    kept = name_an_expression(majorities)
+    images = torch.from_numpy(val.images[kept].copy())
+    with torch.no_grad():
+        votes = torch.cat(
+            [
+                torch.nn.functional.linear(
+                    classifier.network.features(classifier.normalize(to_unit(batch))), *head
+                )
+                for batch in images.split(256)
+            ]
+        )
+    read = votes[:, :FERPLUS_CLASSES].argmax(1).numpy()
+    assert FERPLUS_VOTES[FERPLUS_CLASSES:] == ("unknown", "NF")
+    return float((read == majorities[kept]).mean()), int(kept.sum())
+
+
+def answered(evaluation: Evaluation, threshold: float) -> tuple[float, float]:
+    """Return the accuracy of what is not uncertain, and its share."""
+    sure = np.array(evaluation.probabilities).max(1) >= threshold
+    return float(evaluation.right()[sure].mean()), float(sure.mean())
+
+
+def logits_of(bundle: Bundle, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    return bundle.predict(images)[0]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--model", default="mien-s")
+    options = parser.parse_args()
+
+    dataset = load_dataset(options.data)
+    val = dataset.val
+    int8 = Bundle(find_bundle(options.model))
+    about = int8.metadata
+    weights = Path(str(files("mien") / "weights" / f"{options.model}.safetensors"))
+    classifier = build_model(Recipe.model_validate(about.recipe).model).eval()
+    load_weights(classifier, weights)
+    promises: list[tuple[str, bool]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        # Parity with torch to 1e-5 is asserted by the export itself, on 256 of these faces.
+        float32 = export_bundle(
+            classifier,
+            about.model_copy(update={"precision": "float32"}),
+            Path(folder) / "float.onnx",
+            samples=val.images,
+        )
+        scores = {
+            (name, views): evaluate_bundle(bundle, dataset, "val", views=views)
+            for name, bundle in (("float32", float32), ("int8", int8))
+            for views in ("single", "flip", "ten-crop")
+        }
+        agree = logits_of(float32, val.images).argmax(1) == logits_of(int8, val.images).argmax(1)
+    row: dict[str, object] = {"model": options.model, "images": len(val)}
+    for (name, views), evaluation in scores.items():
+        row[f"{name}_{views}_accuracy"] = round(evaluation.accuracy.value or 0, 4)
+        row[f"{name}_{views}_macro_f1"] = round(evaluation.macro_f1.value or 0, 4)
+    headline, reference = scores["int8", "single"], scores["float32", "single"]
+    without = headline.without_overlap
+    row["int8_without_overlap"] = round(without.accuracy.value, 4) if without else None
+    row["int8_agrees"] = round(float(agree.mean()), 4)
+    row["calibration_error"] = round(headline.calibration_error, 4)
+    uncooled = metrics.calibration_error(
+        val.labels, torch.softmax(torch.tensor(logits_of(int8, val.images)), 1).numpy()
+    )
+    row["calibration_error_at_1"] = round(uncooled, 4)
+    accuracy, coverage = answered(headline, about.uncertain_below)
+    row["answered_accuracy"], row["coverage"] = round(accuracy, 4), round(coverage, 4)
+    head = load_file(weights)
+    if "votes_head.weight" in head and val.votes is not None:
+        votes_head = head["votes_head.weight"], head["votes_head.bias"]
+        row["ferplus_accuracy"], row["ferplus_images"] = ferplus(classifier, votes_head, val)
+
+    lost = (reference.accuracy.value or 0) - (headline.accuracy.value or 0)
+    stated = about.scores[0]["accuracy"]["value"]
+    promises += [
+        ("the accuracy is the one that the Bundle states", headline.accuracy.value == stated),
+        (f"int8 loses at most {MOST_LOST_BY_INT8} ({lost:.4f})", lost <= MOST_LOST_BY_INT8),
+        (
+            f"the calibration error is at most {MOST_CALIBRATION_ERROR}",
+            headline.calibration_error <= MOST_CALIBRATION_ERROR,
+        ),
+    ]
+    for name, value in row.items():
+        print(f"{name:28}{value}")
+    for promise, kept in promises:
+        print("kept  " if kept else "BROKEN", promise)
+    add_rows("shipped", [row])
+    sys.exit(not all(kept for _, kept in promises))
+
+
+if __name__ == "__main__":
+    main()

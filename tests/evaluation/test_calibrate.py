@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mien.errors import MienError
+from mien.evaluation import metrics
+from mien.evaluation.calibrate import (
+    calibrate,
+    choose_threshold,
+    fit_temperature,
+    risk_coverage,
+    softmax,
+)
+
+
+def honest(count, seed, heat=1.0):
+    """Logits whose probabilities at ``heat`` are the true ones, by which labels are drawn."""
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(0, 2, (count, 7))
+    labels = np.array([generator.choice(7, p=row) for row in softmax(logits)])
+    return (logits * heat).astype(np.float32), labels
+
+
+@pytest.mark.parametrize("heat", [0.5, 1.0, 3.0])
+def test_the_temperature_is_found_again(heat):
+    logits, labels = honest(20_000, 0, heat)
+    assert fit_temperature(logits, labels) == pytest.approx(heat, rel=0.05)
+
+
+def test_calibrating_mends_overconfidence_and_changes_no_answer():
+    logits, labels = honest(4_000, 1, heat=2.5)
+    found = calibrate(logits, labels)
+    assert found.error_before > 0.1
+    assert found.error_after < 0.03
+    assert found.images == 4_000
+    assert found.accuracy == (logits.argmax(1) == labels).mean()
+    assert np.array_equal(softmax(logits / found.temperature).argmax(1), logits.argmax(1))
+
+
+def test_what_is_answered_reaches_the_target_on_other_images():
+    logits, labels = honest(6_000, 2)
+    found = calibrate(logits, labels, target=0.85)
+    assert found.answered_accuracy == pytest.approx(0.85, abs=0.02)
+    assert 0.05 < found.coverage < 0.95
+    others, their_labels = honest(6_000, 3)
+    sure = softmax(others).max(1) >= found.uncertain_below
+    assert (others.argmax(1) == their_labels)[sure].mean() == pytest.approx(0.85, abs=0.03)
+
+
+def test_the_threshold_answers_as_many_as_it_can():
+    probabilities = np.zeros((4, 7))
+    probabilities[:, 0] = (0.9, 0.8, 0.7, 0.6)
+    labels = np.array([0, 1, 0, 0])  # accuracies from above: 1, 1/2, 2/3, 3/4
+    assert choose_threshold(probabilities, labels, 0.75) == pytest.approx(0.6)
+    assert choose_threshold(probabilities, labels, 0.9) == pytest.approx(0.9)
+
+
+def test_where_nothing_reaches_the_target_only_certainty_is_answered():
+    probabilities = np.full((10, 7), 0.1)
+    probabilities[:, 2] = 0.4
+    assert choose_threshold(probabilities, np.zeros(10, np.int64), 0.85) == 1.0
+
+
+def test_risk_and_coverage_by_hand():
+    probabilities = np.zeros((4, 7))
+    probabilities[:, 3] = (0.5, 0.9, 0.5, 0.7)
+    labels = np.array([3, 3, 0, 0])
+    thresholds, coverage, risk = risk_coverage(probabilities, labels)
+    assert thresholds.tolist() == [0.9, 0.7, 0.5]  # the two of 0.5 go together
+    assert coverage.tolist() == [0.25, 0.5, 1.0]
+    assert risk.tolist() == [0.0, 0.5, 0.5]
+
+
+def test_reliability_and_the_calibration_error_agree():
+    logits, labels = honest(3_000, 4, heat=2)
+    probabilities = softmax(logits)
+    found = metrics.reliability(labels, probabilities)
+    assert found.images.sum() == 3_000
+    filled = found.images > 0
+    gaps = np.abs(found.confidence - found.accuracy)[filled]
+    error = (gaps * found.images[filled]).sum() / 3_000
+    assert metrics.calibration_error(labels, probabilities) == pytest.approx(error)
+
+
+def test_too_few_images_are_refused():
+    with pytest.raises(MienError, match="3 images to calibrate by, expected 10 at least"):
+        calibrate(np.zeros((3, 7)), np.zeros(3, np.int64))
