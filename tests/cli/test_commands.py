@@ -141,6 +141,7 @@ def test_predict_several_and_none(mien, tmp_path):
     assert face["emotion"] == "happy"
     assert nothing == {
         "source": str(blank), "box": None, "score": None, "emotion": None, "probabilities": None,
+        "uncertain": None,
     }  # fmt: skip
     table = mien("predict", ASTRONAUT, blank)
     assert "1 face" in table.out
