@@ -10,11 +10,14 @@ import pytest
 from mien.data import load_dataset
 from mien.errors import RunError
 from mien.evaluation import Evaluation
+from mien.evaluation.calibrate import calibrate
 from mien.evaluation.looks import log_look
 from mien.evaluation.result import Score, WithoutOverlap
 from mien.recipes import load_recipe
 from mien.reports.faces import augment_examples, most_confident_mistakes
 from mien.reports.report import write_report
+from mien.runtime.bundle import Bundle
+from mien.runtime.export import update_metadata
 from mien.training.run import Run
 
 
@@ -82,6 +85,24 @@ def test_its_figures_are_the_evaluations(text, copied):
         expected = "".join(f"<td>{c}</td>" for c in (row.emotion, f"{row.images:,}", *cells))
         assert expected in text
     assert evaluation.protocol.sentence() in text
+
+
+def test_calibration_is_told_where_there_is_any(copied, text, tmp_path):
+    assert "Nothing was calibrated" in text
+    evaluation = Evaluation.load(copied.evaluation_path("val"))
+    assert f"Expected calibration error: {evaluation.calibration_error:.3f}" in text
+    path = tmp_path / "run"
+    shutil.copytree(copied.path, path)
+    found = calibrate(np.log(np.array(evaluation.probabilities)), np.array(evaluation.labels))
+    bundle = Bundle(path / "model.onnx")
+    update = {"uncertain_below": 0.3, "calibration": found.model_dump(mode="json")}
+    update_metadata(bundle, bundle.metadata.model_copy(update=update))
+    page = write_report(Run(path)).read_text(encoding="utf-8")
+    assert "Nothing was calibrated" not in page
+    assert f"temperature ({found.temperature:.3f})" in page
+    sure = np.array(evaluation.probabilities).max(1) >= 0.3
+    wrong = 1 - evaluation.right()[sure].mean()
+    assert f"sure: {sure.mean():.0%} of faces, {wrong:.0%} wrong" in page
 
 
 def test_overlap_and_looks_are_said_where_there_are_any(copied, text, tmp_path):

@@ -9,6 +9,8 @@ import skimage
 
 from mien.emotions import EMOTIONS
 from mien.errors import SourceError
+from mien.runtime.bundle import Bundle, find_bundle
+from mien.runtime.export import update_metadata
 from mien.vision import Reader, read
 from mien.vision.detect import HaarDetector
 from mien.vision.draw import draw_readings
@@ -53,6 +55,18 @@ def test_path_array_and_gray_give_the_same_reading(reader, astronaut):
     (from_gray,) = reader.read(cv2.cvtColor(astronaut, cv2.COLOR_BGR2GRAY))
     assert from_array.probabilities == from_path.probabilities == from_gray.probabilities
     assert read(str(ASTRONAUT)) == [from_path]
+
+
+@pytest.mark.parametrize(("threshold", "uncertain"), [(0.0, False), (1.0, True)])
+def test_below_the_bundles_threshold_a_reading_is_uncertain(threshold, uncertain, tmp_path):
+    path = tmp_path / "own.onnx"
+    path.write_bytes(find_bundle().read_bytes())
+    bundle = Bundle(path)
+    update_metadata(bundle, bundle.metadata.model_copy(update={"uncertain_below": threshold}))
+    (reading,) = read(ASTRONAUT, path)
+    assert reading.uncertain is uncertain
+    assert reading.as_dict()["uncertain"] is uncertain
+    assert reading.emotion == "happy"  # it stays the most probable one
 
 
 @pytest.mark.parametrize("scale", [0.5, 2, 6])
