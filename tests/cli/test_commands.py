@@ -108,7 +108,17 @@ def test_train_evaluate_export_predict(mien, layouts, tmp_path, monkeypatch):
 
     read = mien("predict", ASTRONAUT, "--model", "mine.onnx", "--json", "--save", "read.png")
     (record,) = json.loads(read.out)
-    assert set(record) == {"source", "box", "score", "emotion", "probabilities", "uncertain"}
+    assert set(record) == {
+        "source",
+        "box",
+        "score",
+        "emotion",
+        "probabilities",
+        "uncertain",
+        "frame",
+        "seconds",
+        "track",
+    }
     assert cv2.imread("read.png").shape == (512, 512, 3)
 
     again = mien("train", "quick", "--data", layouts["csv"], *SETTINGS)

@@ -14,7 +14,8 @@ from mien.runtime.export import update_metadata
 from mien.vision import Reader, read
 from mien.vision.detect import HaarDetector
 from mien.vision.draw import draw_readings
-from mien.vision.reader import Reading, cut_face
+from mien.vision.reader import cut_face
+from mien.vision.reading import Reading
 
 DATA = Path(skimage.__file__).parent / "data"
 ASTRONAUT = DATA / "astronaut.png"

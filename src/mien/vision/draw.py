@@ -10,7 +10,7 @@ import numpy as np
 
 from mien.data.pixels import Image
 from mien.emotions import COLOURS, EMOTIONS
-from mien.vision.reader import Reading
+from mien.vision.reading import Reading
 
 _FONT: Final = cv2.FONT_HERSHEY_DUPLEX
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -15,34 +13,7 @@ from mien.emotions import EMOTIONS
 from mien.errors import DataError, SourceError
 from mien.runtime.bundle import Bundle, find_bundle
 from mien.vision.detect import HaarDetector
-
-Box = tuple[int, int, int, int]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One face in one picture.
-
-    Args:
-        source: the picture's path, or an empty string for an array.
-        box: left, top, right, bottom, in pixels of the picture.
-        score: how sure the detector is that this is a face, 0 to 1.
-        emotion: the most probable one.
-        probabilities: of the seven emotions, which sum to 1.
-        uncertain: whether that one is less probable than the Bundle's threshold, so that it is
-            better taken for no answer; never, where the Bundle has no threshold.
-    """
-
-    source: str
-    box: Box
-    score: float
-    emotion: str
-    probabilities: dict[str, float]
-    uncertain: bool = False
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as plain data, for JSON."""
-        return {**vars(self), "box": list(self.box)}
+from mien.vision.reading import Box, Reading
 
 
 class Reader:
