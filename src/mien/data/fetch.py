@@ -17,9 +17,6 @@ import http.client
 import shutil
 import sys
 import tarfile
-import time
-import urllib.error
-import urllib.request
 import zlib
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -30,6 +27,7 @@ from typing import Any, Final
 from mien.data.dataset import FaceDataset
 from mien.data.load import load_dataset
 from mien.data.votes import VoteFile, read_votes
+from mien.download import PATIENCE_S, SILENCE_S, download, reason_of, root_cause
 from mien.errors import DataError, MienError
 from mien.files import atomic_file, atomic_folder, expand_user, refuse_existing
 
@@ -57,9 +55,8 @@ _CSV_BY_HAND: Final = (
 )
 
 _MAX_BYTES: Final = 16 << 20  # the file has 1.6 MB
-_SILENCE_S: Final = 30
-_PATIENCE_S: Final = 300
-_CHUNK_BYTES: Final = 1 << 16
+_SILENCE_S: Final = SILENCE_S
+_PATIENCE_S: Final = PATIENCE_S
 
 _LOG_IN: Final = (
     "log in: make a token at https://www.kaggle.com/settings and keep it as ~/.kaggle/kaggle.json "
@@ -82,9 +79,15 @@ def fetch_ferplus(folder: str | Path, *, url: str = FERPLUS_URL) -> VoteFile:
     refuse_existing(path)
     with atomic_file(path) as temporary:
         try:
-            _download(url, temporary)
+            download(
+                url,
+                temporary,
+                most_bytes=_MAX_BYTES,
+                silence_s=_SILENCE_S,
+                patience_s=_PATIENCE_S,
+            )
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise _not_fetched(url, _reason(error)) from None
+            raise _not_fetched(url, reason_of(error)) from None
         try:
             votes = read_votes(temporary)
         except DataError as error:
@@ -132,43 +135,11 @@ def fetch_fer2013(folder: str | Path, *, layout: str = "folders") -> FaceDataset
         return _read(temporary, folder)
 
 
-def _download(url: str, path: Path) -> None:
-    """Write what ``url`` answers to ``path``.
-
-    Raises:
-        OSError: as urllib does, and for an answer that is too long or breaks off.
-        http.client.HTTPException: for what is no answer of a web server.
-        ValueError: if ``url`` is none.
-    """
-    if not url.lower().startswith(("https://", "http://")):
-        raise ValueError("expected an address that begins with https:// or http://")
-    deadline = time.monotonic() + _PATIENCE_S
-    count = 0
-    with urllib.request.urlopen(url, timeout=_SILENCE_S) as answer, path.open("wb") as handle:
-        while block := answer.read1(_CHUNK_BYTES):  # read() would wait for whole blocks
-            count += len(block)
-            if count > _MAX_BYTES:
-                raise OSError(f"it has more than {_MAX_BYTES >> 20} MB")
-            if time.monotonic() > deadline:
-                raise OSError(f"it took more than {_PATIENCE_S} s")
-            handle.write(block)
-        promised = answer.headers.get("Content-Length", "")
-    if promised.isdecimal() and int(promised) != count:
-        raise OSError(f"it broke off after {count:,} of {int(promised):,} bytes")
-
-
 def _not_fetched(url: str, reason: str) -> MienError:
     return MienError(
         f"{url}: FER+'s votes cannot be fetched ({reason}); download {FERPLUS_FILE} from "
         f"{_FERPLUS_PAGE} and name it by --votes, or name another address of it by --url"
     )
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, urllib.error.HTTPError):
-        error.close()
-        return f"the server says {error.code} {error.reason}"
-    return _root_cause(error)
 
 
 def _from_kaggle(ask: Callable[[Any], str], *, log_in: str, by_hand: str) -> Path:
@@ -180,7 +151,7 @@ def _from_kaggle(ask: Callable[[Any], str], *, log_in: str, by_hand: str) -> Pat
     except MienError:
         raise
     except Exception as error:  # kagglehub's, the network's and the disk's errors share no base
-        reason = _root_cause(error)
+        reason = root_cause(error)
         # An OSError that names no file is requests': they are all of that class.
         network = isinstance(error, OSError) and error.filename is None
         mend = "check the network and try again" if network else "try again later"
@@ -224,7 +195,7 @@ def _unpack(archive: Path, path: Path) -> None:
                     return
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise MienError(
-            f"{archive}: cannot be unpacked ({_root_cause(error)}); remove it and fetch it again"
+            f"{archive}: cannot be unpacked ({root_cause(error)}); remove it and fetch it again"
         ) from None
     raise MienError(f"{archive}: holds no {CSV_FILE}; see {_COMPETITION_PAGE}/data")
 
@@ -247,9 +218,3 @@ def _read(temporary: Path, path: Path) -> FaceDataset:
         said = str(error).replace(str(temporary), str(path))
         raise MienError(f"what Kaggle sent cannot be used: {said}; nothing was kept") from None
     return replace(dataset, name=path.stem)
-
-
-def _root_cause(error: BaseException) -> str:
-    while (before := error.__cause__ or error.__context__) is not None:
-        error = before
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".: ")[:100]

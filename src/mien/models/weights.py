@@ -11,6 +11,7 @@ from typing import Final
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from mien.download import root_cause
 from mien.errors import RecipeError
 from mien.files import expand_user
 from mien.models.classifier import Classifier
@@ -128,12 +129,6 @@ def _fetch() -> Path:
         return Path(hf_hub_download(_REPOSITORY, _FILE, etag_timeout=10))
     except Exception as error:  # the hub's, the network's and the disk's errors share no base
         raise RecipeError(
-            f"the ImageNet weights of {_REPOSITORY} cannot be fetched ({_root_cause(error)}); "
+            f"the ImageNet weights of {_REPOSITORY} cannot be fetched ({root_cause(error)}); "
             f"{_ELSEWHERE}"
         ) from None
-
-
-def _root_cause(error: BaseException) -> str:
-    while (before := error.__cause__ or error.__context__) is not None:
-        error = before
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(". ")[:100]
