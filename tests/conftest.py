@@ -31,8 +31,9 @@ TINY = ["train.epochs=2", "model.channels=[8,16,16,16]", "train.batch_size=32"]
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep the user's cache out of the tests."""
+    """Keep the user's cache and the network out of the tests."""
     os.environ["MIEN_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["MIEN_OFFLINE"] = "1"
 
 
 def distinct_faces(count: int, seed: int) -> FaceDataset:

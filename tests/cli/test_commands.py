@@ -334,3 +334,11 @@ def test_evaluate_keeps_a_runs_evaluation_in_the_run(mien, run, layouts, tmp_pat
     (tmp_path / "run" / "evaluations" / "test.json").unlink(missing_ok=True)
     assert mien("evaluate", tmp_path / "run", "--data", layouts["csv"], "--split", "test").code == 0
     assert (tmp_path / "run" / "evaluations" / "test.json").is_file()
+
+
+def test_fetch_out_of_reach_says_how_to_go_on(mien):
+    outcome = mien("fetch", "--url", "http://127.0.0.1:9/yunet.onnx")
+    assert outcome.code == 2
+    assert "YuNet cannot be fetched" in outcome.err
+    assert "--detector-model PATH" in outcome.err
+    assert len(outcome.err.splitlines()) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from safetensors.torch import load_file
 from tests.conftest import TINY
 
 from mien.data import load_dataset
+from mien.data.parquet import write_parquet
 from mien.errors import RecipeError
 from mien.evaluation.calibrate import Calibration
 from mien.models import build_model
@@ -106,3 +108,19 @@ def test_int8_is_measured_by_itself(calibrated, tmp_path):
     (score,) = bundle.metadata.scores
     assert score["protocol"]["split"] == "val"
     assert bundle.metadata.temperature == Bundle(calibrated.bundle_path).metadata.temperature
+
+
+def test_the_protocol_says_that_votes_were_learnt(calibrated, layouts):
+    voted = load_dataset(layouts["csv"])
+    assert voted.votes is None
+    assert "votes" not in Bundle(calibrated.bundle_path).metadata.checkpoint
+
+
+def test_a_data_set_with_votes_is_learnt_from_and_said(faces, tmp_path):
+    votes = np.zeros((len(faces), 10), np.int8)
+    votes[np.arange(len(faces)), faces.labels] = 7
+    path = tmp_path / "voted.parquet"
+    write_parquet(replace(faces, votes=votes), path)
+    run = train("mien-s", path, tmp_path / "run", overrides=[*MIEN, "train.epochs=1"])
+    assert run.record.data.train_voted == len(faces.train)
+    assert "learnt FER+'s votes" in Bundle(run.bundle_path).metadata.checkpoint

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from mien import __version__
-from mien.cli import bench, compare, data, demo, evaluate, export, predict, sweep, train
+from mien.cli import bench, compare, data, demo, evaluate, export, fetch, predict, sweep, train
 from mien.errors import Interrupted, MienError
 
 CANNOT_DO = 2
@@ -33,6 +33,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("sweep")(sweep.sweep)
 app.command("export")(export.export)
+app.command("fetch")(fetch.fetch)
 app.command("bench")(bench.bench)
 app.command("predict")(predict.predict)
 

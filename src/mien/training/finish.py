@@ -172,6 +172,10 @@ def _read_logits(classifier: Classifier, images: npt.NDArray[np.uint8]) -> npt.N
 def _describe(run: Run, rows: list[dict[str, float]]) -> BundleMetadata:
     record, train = run.record, run.recipe.train
     why = f"the best by {train.monitor}" if train.keep == "best" else "the last"
+    if train.votes_weight and record.data.train_voted:
+        why += ", which learnt FER+'s votes beside the labels"
+    if run.recipe.distill.teachers:
+        why += f", taught by {len(run.recipe.distill.teachers)} other runs"
     calibration = {}
     if run.calibration_path.is_file():
         calibration = json.loads(run.calibration_path.read_bytes())

@@ -55,6 +55,7 @@ class DataRecord(BaseModel):
     split_rule: str
     split_counts: dict[str, int]
     train_class_counts: dict[str, int]
+    train_voted: int = 0  # images of train that have FER+ votes
     skip_bad: bool
     skipped: int
 
@@ -232,6 +233,7 @@ def describe_data(
     dataset: FaceDataset, paths: tuple[Path, ...], *, skip_bad: bool = False
 ) -> DataRecord:
     """Return what a run records of its data, no image among it."""
+    votes = dataset.train.votes
     return DataRecord(
         name=dataset.name,
         paths=describe_paths(paths),
@@ -240,6 +242,7 @@ def describe_data(
         split_rule=dataset.split_rule,
         split_counts=dataset.split_counts(),
         train_class_counts=dataset.train.class_counts(),
+        train_voted=0 if votes is None else int(votes.any(1).sum()),
         skip_bad=skip_bad,
         skipped=len(dataset.skipped),
     )

@@ -1,25 +1,31 @@
-"""Where the faces are in a picture."""
+"""Where the faces are in a picture, by YuNet or by OpenCV's Haar cascade."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import cv2
 import numpy as np
 
 from mien.data.pixels import Image
 from mien.errors import MienError
+from mien.vision.reading import Box
 
-# Larger pictures are shrunk to this for detection: the cascade's time grows with the area, and a
-# face that disappears at this size has too few pixels to be read.
-_LONGEST_SIDE_PX: Final = 1280
+# Larger pictures are shrunk to this for detection: its time grows with the area, and a face that
+# disappears at this size has too few pixels to be read.
+LONGEST_SIDE_PX: Final = 1280
+
 _SMALLEST_FACE: Final = 1 / 30  # of the shorter side
 _SCALE_STEP: Final = 1.1
 _LEAST_NEIGHBOURS: Final = 6  # overlapping hits that make a face; fewer let in textures
 _HALF_SCORE_MARGIN: Final = 3.0
+
+_LEAST_SCORE: Final = 0.7  # re-detected FER-2013 faces have 0.79 and more, textures less
+_MOST_OVERLAP: Final = 0.3  # of two boxes, beyond which they are one face; OpenCV's own default
+_MOST_FACES: Final = 5000
 
 
 @dataclass(frozen=True)
@@ -29,10 +35,72 @@ class Face:
     Args:
         box: left, top, right, bottom, in pixels of the picture.
         score: how sure the detector is, 0 to 1; comparable within one detector only.
+        tilt_degrees: how far the line through the eyes is turned clockwise from level; 0 where the
+            detector does not know the eyes.
     """
 
-    box: tuple[int, int, int, int]
+    box: Box
     score: float
+    tilt_degrees: float = 0.0
+
+
+class Detector(Protocol):
+    """Finds faces; one instance belongs to one thread."""
+
+    name: str
+
+    def detect(self, image: Image) -> list[Face]:
+        """Return the faces in a picture, the largest first.
+
+        Shape: image uint8 (height, width, 3), blue-green-red, or gray (height, width).
+        """
+        ...
+
+
+class YuNetDetector:
+    """YuNet: finds small, turned and partly covered faces, and their eyes.
+
+    Args:
+        path: of ``face_detection_yunet_2023mar.onnx`` (see `mien.vision.yunet`).
+
+    Raises:
+        MienError: if OpenCV cannot load it.
+
+    Source: Wu et al., YuNet: A Tiny Millisecond-level Face Detector, 2023; weights MIT.
+    """
+
+    name = "yunet"
+
+    def __init__(self, path: Path, *, longest_side_px: int = LONGEST_SIDE_PX) -> None:
+        self.longest_side_px = longest_side_px
+        try:
+            self._network = cv2.FaceDetectorYN.create(
+                str(path), "", (320, 320), _LEAST_SCORE, _MOST_OVERLAP, _MOST_FACES
+            )
+        except cv2.error:
+            raise MienError(
+                f"{path}: OpenCV {cv2.__version__} cannot load it as YuNet; is it "
+                "face_detection_yunet_2023mar.onnx, whole?"
+            ) from None
+
+    def detect(self, image: Image) -> list[Face]:
+        """Return the faces in a picture, the largest first (see `Detector`)."""
+        colour = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+        height, width = colour.shape[:2]
+        shrunk, scale = _shrink(np.asarray(colour, np.uint8), self.longest_side_px)
+        self._network.setInputSize((shrunk.shape[1], shrunk.shape[0]))
+        _, rows = self._network.detect(shrunk)
+        if rows is None:
+            return []
+        faces = []
+        for row in rows:  # x, y, width, height, five points of which two are eyes, score
+            right_eye, left_eye = row[4:6], row[6:8]  # the person's own right is on the left
+            across, down = left_eye - right_eye
+            box = _to_picture(row[:4], scale, width, height)
+            if _area(box) > 0:
+                tilt = float(np.degrees(np.arctan2(down, across)))
+                faces.append(Face(box, min(float(row[14]), 1.0), tilt))
+        return _largest_first(faces)
 
 
 class HaarDetector:
@@ -42,23 +110,20 @@ class HaarDetector:
     2001; the trained cascade is Rainer Lienhart's.
     """
 
-    def __init__(self) -> None:
+    name = "haar"
+
+    def __init__(self, *, longest_side_px: int = LONGEST_SIDE_PX) -> None:
+        self.longest_side_px = longest_side_px
         path = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
         self._cascade = cv2.CascadeClassifier(str(path))
         if self._cascade.empty():
             raise MienError(f"{path}: OpenCV came without its cascade; reinstall opencv")
 
     def detect(self, image: Image) -> list[Face]:
-        """Return the faces in a picture, the largest first.
-
-        Shape: image uint8 (height, width, 3) or (height, width).
-        """
+        """Return the faces in a picture, the largest first (see `Detector`)."""
         gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
         height, width = gray.shape
-        scale = min(1.0, _LONGEST_SIDE_PX / max(height, width))
-        if scale < 1:
-            size = (max(1, round(width * scale)), max(1, round(height * scale)))
-            gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
+        gray, scale = _shrink(np.asarray(gray, np.uint8), self.longest_side_px)
         smallest = max(24, round(min(gray.shape) * _SMALLEST_FACE))  # 24: the cascade's own window
         boxes, _, margins = self._cascade.detectMultiScale3(
             gray,
@@ -67,22 +132,42 @@ class HaarDetector:
             minSize=(smallest, smallest),
             outputRejectLevels=True,
         )
-        faces = [
-            Face(_to_picture(box, scale, width, height), _score(float(margin)))
-            for box, margin in zip(boxes, np.ravel(margins), strict=True)
-        ]
-        return sorted(faces, key=lambda face: -_area(face.box))
+        return _largest_first(
+            [
+                Face(_to_picture(box, scale, width, height), _score(float(margin)))
+                for box, margin in zip(boxes, np.ravel(margins), strict=True)
+            ]
+        )
 
 
-def _to_picture(
-    box: Sequence[int], scale: float, width: int, height: int
-) -> tuple[int, int, int, int]:
+class WholePicture:
+    """Takes every picture for a face crop, as data sets hold them: nothing is searched."""
+
+    name = "none"
+
+    def detect(self, image: Image) -> list[Face]:
+        """Return the picture as one face, of score 1."""
+        height, width = image.shape[:2]
+        return [Face((0, 0, width, height), 1.0)]
+
+
+def _shrink(image: Image, longest_side_px: int) -> tuple[Image, float]:
+    """Return a picture no longer than so many pixels, and by how much it was scaled."""
+    height, width = image.shape[:2]
+    scale = min(1.0, longest_side_px / max(height, width))
+    if scale == 1:
+        return image, scale
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8), scale
+
+
+def _to_picture(box: Sequence[float], scale: float, width: int, height: int) -> Box:
     x, y, w, h = (float(value) / scale for value in box)
     return (
-        max(0, round(x)),
-        max(0, round(y)),
-        min(width, round(x + w)),
-        min(height, round(y + h)),
+        min(width, max(0, round(x))),
+        min(height, max(0, round(y))),
+        max(0, min(width, round(x + w))),
+        max(0, min(height, round(y + h))),
     )
 
 
@@ -92,5 +177,9 @@ def _score(margin: float) -> float:
     return margin / (margin + _HALF_SCORE_MARGIN)
 
 
-def _area(box: tuple[int, int, int, int]) -> int:
-    return (box[2] - box[0]) * (box[3] - box[1])
+def _largest_first(faces: list[Face]) -> list[Face]:
+    return sorted(faces, key=lambda face: -_area(face.box))
+
+
+def _area(box: Box) -> int:
+    return max(0, box[2] - box[0]) * max(0, box[3] - box[1])
