@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mien.emotions import EMOTIONS
+from mien.vision.reading import Frame, Reading
+from mien.vision.timeline import BIN_S, Timeline
+
+BLANK = np.zeros((4, 4), np.uint8)
+
+
+def seen(emotion, track=1, uncertain=False):
+    rest = dict.fromkeys(EMOTIONS, 0.05)
+    return Reading("v", (0, 0, 4, 4), 1.0, emotion, {**rest, emotion: 0.7}, uncertain, track=track)
+
+
+def timeline(frames):
+    made = Timeline()
+    for index, (seconds, readings) in enumerate(frames):
+        made.add(Frame(BLANK, "v", index, seconds), readings)
+    return made
+
+
+def test_shares_are_of_time_not_of_frames():
+    # One second of happy in four frames, one second of sad in a single one.
+    frames = [(0.25 * i, [seen("happy")]) for i in range(4)] + [(1.0, [seen("sad")]), (2.0, [])]
+    (person,) = timeline(frames).people()
+    assert person.seconds == pytest.approx(2)
+    shares = person.shares()
+    assert shares["happy"] == pytest.approx(0.5)
+    assert shares["sad"] == pytest.approx(0.5)
+    assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_uncertain_time_is_counted_as_such():
+    frames = [(0, [seen("happy", uncertain=True)]), (0.5, [seen("happy")]), (1.0, [])]
+    (person,) = timeline(frames).people()
+    assert person.shares()["uncertain"] == pytest.approx(0.5)
+    assert person.shares()["happy"] == pytest.approx(0.5)
+
+
+def test_a_frozen_frame_does_not_stand_for_minutes():
+    (person,) = timeline([(0, [seen("happy")]), (600, [])]).people()
+    assert person.seconds == 1
+
+
+def test_people_come_by_how_long_they_were_seen_and_curves_sum_to_one():
+    frames = [(0.1 * i, [seen("happy", 1)] + ([seen("fear", 2)] * (i < 10))) for i in range(40)]
+    found = timeline(frames)
+    assert [person.track for person in found.people()] == [1, 2]
+    times, shares = found.people()[0].curve()
+    assert np.allclose(shares.sum(1), 1)
+    assert np.allclose(np.diff(times), BIN_S)
+    assert (shares.argmax(1) == EMOTIONS.index("happy")).all()
+    assert found.people()[1].last_s == pytest.approx(0.9)
+
+
+def test_photos_have_no_timeline():
+    made = Timeline()
+    made.add(Frame(BLANK, "photo.jpg"), [seen("happy", track=None)])
+    assert made.people() == []
+    assert made.frames == 0
