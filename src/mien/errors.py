@@ -27,7 +27,7 @@ class BundleError(MienError):
 
 
 class SourceError(MienError):
-    """A photo cannot be read."""
+    """A source of faces cannot be read."""
 
 
 class Interrupted(MienError):  # noqa: N818 - nothing went wrong

@@ -118,6 +118,7 @@ def test_train_evaluate_export_predict(mien, layouts, tmp_path, monkeypatch):
         "frame",
         "seconds",
         "track",
+        "tilt_degrees",
     }
     assert cv2.imread("read.png").shape == (512, 512, 3)
 
@@ -151,12 +152,13 @@ def test_predict_several_and_none(mien, tmp_path):
     assert face["emotion"] == "happy"
     assert nothing == {
         "source": str(blank), "box": None, "score": None, "emotion": None, "probabilities": None,
-        "uncertain": None,
+        "uncertain": None, "frame": 0, "seconds": None, "track": None, "tilt_degrees": None,
     }  # fmt: skip
     table = mien("predict", ASTRONAUT, blank)
     assert "1 face" in table.out
     assert "no face found" in table.out
-    assert table.err == ""
+    assert "Haar" in table.err
+    assert len(table.err.splitlines()) == 1
 
 
 def test_predict_saves_beside_nothing_and_over_nothing(mien, tmp_path):

@@ -29,6 +29,20 @@ def test_the_cut_is_the_square_around_the_box(box):
     assert cut_face(picture(), Face(box, 1.0), 0.25).shape == (150, 150)
 
 
+@pytest.mark.parametrize(
+    ("box", "margin", "side"),
+    [((10, 10, 30, 30), 0.0, 20), ((10, 10, 30, 30), 0.25, 30), ((0, 0, 20, 10), 0.0, 20),
+     ((-5, -5, 5, 5), 0.0, 10), ((90, 90, 110, 110), 0.5, 40)],
+)  # fmt: skip
+def test_a_cut_is_square_and_centred_also_at_the_edge(box, margin, side):
+    columns = np.tile(np.arange(100, dtype=np.uint8), (100, 1))
+    cut = cut_face(columns, Face(box, 1.0), margin)
+    assert cut.shape == (side, side)
+    first = round((box[0] + box[2] - side) / 2)
+    expected = np.clip(np.arange(first, first + side), 0, 99)
+    np.testing.assert_array_equal(cut[0], expected)
+
+
 def test_beyond_the_picture_its_edge_is_repeated():
     cut = cut_face(picture(), Face((-30, 10, 70, 110), 1.0), 0.0)
     assert cut.shape == (100, 100)

@@ -1,21 +1,23 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import skimage
+from tests.vision.conftest import TILT_DEGREES
 
 from mien.emotions import EMOTIONS
 from mien.errors import SourceError
 from mien.runtime.bundle import Bundle, find_bundle
 from mien.runtime.export import update_metadata
-from mien.vision import Reader, read
+from mien.vision import Reader, read, yunet
 from mien.vision.detect import HaarDetector
 from mien.vision.draw import draw_readings
-from mien.vision.reader import cut_face
 from mien.vision.reading import Reading
+from mien.vision.source import open_source
 
 DATA = Path(skimage.__file__).parent / "data"
 ASTRONAUT = DATA / "astronaut.png"
@@ -104,7 +106,7 @@ def test_pictures_of_any_size_are_taken(reader, shape):
     "picture",
     [
         np.zeros((50, 50, 3), np.float32),
-        np.zeros((50, 50, 4), np.uint8),
+        np.zeros((50, 50, 2), np.uint8),
         np.zeros((0, 5), np.uint8),
     ],
 )
@@ -120,31 +122,97 @@ def test_what_is_no_photo_is_said(reader, tmp_path):
         ("nowhere.jpg", "no such file"),
         ("text.jpg", "cannot be decoded"),
         ("empty.jpg", "is empty"),
-        (".", "a folder"),
     ):
         with pytest.raises(SourceError, match=expected):
             reader.read(tmp_path / name)
+
+
+def test_of_several_a_bad_one_is_an_error_to_read_and_noted_in_a_stream(reader, tmp_path):
+    (tmp_path / "a.png").write_bytes(ASTRONAUT.read_bytes())
+    (tmp_path / "b.jpg").write_text("I am text")
+    (tmp_path / "c.png").write_bytes(ASTRONAUT.read_bytes())
+    with pytest.raises(SourceError, match=r"b\.jpg: cannot be decoded"):
+        reader.read(tmp_path)
+    source = open_source(tmp_path)
+    read_ones = [Path(frame.source).name for frame, found in reader.stream(source) if found]
+    assert read_ones == ["a.png", "c.png"]
+    assert ["b.jpg" in str(failure) for failure in source.failures] == [True]
+
+
+def test_whole_pictures_can_be_the_faces(astronaut):
+    crops = [astronaut[66:162, 177:273], np.full((48, 48), 90, np.uint8)]
+    readings = Reader(detector="none").read(crops)
+    assert [reading.box for reading in readings] == [(0, 0, 96, 96), (0, 0, 48, 48)]
+    assert readings[0].emotion == "happy"
+
+
+def test_turned_faces_are_read_level_and_the_crop_is_what_was_read(planted_yunet, monkeypatch):
+    digest = hashlib.sha256(planted_yunet.read_bytes()).hexdigest()
+    monkeypatch.setattr(yunet, "SHA256", digest)
+    reader = Reader(detector="yunet", detector_model=planted_yunet)
+    assert reader.detector == "yunet"
+    picture = np.zeros((240, 320, 3), np.uint8)
+    picture[80:88, 160:168] = 255
+    (reading,) = reader.read(picture)
+    assert reading.tilt_degrees == pytest.approx(TILT_DEGREES, abs=0.1)
+    crop = reader.crop(picture, reading)
+    probabilities = reader.bundle.predict(crop[None])[1][0]
+    assert list(reading.probabilities.values()) == pytest.approx(probabilities.tolist(), abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def video(astronaut, tmp_path_factory):
+    """60 frames at 30 a second: the astronaut moves to the right; frames 20 to 29 are empty."""
+    path = tmp_path_factory.mktemp("video") / "walk.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 30, (320, 240))
+    face = cv2.resize(astronaut[:256, 96:352], (160, 160))
+    for index in range(60):
+        frame = np.full((240, 320, 3), 120, np.uint8)
+        if not 20 <= index < 30:
+            left = 10 + 2 * index
+            frame[40:200, left : left + 160] = face
+        writer.write(frame)
+    writer.release()
+    return path
+
+
+def test_a_video_is_read_in_order_with_its_times_and_its_faces_are_followed(reader, video):
+    found = list(reader.stream(video))
+    assert [frame.index for frame, _ in found] == list(range(60))
+    assert [frame.seconds for frame, _ in found] == pytest.approx([i / 30 for i in range(60)])
+    assert all(not readings for frame, readings in found[20:30])
+    readings = [reading for _, found_ones in found for reading in found_ones]
+    assert len(readings) > 45
+    assert {reading.track for reading in readings} == {1}  # away for a third of a second
+    for reading in readings:
+        assert reading.seconds == pytest.approx(reading.frame / 30)
+        assert sum(reading.probabilities.values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_smoothing_steadies_a_video_and_leaves_its_mean(video):
+    raw, smooth = (
+        np.array([list(r.probabilities.values()) for r in Reader(smoothing_s=s).read(video)])
+        for s in (0, 0.5)
+    )
+    assert raw.shape == smooth.shape
+    jumps = [np.abs(np.diff(rows, axis=0)).sum() for rows in (raw, smooth)]
+    assert jumps[1] < 0.5 * jumps[0]
+    np.testing.assert_allclose(smooth.mean(0), raw.mean(0), atol=0.1)
+
+
+def test_leaving_a_stream_early_closes_its_source(reader, video):
+    source = open_source(video)
+    stream = reader.stream(source)
+    frame, _ = next(stream)
+    stream.close()
+    assert frame.index == 0
+    assert list(source) == []  # closed
 
 
 def test_a_name_need_not_be_ascii(reader, tmp_path):
     path = tmp_path / "фото 写真.png"
     path.write_bytes(ASTRONAUT.read_bytes())
     assert len(reader.read(path)) == 1
-
-
-@pytest.mark.parametrize(
-    ("box", "margin", "side"),
-    [((10, 10, 30, 30), 0.0, 20), ((10, 10, 30, 30), 0.25, 30), ((0, 0, 20, 10), 0.0, 20),
-     ((-5, -5, 5, 5), 0.0, 10), ((90, 90, 110, 110), 0.5, 40)],
-)  # fmt: skip
-def test_a_cut_is_square_and_centred_also_at_the_edge(box, margin, side):
-    y, x = np.mgrid[:100, :100].astype(np.uint8)
-    cut = cut_face(np.ascontiguousarray(x), box, margin)
-    assert cut.shape == (side, side)
-    first = round((box[0] + box[2] - side) / 2)
-    expected = np.clip(np.arange(first, first + side), 0, 99)
-    np.testing.assert_array_equal(cut[0], expected)
-    assert y.shape == (100, 100)
 
 
 def test_drawing_marks_the_face_and_leaves_the_picture_alone(astronaut):

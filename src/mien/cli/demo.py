@@ -37,7 +37,7 @@ def demo(
     """Do everything once: draw faces, train on them, measure, report, read a photo."""
     from mien.cli.train import start
     from mien.training.run import free_name
-    from mien.vision.reader import open_picture
+    from mien.vision.source import open_picture
 
     photo = photo or _astronaut()
     if photo:
@@ -93,4 +93,4 @@ def _read_photo(photo: Path | None, run_path: Path) -> None:
         return
     shipped = next(iter(shipped_bundles()), None)
     out.print(f"Read by: {shipped}, which comes with mien" if shipped else f"Read by: {run_path}")
-    predict([photo], model=shipped or str(run_path), save=run_path / f"{photo.stem}-read.jpg")
+    predict([str(photo)], model=shipped or str(run_path), save=run_path / f"{photo.stem}-read.jpg")

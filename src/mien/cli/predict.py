@@ -1,25 +1,47 @@
-"""``mien predict``: the faces in photos."""
+"""``mien predict``: the faces in photos, folders, videos, cameras and streams."""
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.console import JsonOption, err, new_table, out, print_json, say_path
-from mien.errors import MienError, SourceError
+from mien.cli.console import err, say_path
+from mien.errors import Interrupted, MienError
 
 if TYPE_CHECKING:
-    from mien.vision import Reading
+    from mien.cli.outputs import Output
+    from mien.vision.reader import Reader
+    from mien.vision.source import Source
 
 SOME_FAILED = 1
 NONE_READ = 2
 
 
+class DetectorName(StrEnum):
+    """What finds the faces."""
+
+    auto = "auto"
+    yunet = "yunet"
+    haar = "haar"
+    none = "none"
+
+
 def predict(
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="Image files.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Photos, folders, patterns, videos, a camera's number, or addresses.",
+        ),
+    ],
     model: Annotated[
         str | None,
         typer.Option(
@@ -27,120 +49,137 @@ def predict(
             help="What reads the faces; by default the best that is shipped.",
         ),
     ] = None,
-    as_json: JsonOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    json_lines: Annotated[
+        Path | None,
+        typer.Option("--jsonl", metavar="FILE", help="Keep a line of JSON for each face."),
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep a row for each face in each frame.")
+    ] = None,
     save: Annotated[
         Path | None,
         typer.Option(
-            metavar="PATH", help="Save annotated copies: a file, or a folder for several."
+            metavar="PATH",
+            help="Save annotated copies: a photo, a folder for several, an .mp4 for a video.",
         ),
     ] = None,
+    timeline: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write a page on who showed what when, for videos: timeline.html."
+        ),
+    ] = None,
+    save_crops: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Save each face as the 48×48 crop that was read."),
+    ] = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="Show it in a window; q or Esc closes it.")
+    ] = False,
+    all_frames: Annotated[
+        bool,
+        typer.Option("--all-frames", help="Frames without faces are rows and records, too."),
+    ] = False,
+    crops: Annotated[
+        bool, typer.Option("--crops", help="The pictures are face crops: look for no faces.")
+    ] = False,
+    detector: Annotated[
+        DetectorName, typer.Option(help="What finds the faces; auto: YuNet, else Haar.")
+    ] = DetectorName.auto,
+    detector_model: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="YuNet's file, if not in mien's cache.")
+    ] = None,
+    smoothing: Annotated[
+        float,
+        typer.Option(
+            min=0, metavar="SECONDS", help="Steady what is read in videos over so long; 0: not."
+        ),
+    ] = 0.3,
+    max_pixels: Annotated[
+        int, typer.Option(min=1, help="Refuse pictures of more pixels than this.")
+    ] = 100_000_000,
 ) -> None:
-    """Find the faces in photos and read their expressions.
+    """Find the faces in any source and read their expressions.
 
-    Exit code 0 also where there is no face; 1 if some of several files could not be read.
+    Exit code 0 also where there is no face; 1 if some of several sources could not be read. A video
+    or a camera that is stopped by Ctrl-C leaves whole files of what it had read.
     """
-    from mien.vision import Reader
+    from mien.cli.outputs import Wanted, make_outputs
+    from mien.vision.reader import Reader
+    from mien.vision.source import open_source
 
-    target = _Target(save, len(photos)) if save else None
-    reader = Reader(model)
-    results: list[tuple[Path, list[Reading]]] = []
-    failures: list[SourceError] = []
-    saved: list[Path] = []
-    for photo in photos:
-        try:
-            readings = reader.read(photo)
-        except SourceError as error:
-            failures.append(error)
-            continue
-        results.append((photo, readings))
-        if target:
-            saved.append(target.save(photo, readings))
-    if failures and not results:
-        _say_failures(failures)
-        sys.exit(NONE_READ)
-    if as_json:
-        print_json([record for photo, readings in results for record in _records(photo, readings)])
-    else:
-        _say_readings(results)
-    for path in saved:
-        if not as_json:
-            say_path("saved", path)
-    _say_failures(failures)
-    if failures:
-        sys.exit(SOME_FAILED)
+    if crops and detector not in (DetectorName.auto, DetectorName.none):
+        raise MienError(f"--crops looks for no faces; leave out --detector {detector}")
+    reader = Reader(
+        model,
+        detector="none" if crops else detector.value,
+        detector_model=detector_model,
+        smoothing_s=smoothing,
+    )
+    source = open_source(sources if len(sources) > 1 else sources[0], max_pixels=max_pixels)
+    wanted = Wanted(
+        as_json=as_json,
+        json_lines=json_lines,
+        csv=csv,
+        save=save,
+        timeline=timeline,
+        save_crops=save_crops,
+        show=show,
+        all_frames=all_frames,
+    )
+    with source, ExitStack() as stack:
+        outputs = make_outputs(wanted, source, reader, stack)
+        frames, stopped = _read(reader, source, outputs)
+    _say_end(source, outputs, quiet=as_json)
+    if reader.detector_note and frames and not as_json:
+        err.print(reader.detector_note, soft_wrap=True, style="dim")
+    if stopped and source.kind != "live":
+        raise Interrupted(f"stopped after {frames:,} frames; what was read until then is kept")
+    if source.failures:
+        sys.exit(SOME_FAILED if frames else NONE_READ)
 
 
-def _say_failures(failures: list[SourceError]) -> None:
-    for failure in failures:
+def _read(reader: Reader, source: Source, outputs: list[Output]) -> tuple[int, bool]:
+    """Return how many frames were read, and whether somebody stopped it."""
+    frames = 0
+    with _stoppable() as asked:
+        for frame, readings in reader.stream(source):
+            frames += 1
+            for output in outputs:
+                output.add(frame, readings)
+            if asked() or any(output.over for output in outputs):
+                return frames, True
+    return frames, False
+
+
+def _say_end(source: Source, outputs: list[Output], *, quiet: bool) -> None:
+    """Say what was saved, and what could not be read."""
+    for output in outputs:
+        for path in output.saved:
+            if not quiet:
+                say_path("saved", path)
+    for failure in source.failures:
         err.print(f"mien: {failure}", soft_wrap=True)
 
 
-class _Target:
-    """Where annotated copies go: settled before the first photo is read."""
+@contextmanager
+def _stoppable() -> Iterator[Callable[[], bool]]:
+    """Give a function that says whether Ctrl-C or SIGTERM came; a second one ends at once."""
+    asked = threading.Event()
 
-    def __init__(self, path: Path, photos: int) -> None:
-        self.is_folder = photos > 1 or path.is_dir() or not path.suffix
-        self.path = path
-        self._taken: set[Path] = set()
-        if self.is_folder and path.exists() and not path.is_dir():
-            raise MienError(f"{path}: a file, but {photos} photos need a folder")
-        if not self.is_folder and path.suffix.lower() not in (".jpg", ".jpeg", ".png", ".webp"):
-            raise MienError(f"{path}: cannot save this kind, expected .jpg, .png or .webp")
+    def ask(*_: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
 
-    def save(self, photo: Path, readings: list[Reading]) -> Path:
-        import cv2
-
-        from mien.files import write_bytes
-        from mien.vision.draw import draw_readings
-        from mien.vision.reader import open_picture
-
-        path = self._free_path(photo) if self.is_folder else self.path
-        if path.exists() and path.samefile(photo):
-            raise MienError(f"{path}: is the photo itself, which stays as it is; name another")
-        picture = draw_readings(open_picture(photo)[0], readings)
-        try:
-            _, content = cv2.imencode(path.suffix, picture)
-            write_bytes(path, content.tobytes())
-        except (cv2.error, AttributeError):  # OpenCV says it in one way or the other
-            height, width = picture.shape[:2]
-            raise MienError(
-                f"{path}: {width}x{height} pixels are too many for {path.suffix}; save as .png"
-            ) from None
-        return path
-
-    def _free_path(self, photo: Path) -> Path:
-        """Return a name of its own for each photo of this call, also where two are called alike."""
-        path, number = self.path / f"{photo.stem}-read.jpg", 1
-        while path in self._taken:
-            number += 1
-            path = self.path / f"{photo.stem}-read-{number}.jpg"
-        self._taken.add(path)
-        return path
-
-
-def _records(photo: Path, readings: list[Reading]) -> list[dict[str, object]]:
-    if readings:
-        return [reading.as_dict() for reading in readings]
-    nothing = dict.fromkeys(("box", "score", "emotion", "probabilities", "uncertain"))
-    return [{"source": str(photo), **nothing}]
-
-
-def _say_readings(results: list[tuple[Path, list[Reading]]]) -> None:
-    for photo, readings in results:
-        if not readings:
-            out.print(f"{photo}: no face found", soft_wrap=True)
-            continue
-        faces = "1 face" if len(readings) == 1 else f"{len(readings)} faces"
-        out.print(f"{photo}: {faces}", style="bold", soft_wrap=True)
-        table = new_table("emotion", "probability", "next", "box", "face score")
-        for reading in readings:
-            ranked = sorted(reading.probabilities.items(), key=lambda item: -item[1])
-            left, top, right, bottom = reading.box
-            table.add_row(
-                f"{reading.emotion}, uncertain" if reading.uncertain else reading.emotion,
-                f"{ranked[0][1]:.2f}",
-                f"{ranked[1][0]} {ranked[1][1]:.2f}",
-                f"{left},{top} – {right},{bottom}",
-                f"{reading.score:.2f}",
-            )
-        out.print(table)
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, ask) for number in numbers]
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

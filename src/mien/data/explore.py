@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.data.dataset import FaceDataset
+from mien.data.headers import Size
 from mien.data.pixels import SIZE_PX
-from mien.data.sizes import Size
 from mien.data.votes import Agreement, measure_agreement
 from mien.emotions import EMOTIONS
 from mien.errors import DataError

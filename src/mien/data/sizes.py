@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 from mien.data.dataset import FaceDataset
+from mien.data.headers import Size, promised_size
 from mien.data.load import Paths, as_paths
 from mien.data.pixels import decode_image
 from mien.errors import DataError
@@ -15,10 +15,6 @@ from mien.errors import DataError
 _ROWS_A_BATCH: Final = 2048
 # A file that has one of these may say that it is to be turned, which swaps width and height.
 _MAY_BE_TURNED: Final = (b"Exif", b"eXIf", b"EXIF")
-# JPEG's markers of a frame, the only ones that state its size: C0 to CF, but for tables and such.
-_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-
-Size = tuple[int, int]  # width, height
 
 
 def read_sizes(dataset: FaceDataset, data: Paths) -> list[Size] | None:
@@ -52,11 +48,8 @@ def image_size(content: bytes, name: str) -> Size:
         DataError: if it is no image that can be decoded.
     """
     if not any(mark in content for mark in _MAY_BE_TURNED):
-        try:
-            size = _png_size(content) or _jpeg_size(content) or _webp_size(content)
-        except (struct.error, IndexError):  # cut off: let the decoder say what is wrong
-            size = None
-        if size and min(size) > 0:  # a JPEG may state its height at its end
+        size = promised_size(content)
+        if min(size) > 0:  # a JPEG may state its height at its end
             return size
     height, width = decode_image(content, name).shape[:2]
     return width, height
@@ -86,43 +79,3 @@ def _parquet_sizes(paths: Iterable[Path], ids: list[str]) -> Iterator[Size]:
                     if f"{file.name}: row {number}" in wanted:
                         content = image["bytes"] if isinstance(image, dict) else image
                         yield image_size(content, f"{file}: row {number:,}")
-
-
-def _png_size(content: bytes) -> Size | None:
-    if content[:8] != b"\x89PNG\r\n\x1a\n" or content[12:16] != b"IHDR":
-        return None
-    width, height = struct.unpack_from(">II", content, 16)
-    return width, height
-
-
-def _jpeg_size(content: bytes) -> Size | None:
-    if content[:2] != b"\xff\xd8":
-        return None
-    at = 2
-    while content[at] == 0xFF:
-        marker = content[at + 1]
-        if marker == 0xFF:  # fills up
-            at += 1
-        elif marker in _FRAMES:
-            height, width = struct.unpack_from(">HH", content, at + 5)
-            return width, height
-        else:
-            at += 2 + struct.unpack_from(">H", content, at + 2)[0]
-    return None
-
-
-def _webp_size(content: bytes) -> Size | None:
-    """Source: RFC 9649, WebP Image Format, 2024."""
-    if content[:4] != b"RIFF" or content[8:12] != b"WEBP":
-        return None
-    kind = content[12:16]
-    if kind == b"VP8 ":  # 14 bits of each number are the size, 2 a scale
-        width, height = struct.unpack_from("<HH", content, 26)
-        return width & 0x3FFF, height & 0x3FFF
-    if kind == b"VP8L":
-        (bits,) = struct.unpack_from("<I", content, 21)
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    if kind == b"VP8X":
-        width = int.from_bytes(content[24:27], "little")
-        return width + 1, int.from_bytes(content[27:30], "little") + 1
-    return None

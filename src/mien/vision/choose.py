@@ -59,7 +59,7 @@ def choose_detector(name: str = "auto", model: str | Path | None = None) -> Choi
         return Choice(
             "haar",
             HaarDetector,
-            "faces are found by OpenCV's Haar cascade, which misses turned and small ones; "
+            "Faces were found by OpenCV's Haar cascade, which misses turned and small ones; "
             f"for YuNet: mien fetch, or {by_hand}",
         )
     found = path

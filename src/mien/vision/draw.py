@@ -16,7 +16,7 @@ _FONT: Final = cv2.FONT_HERSHEY_DUPLEX
 
 
 def draw_readings(image: Image, readings: Sequence[Reading]) -> Image:
-    """Return a copy of a picture with each face's box, emotion and probability drawn on it.
+    """Return a copy of a picture with each face's box, track, emotion and probability drawn.
 
     Shape: uint8 (height, width, 3) or (height, width) -> uint8 (height, width, 3).
     """
@@ -27,7 +27,8 @@ def draw_readings(image: Image, readings: Sequence[Reading]) -> Image:
         left, top, right, bottom = reading.box
         cv2.rectangle(picture, (left, top), (right, bottom), colour, max(1, round(3 * unit)))
         doubt = "?" if reading.uncertain else ""
-        text = f"{reading.emotion}{doubt} {reading.probabilities[reading.emotion]:.0%}"
+        track = "" if reading.track is None else f"#{reading.track} "
+        text = f"{track}{reading.emotion}{doubt} {reading.probabilities[reading.emotion]:.0%}"
         _label(picture, text, (left, top), colour, unit)
     return np.asarray(picture, np.uint8)
 

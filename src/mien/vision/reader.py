@@ -1,119 +1,227 @@
-"""Photos to Readings."""
+"""Any source to Readings: find the faces, crop them as in training, read them, follow them.
+
+Frames are decoded in the caller's thread while other threads look for faces in those before, and
+all the faces of some frames are read in one call. What is under way is bounded, so memory stays
+flat however long a video is.
+"""
 
 from __future__ import annotations
 
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, Final, NamedTuple
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mien.data.pixels import Image, read_image, to_crop
+from mien.data.pixels import Image
 from mien.emotions import EMOTIONS
-from mien.errors import DataError, SourceError
 from mien.runtime.bundle import Bundle, find_bundle
-from mien.vision.detect import HaarDetector
-from mien.vision.reading import Box, Reading
+from mien.vision.choose import choose_detector
+from mien.vision.crop import crop_face
+from mien.vision.detect import Detector, Face
+from mien.vision.reading import Frame, Reading
+from mien.vision.source import Source, open_source
+from mien.vision.track import Smoother, Tracker
+
+SMOOTHING_S: Final = 0.3
+
+_CHUNK_FRAMES: Final = 16  # whose faces are read in one call
+_MOST_WORKERS: Final = 4  # that look for faces; decoding does not keep up with more
 
 
 class Reader:
-    """Finds the faces in a picture and reads their expressions.
+    """Finds the faces in any source and reads their expressions.
 
     Args:
         model: a shipped Bundle's name, a ``.onnx`` file or a run directory; None for the best that
             comes with mien.
+        detector: ``yunet``, ``haar``, ``none`` for pictures that are face crops already, or
+            ``auto`` for YuNet where its file can be had, else Haar.
+        detector_model: YuNet's file, if it is not in mien's cache.
+        smoothing_s: time constant, in seconds, over which the probabilities of a face are averaged
+            in videos and streams; 0 for none.
         threads: for the network; 0 for every core.
 
     Raises:
         BundleError: if there is no such Bundle.
+        MienError: if there is no such detector, or its file is missing or wrong.
     """
 
-    def __init__(self, model: str | Path | None = None, *, threads: int = 0) -> None:
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        *,
+        detector: str = "auto",
+        detector_model: str | Path | None = None,
+        smoothing_s: float = SMOOTHING_S,
+        threads: int = 0,
+    ) -> None:
         self.bundle = Bundle(find_bundle(model), threads=threads)
-        self._detector = HaarDetector()
+        self.smoothing_s = smoothing_s
+        self._choice = choose_detector(detector, detector_model)
+        self._detectors = threading.local()
 
-    def read(self, source: str | Path | Image) -> list[Reading]:
-        """Read every face in one picture, the largest first; an empty list where there is none.
+    @property
+    def detector(self) -> str:
+        """Which detector is used: ``yunet``, ``haar`` or ``none``."""
+        return self._choice.name
+
+    @property
+    def detector_note(self) -> str:
+        """How to get a better detector than the one in use; empty where there is none."""
+        return self._choice.note
+
+    def read(self, source: Any) -> list[Reading]:
+        """Read every face in a source, frame by frame, the largest of each first.
 
         Args:
-            source: the path of an image file, or its pixels.
+            source: whatever `mien.vision.source.open_source` takes: the path of a photo, several,
+                a folder, a video, pixels as an array.
 
         Raises:
-            SourceError: if the file is missing or no image, or the array has another shape.
-
-        Shape: an array is uint8 (height, width, 3), blue-green-red as OpenCV reads it, or gray
-        (height, width).
+            SourceError: if it cannot be opened, or a part of it cannot be read. `stream` with an
+                opened source goes on and lists what failed.
         """
-        image, name = open_picture(source)
-        faces = self._detector.detect(image)
-        if not faces:
-            return []
-        about = self.bundle.metadata
-        crops = np.stack([to_crop(cut_face(image, face.box, about.crop_margin)) for face in faces])
-        _, probabilities = self.bundle.predict(crops)
-        return [
-            Reading(
-                name,
-                face.box,
-                face.score,
-                EMOTIONS[int(row.argmax())],
-                _named(row),
-                bool(row.max() < about.uncertain_below),
+        opened = source if isinstance(source, Source) else open_source(source)
+        readings = [reading for _, found in self.stream(opened) for reading in found]
+        if opened.failures:
+            raise opened.failures[0]
+        return readings
+
+    def stream(self, source: Any) -> Iterator[tuple[Frame, list[Reading]]]:
+        """Read a source frame by frame; a frame without faces has an empty list.
+
+        Args:
+            source: as in `read`, or what `open_source` gave. It is closed at the end, also when
+                iteration is left early.
+
+        Raises:
+            SourceError: if it cannot be opened.
+        """
+        opened = source if isinstance(source, Source) else open_source(source)
+        live = opened.kind == "live"
+        follow = None if opened.kind == "photos" else _Follower(self.smoothing_s)
+        # A live picture is answered before the next is taken; nothing may wait in between.
+        workers = 1 if live else max(1, min(_MOST_WORKERS, os.cpu_count() or 1))
+        ahead = 0 if live else 2 * workers
+        with opened:
+            found = _in_order(self._find, opened, workers=workers, ahead=ahead)
+            for chunk in _chunks(found, 1 if live else _CHUNK_FRAMES):
+                yield from self._read_chunk(chunk, follow)
+
+    def _find(self, frame: Frame) -> _Found:
+        detector: Detector | None = getattr(self._detectors, "own", None)
+        if detector is None:  # one instance belongs to one thread
+            detector = self._detectors.own = self._choice.build()
+        faces = detector.detect(frame.image)
+        margin = self.bundle.metadata.crop_margin
+        return _Found(frame, faces, [crop_face(frame.image, face, margin) for face in faces])
+
+    def _read_chunk(
+        self, chunk: list[_Found], follow: _Follower | None
+    ) -> Iterator[tuple[Frame, list[Reading]]]:
+        crops = [crop for found in chunk for crop in found.crops]
+        rows: Iterator[Any] = iter(self.bundle.predict(np.stack(crops))[1] if crops else ())
+        for frame, faces, _ in chunk:
+            read = [next(rows) for _ in faces]
+            tracks: list[int | None] = [None] * len(faces)
+            if follow is not None:
+                tracks, read = follow.follow(frame, faces, read)
+            yield (
+                frame,
+                [
+                    self._reading(frame, face, track, row)
+                    for face, track, row in zip(faces, tracks, read, strict=True)
+                ],
             )
-            for face, row in zip(faces, probabilities, strict=True)
-        ]
+
+    def _reading(
+        self, frame: Frame, face: Face, track: int | None, row: npt.NDArray[Any]
+    ) -> Reading:
+        return Reading(
+            source=frame.source,
+            box=face.box,
+            score=face.score,
+            emotion=EMOTIONS[int(row.argmax())],
+            probabilities={name: float(value) for name, value in zip(EMOTIONS, row, strict=True)},
+            uncertain=bool(row.max() < self.bundle.metadata.uncertain_below),
+            frame=frame.index,
+            seconds=frame.seconds,
+            track=track,
+            tilt_degrees=face.tilt_degrees,
+        )
+
+    def crop(self, image: Image, reading: Reading) -> Image:
+        """Return the face of a reading as the crop that was read.
+
+        Shape: uint8 (height, width, 3) or (height, width), the frame's -> uint8 (48, 48).
+        """
+        face = Face(reading.box, reading.score, reading.tilt_degrees)
+        return crop_face(image, face, self.bundle.metadata.crop_margin)
 
 
-def read(source: str | Path | Image, model: str | Path | None = None) -> list[Reading]:
-    """Read every face in one picture; see `Reader`, which serves many pictures faster."""
+def read(source: Any, model: str | Path | None = None) -> list[Reading]:
+    """Read every face in a source; see `Reader`, which serves many sources faster."""
     return Reader(model).read(source)
 
 
-def open_picture(source: str | Path | Image) -> tuple[Image, str]:
-    """Return a picture's pixels and its name.
-
-    Raises:
-        SourceError: if it is missing, no image, or not uint8 gray or colour.
-    """
-    if isinstance(source, np.ndarray):
-        colour = source.ndim == 3 and source.shape[2] == 3
-        if source.dtype != np.uint8 or not (colour or source.ndim == 2) or source.size == 0:
-            raise SourceError(
-                f"the picture is {source.dtype} {source.shape}, expected uint8 (height, width, 3), "
-                "blue-green-red, or gray (height, width)"
-            )
-        return source, ""
-    path = Path(source)
-    if path.is_dir():
-        raise SourceError(f"{path}: a folder, expected an image file")
-    if not path.exists():
-        raise SourceError(f"{path}: no such file, expected a photo")
-    try:
-        return read_image(path), str(source)
-    except DataError as error:
-        raise SourceError(str(error)) from None
+class _Found(NamedTuple):
+    frame: Frame
+    faces: list[Face]
+    crops: list[Image]
 
 
-def cut_face(image: Image, box: Box, margin: float) -> Image:
-    """Cut the square around a face out of a picture, its edge repeated where it ends.
+class _Follower:
+    """Knows the faces of one video again, and steadies what is read in them."""
 
-    Args:
-        image: the picture.
-        box: left, top, right, bottom, in pixels.
-        margin: added on each side, as a share of the box's longer side.
+    def __init__(self, smoothing_s: float) -> None:
+        self._source: str | None = None
+        self._tracker, self._smoother = Tracker(), Smoother(smoothing_s)
 
-    Shape: -> (side, side) or (side, side, 3), at least one pixel.
-    """
-    left, top, right, bottom = box
-    side = max(1, round(max(right - left, bottom - top) * (1 + 2 * margin)))
-    x, y = round((left + right - side) / 2), round((top + bottom - side) / 2)
-    height, width = image.shape[:2]
-    inside = image[max(y, 0) : min(y + side, height), max(x, 0) : min(x + side, width)]
-    beyond = (max(-y, 0), max(y + side - height, 0), max(-x, 0), max(x + side - width, 0))
-    if any(beyond):
-        inside = np.asarray(cv2.copyMakeBorder(inside, *beyond, cv2.BORDER_REPLICATE), np.uint8)
-    return inside
+    def follow(
+        self, frame: Frame, faces: list[Face], read: list[npt.NDArray[Any]]
+    ) -> tuple[list[int | None], list[npt.NDArray[Any]]]:
+        if frame.source != self._source:  # the next of several videos: nobody in it is known
+            self._source = frame.source
+            self._tracker.forget()
+        seconds = frame.seconds or 0.0
+        tracks = self._tracker.update([face.box for face in faces], seconds)
+        pairs = zip(tracks, read, strict=True)
+        return list(tracks), [self._smoother.update(track, row, seconds) for track, row in pairs]
 
 
-def _named(row: npt.NDArray[np.float32]) -> dict[str, float]:
-    return {emotion: float(value) for emotion, value in zip(EMOTIONS, row, strict=True)}
+def _in_order(
+    function: Callable[[Frame], _Found], frames: Iterable[Frame], *, workers: int, ahead: int
+) -> Iterator[_Found]:
+    """Give what ``function`` makes of each frame, in their order, so many being made ahead."""
+    if not ahead:
+        yield from map(function, frames)
+        return
+    pending: deque[Future[_Found]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="mien-detect") as pool:
+        try:
+            for frame in frames:
+                pending.append(pool.submit(function, frame))
+                if len(pending) > ahead:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:  # iteration was left early: what has not begun is not needed
+                future.cancel()
+
+
+def _chunks(found: Iterable[_Found], size: int) -> Iterator[list[_Found]]:
+    chunk: list[_Found] = []
+    for one in found:
+        chunk.append(one)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

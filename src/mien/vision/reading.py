@@ -43,6 +43,8 @@ class Reading:
         seconds: since the video or the stream began; None for a photo.
         track: number of the face, the same in every frame of a video or a stream in which it was
             followed, from 1; None for a photo.
+        tilt_degrees: how far the line through the eyes is turned clockwise from level; it is turned
+            back before the face is read. 0 where the detector does not know the eyes.
     """
 
     source: str
@@ -54,6 +56,7 @@ class Reading:
     frame: int = 0
     seconds: float | None = None
     track: int | None = None
+    tilt_degrees: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data, for JSON."""

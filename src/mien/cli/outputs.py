@@ -1,0 +1,192 @@
+"""Where the readings of a run go: each an Output, given every frame and closed at the end."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+
+from mien.cli.readings import JsonArray, Screen
+from mien.errors import MienError
+from mien.files import write_bytes
+from mien.vision.draw import draw_readings
+from mien.vision.reader import Reader
+from mien.vision.reading import Frame, Reading
+from mien.vision.source import Source
+from mien.vision.timeline import Timeline
+from mien.vision.window import Window
+from mien.vision.write import (
+    CsvWriter,
+    JsonLinesWriter,
+    PhotoWriter,
+    Writer,
+)
+from mien.vision.write_video import VideoWriter
+
+
+class Output(Protocol):
+    """Takes readings as they come.
+
+    Attributes:
+        saved: what it left, once it is closed.
+    """
+
+    saved: list[Path]
+
+    @property
+    def over(self) -> bool:
+        """Whether it wants no more."""
+        ...
+
+    def add(self, frame: Frame, readings: list[Reading]) -> None:
+        """Take a frame's readings."""
+        ...
+
+    def close(self) -> None:
+        """Finish, also after an interruption."""
+        ...
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the options of a run ask for."""
+
+    as_json: bool
+    json_lines: Path | None
+    csv: Path | None
+    save: Path | None
+    timeline: Path | None
+    save_crops: Path | None
+    show: bool
+    all_frames: bool
+
+
+def make_outputs(wanted: Wanted, source: Source, reader: Reader, stack: ExitStack) -> list[Output]:
+    """Return the outputs that are wanted; the stack closes them, also those before a bad one."""
+    outputs: list[Output] = []
+
+    def add(output: Output) -> None:
+        outputs.append(output)
+        stack.callback(output.close)
+
+    every = wanted.all_frames
+    add(JsonArray(all_frames=every) if wanted.as_json else Screen(source))
+    if wanted.save:
+        add(AnnotatedCopy(wanted.save, source))
+    if wanted.csv:
+        add(Kept(CsvWriter(wanted.csv, all_frames=every)))
+    if wanted.json_lines:
+        add(Kept(JsonLinesWriter(wanted.json_lines, all_frames=every)))
+    if wanted.save_crops:
+        add(Crops(wanted.save_crops, reader))
+    if wanted.timeline:
+        add(TimelinePage(wanted.timeline, source))
+    if wanted.show:
+        add(OnScreen(source))
+    return outputs
+
+
+class Kept:
+    """A file of readings, by one of `mien.vision.write`."""
+
+    over = False
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self.saved: list[Path] = []
+
+    def add(self, frame: Frame, readings: list[Reading]) -> None:
+        """Write a frame's readings."""
+        self._writer.write(frame, readings)
+
+    def close(self) -> None:
+        """Give the file its name."""
+        self._writer.close()
+        self.saved = self._writer.saved
+
+
+class AnnotatedCopy(Kept):
+    """Annotated copies: of photos a file each, of a video or a camera one video."""
+
+    def __init__(self, path: Path, source: Source) -> None:
+        photos = source.kind == "photos"
+        super().__init__(
+            PhotoWriter(path, photos=source.total)
+            if photos
+            else VideoWriter(path, source.fps or 0.0)
+        )
+
+
+class Crops:
+    """Each face as the crop that was read, a PNG named by frame, number and emotion."""
+
+    over = False
+
+    def __init__(self, folder: Path, reader: Reader) -> None:
+        if folder.exists() and not folder.is_dir():
+            raise MienError(f"{folder}: a file, but face crops need a folder")
+        self._folder, self._reader = folder, reader
+        self._faces = 0
+        self.saved: list[Path] = []
+
+    def add(self, frame: Frame, readings: list[Reading]) -> None:
+        """Save a frame's faces."""
+        for reading in readings:
+            self._faces += 1
+            stem = Path(frame.source).stem or "picture"
+            name = f"{stem}-{frame.index:06d}-{self._faces:06d}-{reading.emotion}.png"
+            _, content = cv2.imencode(".png", self._reader.crop(frame.image, reading))
+            write_bytes(self._folder / name, content.tobytes())
+            self.saved = [self._folder]
+
+    def close(self) -> None:
+        """Do nothing: each crop is whole already."""
+
+
+class TimelinePage:
+    """``timeline.html``: who showed which expression when."""
+
+    over = False
+
+    def __init__(self, path: Path, source: Source) -> None:
+        # Imported now: what the page needs and is not installed is missed before an hour of video.
+        from mien.reports.timeline import write_timeline
+
+        self._write = write_timeline
+        self._path, self._name = path, source.name or "the sources"
+        self._timeline = Timeline()
+        self.saved: list[Path] = []
+
+    def add(self, frame: Frame, readings: list[Reading]) -> None:
+        """Add up a frame's readings."""
+        self._timeline.add(frame, readings)
+
+    def close(self) -> None:
+        """Write the page, unless there was nothing but photos."""
+        if self._timeline.frames:
+            self._write(self._timeline, self._name, self._path)
+            self.saved = [self._path]
+
+
+class OnScreen:
+    """A window; once it is closed, the run is over."""
+
+    def __init__(self, source: Source) -> None:
+        self._window = Window(source.name or "mien")
+        self.saved: list[Path] = []
+
+    @property
+    def over(self) -> bool:
+        """Whether somebody closed it."""
+        return not self._window.is_open
+
+    def add(self, frame: Frame, readings: list[Reading]) -> None:
+        """Show a frame with what was read in it."""
+        self._window.show(draw_readings(frame.image, readings))
+
+    def close(self) -> None:
+        """Take the window away."""
+        self._window.close()

@@ -1,0 +1,118 @@
+"""Pictures from files, bytes, PIL and arrays: 8-bit, upright, and of bearable size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from mien.data.headers import promised_size
+from mien.data.pixels import Image, decode_image
+from mien.errors import DataError, SourceError
+from mien.vision.video import too_large
+
+MAX_PIXELS: Final = 100_000_000
+_ORIENTATION: Final = 0x0112  # EXIF's tag
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a source may ask for: pixels of a picture, silence of an address, new tries."""
+
+    max_pixels: int = MAX_PIXELS
+    timeout_s: float = 5.0
+    retries: int = 5
+
+    @property
+    def max_bytes(self) -> int:
+        """Return the size of the largest file a picture may have: 16 bits of four channels."""
+        return 8 * self.max_pixels + (1 << 20)
+
+
+def read_photo(path: Path, name: str, limits: Limits, wrong: list[SourceError]) -> Image:
+    """Read and decode an image file; what is wrong with it but was borne is added to ``wrong``.
+
+    Raises:
+        SourceError: if it cannot be read or decoded, or is too large.
+
+    Shape: -> uint8 (height, width, 3).
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{name}: cannot be read ({error.strerror})") from None
+    return decode_photo(content, name, limits, wrong)
+
+
+def decode_photo(content: bytes, name: str, limits: Limits, wrong: list[SourceError]) -> Image:
+    """Decode an image file of bearable size, and what there is of a JPEG that is cut off."""
+    width, height = promised_size(content)
+    if width * height > limits.max_pixels:
+        raise too_large(name, width * height, limits.max_pixels)
+    # Asked here because libpng prints its complaint to the terminal.
+    if content.startswith(b"\x89PNG") and b"IEND" not in content:
+        raise SourceError(f"{name}: a PNG that is cut off; copy or download it again")
+    # Each begin has its end, those of a preview inside too; pixels' bytes are like neither.
+    cut_off = content.startswith(b"\xff\xd8") and (
+        content.count(b"\xff\xd8\xff") > content.count(b"\xff\xd9")
+    )
+    try:
+        image = decode_image(content + b"\xff\xd9" if cut_off else content, name)
+    except DataError as error:
+        raise SourceError(str(error)) from None
+    if image.shape[0] * image.shape[1] > limits.max_pixels:  # of a kind not in promised_size
+        raise too_large(name, image.shape[0] * image.shape[1], limits.max_pixels)
+    if cut_off:
+        wrong.append(
+            SourceError(
+                f"{name}: a JPEG that is cut off; what there is of it was used, the rest is gray; "
+                "copy or download it again"
+            )
+        )
+    return image
+
+
+def from_pil(picture: Any, name: str, limits: Limits) -> Image:
+    """Return a PIL image's pixels, turned upright as its EXIF orientation says."""
+    width, height = picture.size
+    if width * height > limits.max_pixels:
+        raise too_large(name, width * height, limits.max_pixels)
+    try:
+        if picture.mode.startswith("I"):  # 16 bits, which PIL would clip
+            pixels = (np.asarray(picture).clip(0, 0xFFFF) >> 8).astype(np.uint8)
+        else:
+            pixels = np.asarray(picture.convert("RGB"), np.uint8)[..., ::-1]
+        orientation = picture.getexif().get(_ORIENTATION, 1) if hasattr(picture, "getexif") else 1
+    except Exception as error:  # PIL's decoders raise what they like
+        raise SourceError(f"{name}: PIL cannot decode it ({error}); is the file whole?") from None
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def check_array(array: np.ndarray) -> Image:
+    """Return an array that is a picture, without its alpha channel.
+
+    Raises:
+        SourceError: if it is none.
+
+    Shape: uint8 (height, width), (height, width, 3) or (height, width, 4) -> without the fourth.
+    """
+    colour = array.ndim == 3 and array.shape[2] in (3, 4)
+    if array.dtype != np.uint8 or not (colour or array.ndim == 2) or array.size == 0:
+        raise wrong_array(array)
+    return array if array.ndim == 2 or array.shape[2] == 3 else np.ascontiguousarray(array[..., :3])
+
+
+def wrong_array(array: np.ndarray) -> SourceError:
+    """Say that an array is no picture."""
+    return SourceError(
+        f"the picture is {array.dtype} {array.shape}, expected uint8 (height, width, 3), "
+        "blue-green-red, or gray (height, width)"
+    )

@@ -1,0 +1,172 @@
+"""``mien predict`` on everything that is no single photo, with every output."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage
+
+from mien.emotions import EMOTIONS
+
+ASTRONAUT = Path(skimage.__file__).parent / "data" / "astronaut.png"
+FPS = 20
+
+
+def write_video(path, frames=40, empty=range(0)):
+    face = cv2.resize(cv2.imread(str(ASTRONAUT))[:256, 96:352], (160, 160))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (320, 240))
+    for index in range(frames):
+        frame = np.full((240, 320, 3), 120, np.uint8)
+        if index not in empty:
+            frame[40:200, 60 + index % 40 : 220 + index % 40] = face
+        writer.write(frame)
+    writer.release()
+    return path
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    return write_video(tmp_path_factory.mktemp("video") / "walk.avi", empty=range(10))
+
+
+def test_a_video_with_every_output_at_once(mien, video, tmp_path):
+    outcome = mien(
+        "predict", video, "--csv", tmp_path / "r.csv", "--jsonl", tmp_path / "r.jsonl",
+        "--save", tmp_path / "r.mp4", "--timeline", tmp_path / "t.html",
+        "--save-crops", tmp_path / "crops", "--all-frames",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    with (tmp_path / "r.csv").open(newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    lines = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    assert len(rows) == len(lines) >= 40
+    assert [row["emotion"] for row in rows[:10]] == [""] * 10
+    seen = rows[10:]
+    assert {row["track"] for row in seen} == {"1"}
+    assert float(seen[-1]["seconds"]) == pytest.approx(39 / FPS, abs=0.01)
+    for row, line in zip(seen, lines[10:], strict=True):
+        assert sum(float(row[emotion]) for emotion in EMOTIONS) == pytest.approx(1, abs=1e-4)
+        assert row["emotion"] == line["emotion"]
+        assert int(row["left"]) == line["box"][0]
+    copy = cv2.VideoCapture(str(tmp_path / "r.mp4"))
+    assert copy.get(cv2.CAP_PROP_FRAME_COUNT) == 40
+    assert len(list((tmp_path / "crops").glob("walk-*.png"))) == len(seen)
+    assert cv2.imread(str(next((tmp_path / "crops").iterdir()))).shape == (48, 48, 3)
+    assert "#1" in (tmp_path / "t.html").read_text()
+    for shown in ("40 frames", "1 person", "#1", "r.csv", "r.mp4", "t.html"):
+        assert shown in outcome.out
+    assert max(map(len, outcome.out.splitlines()[1:4])) <= 80
+
+
+def test_json_of_a_video_is_one_array(mien, video):
+    records = json.loads(mien("predict", video, "--json").out)
+    assert len(records) >= 28
+    assert {record["track"] for record in records} == {1}
+    every = json.loads(mien("predict", video, "--json", "--all-frames").out)
+    assert len(every) - len(records) == 40 - len({record["frame"] for record in records})
+
+
+def test_a_folder_with_one_bad_file_is_read_but_for_that(mien, tmp_path):
+    for name in ("a.png", "c.png"):
+        (tmp_path / name).write_bytes(ASTRONAUT.read_bytes())
+    (tmp_path / "b.jpg").write_text("I am text")
+    outcome = mien("predict", tmp_path)
+    assert outcome.code == 1
+    assert outcome.out.count("1 face") == 2
+    assert "b.jpg: cannot be decoded" in outcome.err
+    assert mien("predict", f"{tmp_path}/*.png").code == 0
+
+
+def test_many_photos_are_summed_up(mien, tmp_path):
+    for index in range(25):
+        cv2.imwrite(str(tmp_path / f"{index:02}.png"), np.full((60, 60), 100 + index, np.uint8))
+    outcome = mien("predict", tmp_path)
+    assert outcome.out.count("no face found") == 20
+    assert "25 photos, 0 faces: none" in outcome.out
+
+
+def test_crops_need_no_detector(mien, tmp_path):
+    crop = cv2.imread(str(ASTRONAUT), cv2.IMREAD_GRAYSCALE)[66:162, 177:273]
+    cv2.imwrite(str(tmp_path / "crop.png"), crop)
+    (record,) = json.loads(mien("predict", tmp_path / "crop.png", "--crops", "--json").out)
+    assert record["emotion"] == "happy"
+    assert record["box"] == [0, 0, 96, 96]
+    wrong = mien("predict", tmp_path / "crop.png", "--crops", "--detector", "haar")
+    assert wrong.code == 2
+    assert "leave out --detector haar" in wrong.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--save", "r.txt"], "expected .mp4 or .avi"),
+        (["--csv", "/proc/nowhere/r.csv"], "cannot be written"),
+        (["--save-crops", "taken"], "a file, but face crops need a folder"),
+        (["--detector-model", "nowhere.onnx"], "no such file, expected YuNet's"),
+        (["--max-pixels", "1000"], "raise it by --max-pixels"),
+        (["--model", "nobody"], "no such run"),
+    ],
+)
+def test_what_cannot_be_is_said_before_a_frame_is_read(
+    mien, video, tmp_path, monkeypatch, arguments, said
+):
+    monkeypatch.chdir(tmp_path)
+    Path("taken").write_text("")
+    outcome = mien("predict", video, *arguments)
+    assert outcome.code == 2
+    assert said in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+    assert outcome.out == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_a_window_needs_a_screen(mien, video, monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    outcome = mien("predict", video, "--show")
+    assert outcome.code == 2
+    assert "leave out --show" in outcome.err
+
+
+def test_a_source_is_never_written_over(mien, tmp_path):
+    video = write_video(tmp_path / "v.avi", frames=3)
+    before = video.read_bytes()
+    outcome = mien("predict", video, "--save", video)
+    assert outcome.code == 2
+    assert "is the video itself" in outcome.err
+    assert video.read_bytes() == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_leaves_whole_files(tmp_path, number):
+    video = write_video(tmp_path / "long.avi", frames=1500)
+    arguments = ["predict", video, "--csv", "r.csv", "--save", "r.avi", "--timeline", "t.html"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mien", *map(str, arguments)], cwd=tmp_path,
+        stderr=subprocess.PIPE, text=True, env={**os.environ, "MIEN_OFFLINE": "1"},
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not any(path.stat().st_size > 2000 for path in tmp_path.glob(".r.csv.*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "what was read until then is kept" in said
+    with (tmp_path / "r.csv").open(newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert rows
+    assert all(row["emotion"] in EMOTIONS for row in rows)
+    frames = cv2.VideoCapture(str(tmp_path / "r.avi")).get(cv2.CAP_PROP_FRAME_COUNT)
+    assert int(rows[-1]["frame"]) < frames < 1500
+    assert (tmp_path / "t.html").is_file()
+    assert list(tmp_path.glob(".r*")) == []
