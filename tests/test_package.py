@@ -21,7 +21,7 @@ def test_an_unknown_name_is_an_attribute_error():
 
 @pytest.mark.parametrize(
     "statement",
-    ["import mien", "import mien; mien.predict", "import mien.cli.main", "import mien.evaluation"],
+    ["import mien", "import mien; mien.read", "import mien.cli.main", "import mien.evaluation"],
 )
 def test_reading_and_measuring_never_import_torch(statement):
     heavy = "{'torch', 'lightning', 'matplotlib', 'sklearn', 'pyarrow', 'onnx', 'kornia'}"

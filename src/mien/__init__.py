@@ -1,11 +1,11 @@
-"""mien reads facial expressions, in data sets and in photos.
+"""mien reads facial expressions, in data sets, photos, videos and cameras.
 
     import mien
 
     dataset = mien.load_dataset("fer2013.csv")
     run = mien.train("quick", "fer2013.csv", "runs/quick")
     evaluation = mien.evaluate("runs/quick", "fer2013.csv", "val")
-    readings = mien.predict("photo.jpg")
+    readings = mien.read("photo.jpg")
 
 Names are imported on first use: reading a photo never imports torch.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mien.training.fit import resume, train
     from mien.training.run import Run
     from mien.vision import Reader, Reading
-    from mien.vision import read as predict
+    from mien.vision import read
 
 __version__ = "0.1.0"
 
@@ -47,7 +47,7 @@ _PLACES: Final = {
     "list_recipes": "mien.recipes:list_recipes",
     "load_dataset": "mien.data:load_dataset",
     "load_recipe": "mien.recipes:load_recipe",
-    "predict": "mien.vision:read",
+    "read": "mien.vision:read",
     "resume": "mien.training.fit:resume",
     "synthetic_faces": "mien.data.synthetic:synthetic_faces",
     "train": "mien.training.fit:train",
@@ -69,7 +69,7 @@ __all__ = [
     "list_recipes",
     "load_dataset",
     "load_recipe",
-    "predict",
+    "read",
     "resume",
     "synthetic_faces",
     "train",
