@@ -1,4 +1,4 @@
-"""The README's commands, run as they stand there, in a folder with a photo, a folder and a video."""
+"""The README's commands, run as they stand there, on a photo, folders and a video."""
 
 from __future__ import annotations
 
