@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from mien.training.finish import export
     from mien.training.fit import resume, train
     from mien.training.run import Run
-    from mien.vision import Reader, Reading
-    from mien.vision import read
+    from mien.vision import Reader, Reading, read
 
 __version__ = "0.1.0"
 

@@ -16,7 +16,7 @@ from tests.vision.conftest import FACE_PX, TILT_DEGREES
 from mien.errors import MienError
 from mien.vision import yunet
 from mien.vision.choose import choose_detector
-from mien.vision.detect import HaarDetector, WholePicture, YuNetDetector
+from mien.vision.detect import HaarDetector, WholePicture, YuNetDetector, video_side_px
 
 ASTRONAUT = cv2.imread(str(Path(skimage.__file__).parent / "data" / "astronaut.png"))
 
@@ -61,7 +61,7 @@ def test_yunet_takes_gray_and_every_size_and_finds_nothing_in_nothing(planted_yu
 def test_yunet_boxes_are_in_the_pictures_own_pixels_and_inside_it(planted_yunet):
     large = dark(960, 1280)
     large[320:352, 640:672] = 255  # an 8×8 cell once shrunk to a quarter
-    (face,) = YuNetDetector(planted_yunet, longest_side_px=320).detect(large)
+    (face,) = YuNetDetector(planted_yunet).detect(large, longest_side_px=320)
     assert np.allclose(face.box, (576, 256, 736, 416), atol=4)
     corner = dark()
     corner[:8, :8] = 255
@@ -187,3 +187,9 @@ def test_at_first_use_it_is_tried_once_a_day(planted, cache, server, monkeypatch
     monkeypatch.delenv("MIEN_OFFLINE")
     assert yunet.fetch_yunet_once() == cache / yunet.FILE_NAME
     assert choose_detector("auto").name == "yunet"
+
+
+def test_frames_are_searched_at_half_their_size_within_bounds():
+    sides = {640: 320, 320: 320, 1280: 640, 3840: 640}
+    for longest, side in sides.items():
+        assert video_side_px(np.zeros((10, longest), np.uint8)) == side

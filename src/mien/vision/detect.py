@@ -17,6 +17,9 @@ from mien.vision.reading import Box
 # Larger pictures are shrunk to this for detection: its time grows with the area, and a face that
 # disappears at this size has too few pixels to be read.
 LONGEST_SIDE_PX: Final = 1280
+# Of a video's frames half is enough, within these: what is read has 48 px, and faces are found from
+# a dozen or two on.
+_VIDEO_SIDES_PX: Final = (320, 640)
 
 _SMALLEST_FACE: Final = 1 / 30  # of the shorter side
 _SCALE_STEP: Final = 1.1
@@ -49,12 +52,22 @@ class Detector(Protocol):
 
     name: str
 
-    def detect(self, image: Image) -> list[Face]:
+    def detect(self, image: Image, *, longest_side_px: int = LONGEST_SIDE_PX) -> list[Face]:
         """Return the faces in a picture, the largest first.
+
+        Args:
+            image: the picture.
+            longest_side_px: to which a larger picture is shrunk before it is searched.
 
         Shape: image uint8 (height, width, 3), blue-green-red, or gray (height, width).
         """
         ...
+
+
+def video_side_px(image: Image) -> int:
+    """Return the side to which a frame of a video is shrunk before it is searched."""
+    least, most = _VIDEO_SIDES_PX
+    return min(max(least, max(image.shape[:2]) // 2), most)
 
 
 class YuNetDetector:
@@ -71,8 +84,7 @@ class YuNetDetector:
 
     name = "yunet"
 
-    def __init__(self, path: Path, *, longest_side_px: int = LONGEST_SIDE_PX) -> None:
-        self.longest_side_px = longest_side_px
+    def __init__(self, path: Path) -> None:
         try:
             self._network = cv2.FaceDetectorYN.create(
                 str(path), "", (320, 320), _LEAST_SCORE, _MOST_OVERLAP, _MOST_FACES
@@ -83,11 +95,11 @@ class YuNetDetector:
                 "face_detection_yunet_2023mar.onnx, whole?"
             ) from None
 
-    def detect(self, image: Image) -> list[Face]:
+    def detect(self, image: Image, *, longest_side_px: int = LONGEST_SIDE_PX) -> list[Face]:
         """Return the faces in a picture, the largest first (see `Detector`)."""
         colour = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
         height, width = colour.shape[:2]
-        shrunk, scale = _shrink(np.asarray(colour, np.uint8), self.longest_side_px)
+        shrunk, scale = _shrink(np.asarray(colour, np.uint8), longest_side_px)
         self._network.setInputSize((shrunk.shape[1], shrunk.shape[0]))
         _, rows = self._network.detect(shrunk)
         if rows is None:
@@ -112,18 +124,17 @@ class HaarDetector:
 
     name = "haar"
 
-    def __init__(self, *, longest_side_px: int = LONGEST_SIDE_PX) -> None:
-        self.longest_side_px = longest_side_px
+    def __init__(self) -> None:
         path = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
         self._cascade = cv2.CascadeClassifier(str(path))
         if self._cascade.empty():
             raise MienError(f"{path}: OpenCV came without its cascade; reinstall opencv")
 
-    def detect(self, image: Image) -> list[Face]:
+    def detect(self, image: Image, *, longest_side_px: int = LONGEST_SIDE_PX) -> list[Face]:
         """Return the faces in a picture, the largest first (see `Detector`)."""
         gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
         height, width = gray.shape
-        gray, scale = _shrink(np.asarray(gray, np.uint8), self.longest_side_px)
+        gray, scale = _shrink(np.asarray(gray, np.uint8), longest_side_px)
         smallest = max(24, round(min(gray.shape) * _SMALLEST_FACE))  # 24: the cascade's own window
         boxes, _, margins = self._cascade.detectMultiScale3(
             gray,
@@ -145,7 +156,7 @@ class WholePicture:
 
     name = "none"
 
-    def detect(self, image: Image) -> list[Face]:
+    def detect(self, image: Image, *, longest_side_px: int = LONGEST_SIDE_PX) -> list[Face]:
         """Return the picture as one face, of score 1."""
         height, width = image.shape[:2]
         return [Face((0, 0, width, height), 1.0)]

@@ -23,7 +23,7 @@ from mien.emotions import EMOTIONS
 from mien.runtime.bundle import Bundle, find_bundle
 from mien.vision.choose import choose_detector
 from mien.vision.crop import crop_face
-from mien.vision.detect import Detector, Face
+from mien.vision.detect import LONGEST_SIDE_PX, Detector, Face, video_side_px
 from mien.vision.reading import Frame, Reading
 from mien.vision.source import Source, open_source
 from mien.vision.track import Smoother, Tracker
@@ -118,7 +118,8 @@ class Reader:
         detector: Detector | None = getattr(self._detectors, "own", None)
         if detector is None:  # one instance belongs to one thread
             detector = self._detectors.own = self._choice.build()
-        faces = detector.detect(frame.image)
+        side_px = LONGEST_SIDE_PX if frame.seconds is None else video_side_px(frame.image)
+        faces = detector.detect(frame.image, longest_side_px=side_px)
         margin = self.bundle.metadata.crop_margin
         return _Found(frame, faces, [crop_face(frame.image, face, margin) for face in faces])
 
