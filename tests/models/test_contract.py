@@ -7,6 +7,7 @@ import torch
 
 from mien.models import build_model, count_parameters, to_unit
 from mien.recipes import list_recipes, load_recipe
+from mien.recipes.sections import MienNetModel
 from mien.runtime.bundle import BundleMetadata
 from mien.runtime.export import export_bundle
 
@@ -97,3 +98,15 @@ def test_standardised_input_knows_neither_brightness_nor_contrast():
     unit = torch.rand(4, 1, 48, 48, generator=torch.manual_seed(0))
     with torch.no_grad():
         torch.testing.assert_close(model(unit), model(unit * 0.5 + 0.2), rtol=1e-3, atol=1e-4)
+
+
+def test_a_network_may_read_the_middle_only():
+    section = {"family": "mien_net", "stem": 8, "channels": [8], "blocks": [0], "input_px": 42}
+    model = build_model(MienNetModel.model_validate(section)).eval()
+    unit = torch.rand(3, 1, 48, 48, generator=torch.manual_seed(0))
+    changed = unit.clone()
+    changed[:, :, :3] = 1 - changed[:, :, :3]
+    with torch.no_grad():
+        assert torch.equal(model(unit), model(changed))
+        assert torch.equal(model(unit), model(unit[:, :, 3:45, 3:45]))
+        assert not torch.equal(model(unit), model(unit[:, :, 4:44, 4:44]))

@@ -37,14 +37,16 @@ class Classifier(nn.Module):
         normalization: ``unit`` passes [0, 1] on; ``standardize`` takes each image to mean 0 and
             deviation 1, so that neither lighting nor contrast matters; ``imagenet`` makes it RGB
             with the mean and deviation of ImageNet's channels at 0 and 1.
+        input_px: the network takes the middle so many pixels; of smaller images, all.
     """
 
     imagenet_mean: Tensor
     imagenet_deviation: Tensor
 
-    def __init__(self, network: nn.Module, normalization: str) -> None:
+    def __init__(self, network: nn.Module, normalization: str, input_px: int = SIZE_PX) -> None:
         super().__init__()
         self.network = network
+        self.input_px = input_px
         self.normalization = normalization
         if normalization == "imagenet":
             for name, values in (("mean", _IMAGENET_MEAN), ("deviation", _IMAGENET_DEVIATION)):
@@ -57,7 +59,14 @@ class Classifier(nn.Module):
         return logits
 
     def normalize(self, unit: Tensor) -> Tensor:
-        """Return images as the network takes them. Shape: (batch, 1, h, w) -> (batch, c, h, w)."""
+        """Return images as the network takes them.
+
+        Shape: (batch, 1, height, width) -> (batch, channels, height, width), cut to `input_px`.
+        """
+        if unit.shape[-1] > self.input_px:
+            start = (unit.shape[-1] - self.input_px) // 2
+            kept = slice(start, start + self.input_px)
+            unit = unit[:, :, kept, kept]
         if self.normalization == "standardize":
             # Spelt out: the exporter takes torch.std_mean apart into sums that lose three digits.
             centred = unit - _image_mean(unit)

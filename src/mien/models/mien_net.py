@@ -16,7 +16,8 @@ from mien.recipes.sections import MienNetModel
 class MienNet(nn.Module):
     """A stem, then stages of one convolution and residual pairs, each but the last max-pooled.
 
-    Average pooling at the end takes any size, so it can be trained on smaller crops than it reads.
+    Average pooling at the end takes any size, but what is read should end in a map of the size that
+    was trained on: of 2×2 cells each touches the padding, of 3×3 the middle one does not.
 
     Shape: (batch, 1, 48, 48), or 3 channels of RGB -> logits (batch, 7).
     Source: He et al., Deep Residual Learning for Image Recognition, 2015; deviations: stages widen

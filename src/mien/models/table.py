@@ -8,6 +8,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
+from mien.data.pixels import SIZE_PX
 from mien.models.classifier import Classifier
 from mien.models.densenet import DenseNet
 from mien.models.inception import build_inception
@@ -33,4 +34,5 @@ def build_model(model: ModelSection, *, seed: int = 0) -> Classifier:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Classifier(FAMILIES[model.family](model), model.normalization)
+        network = FAMILIES[model.family](model)
+        return Classifier(network, model.normalization, getattr(model, "input_px", SIZE_PX))

@@ -117,6 +117,7 @@ class MienNetModel(_ModelSection):
     """3×3 convolutions with residual pairs, for 48×48 faces (see `mien.models.mien_net`).
 
     ``blocks`` has the number of residual pairs of each stage, as ``channels`` has its width.
+    ``input_px``: it reads the middle so many pixels of a face crop.
     ``weights``: ``mien-s`` for those that come with mien, the ``model.safetensors`` of a run with
     this network, or ``none``.
     """
@@ -132,6 +133,7 @@ class MienNetModel(_ModelSection):
     )
     dense: tuple[Positive, ...] = ()
     dropout: Dropout = 0.2
+    input_px: Annotated[int, Field(ge=16, le=48)] = 48
     weights: str = "none"
 
     @model_validator(mode="after")
