@@ -67,7 +67,7 @@ class Detector(Protocol):
 def video_side_px(image: Image) -> int:
     """Return the side to which a frame of a video is shrunk before it is searched."""
     least, most = _VIDEO_SIDES_PX
-    return min(max(least, max(image.shape[:2]) // 2), most)
+    return min(max(least, int(max(image.shape[:2])) // 2), most)
 
 
 class YuNetDetector:
