@@ -1,4 +1,4 @@
-"""Whether a shipped Bundle is what its card says: parity, int8, calibration, views, FER+.
+"""Whether a shipped Bundle is what its card says: parity, int8, calibration, views, FER+, changes.
 
     python benchmarks/shipped.py --data path/to/fer2013 [--model mien-s]
 
@@ -22,6 +22,7 @@ from mien.data.votes import find_majorities, name_an_expression
 from mien.emotions import FERPLUS_VOTES
 from mien.evaluation import Evaluation, metrics
 from mien.evaluation.evaluate import evaluate_bundle
+from mien.evaluation.robustness import measure_robustness
 from mien.models import Classifier, build_model, to_unit
 from mien.models.weights import load_weights
 from mien.recipes import Recipe
@@ -116,6 +117,13 @@ def main() -> None:
     if "votes_head.weight" in head and val.votes is not None:
         votes_head = head["votes_head.weight"], head["votes_head.bias"]
         row["ferplus_accuracy"], row["ferplus_images"] = ferplus(classifier, votes_head, val)
+
+    robustness = measure_robustness(int8, val.images, val.labels)
+    row["mean_corruption_accuracy"] = round(robustness.mean, 4)
+    row["clean_accuracy_of_those"] = round(robustness.clean, 4)
+    for change, accuracies in robustness.accuracy.items():
+        amounts = ", ".join(f"{amount:g}" for amount in robustness.amounts[change])
+        print(f"{change:36}{amounts:22}", " ".join(f"{value:.3f}" for value in accuracies))
 
     lost = (reference.accuracy.value or 0) - (headline.accuracy.value or 0)
     stated = about.scores[0]["accuracy"]["value"]

@@ -1,0 +1,175 @@
+"""How a Bundle reads when faces are blurred, noisy, dark, covered, turned or small.
+
+Each change comes in five strengths; its accuracy stands beside that on the same faces as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mien.data.pixels import SIZE_PX
+from mien.evaluation.protocol import Record
+from mien.runtime.bundle import Bundle
+
+STRENGTHS: Final = 5
+FACES: Final = 600  # of a split, drawn by chance: 55 changed copies of each are read
+_GRAY: Final = 128
+
+Images = npt.NDArray[np.uint8]
+Change = Callable[[Images, float, np.random.Generator], Images]
+
+
+class Robustness(Record):
+    """Accuracies under changes.
+
+    Args:
+        images: how many faces each figure is from.
+        clean: accuracy on them as they are.
+        accuracy: of each change, at its five strengths.
+        amounts: of each change, what its strengths are, in the unit that its name says.
+        mean: over all changes and strengths, the mean corruption accuracy.
+        seed: of the draw of faces and of the noise.
+    """
+
+    images: int
+    clean: float
+    accuracy: dict[str, tuple[float, ...]]
+    amounts: dict[str, tuple[float, ...]]
+    mean: float
+    seed: int
+
+
+def measure_robustness(
+    bundle: Bundle, images: Images, labels: npt.NDArray[np.int64], *, seed: int = 0
+) -> Robustness:
+    """Return a Bundle's accuracy on changed faces.
+
+    Args:
+        bundle: what reads them.
+        images: of a split; of more than 600, so many are drawn.
+        labels: of the images.
+        seed: of the draw and the noise.
+
+    Shape: uint8 (N, 48, 48), (N,); N at least 1.
+    Source: Hendrycks and Dietterich, Benchmarking Neural Network Robustness to Common Corruptions
+    and Perturbations, 2019; deviations: changes that make sense for 48×48 gray faces, and accuracy
+    itself, not relative to another network.
+    """
+    generator = np.random.default_rng(seed)
+    drawn = np.sort(generator.permutation(len(images))[:FACES])
+    faces, truth = images[drawn], labels[drawn]
+
+    def accuracy(changed: Images) -> float:
+        return float((bundle.predict(changed)[0].argmax(1) == truth).mean())
+
+    found = {
+        name: tuple(
+            accuracy(change(faces, amount, np.random.default_rng((seed, index))))
+            for index, amount in enumerate(amounts)
+        )
+        for name, (change, amounts) in CHANGES.items()
+    }
+    return Robustness(
+        images=len(faces),
+        clean=accuracy(faces),
+        accuracy=found,
+        amounts={name: amounts for name, (_, amounts) in CHANGES.items()},
+        mean=float(np.mean(list(found.values()))),
+        seed=seed,
+    )
+
+
+def _each(change: Callable[[Images], npt.NDArray[np.generic]]) -> Callable[[Images], Images]:
+    def changed(images: Images) -> Images:
+        return np.stack([np.asarray(change(image)) for image in images]).astype(np.uint8)
+
+    return changed
+
+
+def _blur(images: Images, sigma_px: float, _: np.random.Generator) -> Images:
+    return _each(lambda image: cv2.GaussianBlur(image, (0, 0), sigma_px))(images)
+
+
+def _noise(images: Images, deviation: float, generator: np.random.Generator) -> Images:
+    noisy = images + generator.normal(0, deviation, images.shape)
+    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+
+
+def _brightness(images: Images, factor: float, _: np.random.Generator) -> Images:
+    return np.clip(np.rint(images * factor), 0, 255).astype(np.uint8)
+
+
+def _contrast(images: Images, factor: float, _: np.random.Generator) -> Images:
+    means = images.mean((1, 2), keepdims=True)
+    return np.clip(np.rint(means + (images - means) * factor), 0, 255).astype(np.uint8)
+
+
+def _cover(top: float, bottom: float) -> Change:
+    """Cover a band of the face, from the middle of the band outwards, with gray."""
+
+    def cover(images: Images, share: float, _: np.random.Generator) -> Images:
+        middle, half = (top + bottom) / 2, share * (bottom - top) / 2
+        rows = slice(round(SIZE_PX * (middle - half)), round(SIZE_PX * (middle + half)))
+        covered = images.copy()
+        covered[:, rows] = _GRAY
+        return covered
+
+    return cover
+
+
+def _rotate(images: Images, degrees: float, generator: np.random.Generator) -> Images:
+    turns = degrees * generator.choice([-1, 1], len(images))
+    centre = ((SIZE_PX - 1) / 2,) * 2
+    return _warp(images, [cv2.getRotationMatrix2D(centre, turn, 1) for turn in turns])
+
+
+def _shift(images: Images, pixels: float, generator: np.random.Generator) -> Images:
+    angles = generator.uniform(0, 2 * np.pi, len(images))
+    moves = pixels * np.stack([np.cos(angles), np.sin(angles)], 1)
+    return _warp(images, [np.array([[1, 0, x], [0, 1, y]]) for x, y in moves])
+
+
+def _warp(images: Images, matrices: list[npt.NDArray[np.float64]]) -> Images:
+    size = (SIZE_PX, SIZE_PX)
+    warped = [
+        cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REFLECT_101)
+        for image, matrix in zip(images, matrices, strict=True)
+    ]
+    return np.stack([np.asarray(image) for image in warped]).astype(np.uint8)
+
+
+def _jpeg(images: Images, quality: float, _: np.random.Generator) -> Images:
+    def stored(image: Images) -> npt.NDArray[np.generic]:
+        _, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
+        return np.asarray(cv2.imdecode(content, cv2.IMREAD_GRAYSCALE))
+
+    return _each(stored)(images)
+
+
+def _shrink(images: Images, side_px: float, _: np.random.Generator) -> Images:
+    def small(image: Images) -> npt.NDArray[np.generic]:
+        side = (int(side_px),) * 2
+        shrunk = cv2.resize(image, side, interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.resize(shrunk, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_LINEAR))
+
+    return _each(small)(images)
+
+
+# FER-2013's faces fill their crops: eyes lie at about two fifths of the height, mouths at four.
+CHANGES: Final[dict[str, tuple[Change, tuple[float, ...]]]] = {
+    "blur (deviation, px)": (_blur, (0.5, 1.0, 1.5, 2.0, 3.0)),
+    "noise (deviation, gray levels)": (_noise, (5, 10, 20, 30, 45)),
+    "brightness (factor)": (_brightness, (0.7, 0.5, 0.3, 1.4, 1.8)),
+    "contrast (factor)": (_contrast, (0.7, 0.5, 0.3, 0.2, 0.1)),
+    "eyes covered (share of their band)": (_cover(0.25, 0.55), (0.2, 0.4, 0.6, 0.8, 1.0)),
+    "mouth covered (share of its band)": (_cover(0.62, 0.95), (0.2, 0.4, 0.6, 0.8, 1.0)),
+    "rotation (degrees)": (_rotate, (5, 10, 20, 30, 45)),
+    "shift (px)": (_shift, (1, 2, 4, 6, 9)),
+    "JPEG (quality)": (_jpeg, (60, 40, 25, 15, 8)),
+    "low resolution (side, px)": (_shrink, (36, 28, 24, 18, 12)),
+}

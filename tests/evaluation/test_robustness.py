@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mien.evaluation.robustness import CHANGES, FACES, STRENGTHS, measure_robustness
+from mien.runtime.bundle import Bundle
+
+
+@pytest.fixture(scope="module")
+def found(run, faces):
+    return measure_robustness(Bundle(run.bundle_path), faces.images, faces.labels)
+
+
+def test_every_change_has_five_strengths_and_the_mean_is_theirs(found, faces):
+    assert found.images == min(len(faces), FACES)
+    assert found.accuracy.keys() == CHANGES.keys() == found.amounts.keys()
+    assert {len(row) for row in found.accuracy.values()} == {STRENGTHS}
+    assert found.mean == pytest.approx(np.mean(list(found.accuracy.values())))
+    assert all(0 <= value <= 1 for row in found.accuracy.values() for value in row)
+
+
+def test_it_repeats_and_the_seed_decides(run, faces, found):
+    bundle = Bundle(run.bundle_path)
+    assert measure_robustness(bundle, faces.images, faces.labels) == found
+    assert measure_robustness(bundle, faces.images, faces.labels, seed=1) != found
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_changes_grow_with_their_strength_and_leave_the_faces_alone(faces, name):
+    change, amounts = CHANGES[name]
+    images = faces.images[:20]
+    before = images.copy()
+    made = [change(images, amount, np.random.default_rng(0)) for amount in amounts]
+    assert np.array_equal(images, before)
+    assert {(one.shape, one.dtype) for one in made} == {(images.shape, images.dtype)}
+    far = [np.abs(one.astype(int) - images).mean() for one in made]
+    assert min(far) > 0
+    if not name.startswith("brightness"):  # which goes down three times, then up
+        assert far == sorted(far)
+
+
+def test_covers_cover_what_they_say():
+    white = np.full((1, 48, 48), 255, np.uint8)
+    for name, rows in (("eyes", (12, 26)), ("mouth", (30, 46))):
+        change, amounts = next(CHANGES[key] for key in CHANGES if key.startswith(name))
+        covered = change(white, amounts[-1], np.random.default_rng(0))[0]
+        gray = np.nonzero((covered == 128).all(1))[0]
+        assert (gray.min(), gray.max() + 1) == rows
+
+
+def test_a_mouth_only_reader_is_lost_when_the_mouth_is_covered():
+    """A Bundle in all but name that reads happy by a bright mouth, and nothing else."""
+
+    class MouthReader:
+        def predict(self, images):
+            logits = np.zeros((len(images), 7), np.float32)
+            logits[:, 3] = images[:, 34:42, 16:32].mean((1, 2)) - 128.5
+            return logits, logits
+
+    images = np.full((40, 48, 48), 60, np.uint8)
+    images[:20, 34:42, 16:32] = 250
+    labels = np.array([3] * 20 + [0] * 20)
+    found = measure_robustness(MouthReader(), images, labels)
+    assert found.clean == 1
+    by_name = {name.split(" (")[0]: row for name, row in found.accuracy.items()}
+    assert by_name["eyes covered"] == (1,) * STRENGTHS
+    assert by_name["mouth covered"][-1] == 0.5
+    assert by_name["shift"][0] == 1
