@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ import skimage
 from mien.data.synthetic import synthetic_faces
 from mien.vision import Reader
 from mien.vision.crop import crop_face
-from mien.vision.source import open_source
+from mien.vision.detect import video_side_px
+from mien.vision.reading import Frame
+from mien.vision.source import Source, open_source
 from record import add_rows, spread
 
 ASTRONAUT = Path(skimage.__file__).parent / "data" / "astronaut.png"
@@ -61,6 +64,23 @@ def write_crops(folder: Path) -> None:
         cv2.imwrite(str(folder / f"{index:05}.png"), drawn[index % len(drawn)])
 
 
+class Replay(Source):
+    """A live source of frames that are in memory; ``given`` is when the last one was given."""
+
+    def __init__(self, frames: list[Frame]) -> None:
+        super().__init__("replay", "live")
+        self._frames = frames
+        self.given = 0.0
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in self._frames:
+            self.given = time.perf_counter()
+            yield frame
+
+    def close(self) -> None:
+        """Do nothing: nothing is open."""
+
+
 def new_reader(model: str | None) -> Reader:
     return Reader(detector="yunet" if model else "haar", detector_model=model)
 
@@ -78,13 +98,8 @@ def measure_latency(path: str, model: str | None) -> dict[str, Any]:
     """One frame at a time, as a camera gives them: from the frame to its readings."""
     reader = new_reader(model)
     with open_source(path) as source:
-        frames = [frame.image for frame, _ in zip(source, range(200), strict=False)]
-    times = []
-    for frame in frames:
-        started = time.perf_counter()
-        reader.read(frame)
-        times.append(1e3 * (time.perf_counter() - started))
-    times = times[20:]
+        live = Replay([frame for frame, _ in zip(source, range(200), strict=False)])
+    times = [1e3 * (time.perf_counter() - live.given) for _ in reader.stream(live)][20:]
     return {"median_ms": float(np.median(times)), "p95_ms": float(np.percentile(times, 95))}
 
 
@@ -96,8 +111,9 @@ def measure_stages(path: str, model: str | None) -> dict[str, Any]:
     started = clock()
     with open_source(path) as source:
         frames = [frame.image for frame, _ in zip(source, range(200), strict=False)]
+    side_px = video_side_px(frames[0])
     decoded = clock()
-    faces = [detector.detect(frame) for frame in frames]
+    faces = [detector.detect(frame, longest_side_px=side_px) for frame in frames]
     detected = clock()
     crops = [
         crop_face(frame, face, 0.0)

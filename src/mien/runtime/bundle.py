@@ -28,7 +28,7 @@ _BATCH: Final = 256  # bounds the memory that a large data set takes
 
 # The names of shipped Bundles, best first: what is used where none is named.
 _SHIPPED: Final = files("mien") / "weights"
-_PREFERENCE: Final = ("quick",)
+_PREFERENCE: Final = ("mien-s", "quick")
 
 Logits = npt.NDArray[np.float32]
 Probabilities = npt.NDArray[np.float32]
