@@ -6,7 +6,7 @@ Each change comes in five strengths; its accuracy stands beside that on the same
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -91,22 +91,25 @@ def _each(change: Callable[[Images], npt.NDArray[np.generic]]) -> Callable[[Imag
     return changed
 
 
+def _to_levels(values: npt.NDArray[np.floating]) -> Images:
+    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
+
+
 def _blur(images: Images, sigma_px: float, _: np.random.Generator) -> Images:
     return _each(lambda image: cv2.GaussianBlur(image, (0, 0), sigma_px))(images)
 
 
 def _noise(images: Images, deviation: float, generator: np.random.Generator) -> Images:
-    noisy = images + generator.normal(0, deviation, images.shape)
-    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+    return _to_levels(images + generator.normal(0, deviation, images.shape))
 
 
 def _brightness(images: Images, factor: float, _: np.random.Generator) -> Images:
-    return np.clip(np.rint(images * factor), 0, 255).astype(np.uint8)
+    return _to_levels(images * factor)
 
 
 def _contrast(images: Images, factor: float, _: np.random.Generator) -> Images:
     means = images.mean((1, 2), keepdims=True)
-    return np.clip(np.rint(means + (images - means) * factor), 0, 255).astype(np.uint8)
+    return _to_levels(means + (images - means) * factor)
 
 
 def _cover(top: float, bottom: float) -> Change:
@@ -125,7 +128,7 @@ def _cover(top: float, bottom: float) -> Change:
 def _rotate(images: Images, degrees: float, generator: np.random.Generator) -> Images:
     turns = degrees * generator.choice([-1, 1], len(images))
     centre = ((SIZE_PX - 1) / 2,) * 2
-    return _warp(images, [cv2.getRotationMatrix2D(centre, turn, 1) for turn in turns])
+    return _warp(images, [np.asarray(cv2.getRotationMatrix2D(centre, t, 1)) for t in turns])
 
 
 def _shift(images: Images, pixels: float, generator: np.random.Generator) -> Images:
@@ -134,7 +137,7 @@ def _shift(images: Images, pixels: float, generator: np.random.Generator) -> Ima
     return _warp(images, [np.array([[1, 0, x], [0, 1, y]]) for x, y in moves])
 
 
-def _warp(images: Images, matrices: list[npt.NDArray[np.float64]]) -> Images:
+def _warp(images: Images, matrices: list[npt.NDArray[Any]]) -> Images:
     size = (SIZE_PX, SIZE_PX)
     warped = [
         cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REFLECT_101)
