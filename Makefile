@@ -23,7 +23,7 @@ test: setup  ## lint, types, import contract, tests
 	ruff check .
 	mypy
 	lint-imports --no-logo
-	pytest -n auto
+	pytest -n auto --dist worksteal
 
 bench: setup  ## what takes long, 20 minutes and more; needs FER-2013: make bench DATA=path
 	python benchmarks/start.py

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 
 import numpy as np
@@ -64,9 +65,10 @@ def test_other_shapes_and_types_are_refused(bundle, images):
 
 def test_it_carries_no_path_of_the_machine_that_made_it(bundle, run):
     for path in (bundle.path, *shipped_bundles().values()):
-        content = path.read_bytes()
-        assert b".py" not in content
-        assert str(run.path.parent).encode() not in content
+        model = onnx.load(path)
+        del model.graph.initializer[:]  # numbers, which may look like anything
+        assert not re.search(r"\.py\b", str(model))
+        assert str(run.path.parent) not in str(model)
 
 
 def test_temperature_is_in_the_graph(run, tmp_path, faces):
