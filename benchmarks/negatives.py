@@ -46,7 +46,7 @@ def pictures() -> dict[str, Image]:
 def patches(images: dict[str, Image]) -> Iterator[Image]:
     """Give squares of pictures, at random places and sizes, as face crops."""
     generator = np.random.default_rng(1)
-    every = list(images.values())
+    every = [image for image in images.values() if min(image.shape[:2]) > 64]
     for _ in range(PATCHES):
         image = every[generator.integers(len(every))]
         side = int(generator.integers(48, min(image.shape[:2])))
