@@ -128,7 +128,7 @@ def measure_stages(path: str, model: str | None) -> dict[str, Any]:
     names = ("decode_ms", "detect_ms", "crop_ms", "network_ms")
     return {
         name: 1e3 * (after - before) / len(frames)
-        for name, before, after in zip(names, steps, steps[1:], strict=True)
+        for name, before, after in zip(names, steps[:-1], steps[1:], strict=True)
     }
 
 
