@@ -31,7 +31,7 @@ from mien.runtime.export import export_bundle
 from record import add_rows
 
 MOST_LOST_BY_INT8 = 0.003
-MOST_CALIBRATION_ERROR = 0.04
+MOST_CALIBRATION_ERROR = 0.03
 FERPLUS_CLASSES = 8  # without unknown and NF, the last two
 
 

@@ -13,8 +13,8 @@ import safetensors.torch
 import torch
 
 from mien import __version__
-from mien.data import FaceDataset, load_dataset
-from mien.data.load import Paths, as_paths
+from mien.data import FaceDataset
+from mien.data.load import Paths
 from mien.errors import BundleError, RunError
 from mien.evaluation.calibrate import calibrate
 from mien.evaluation.evaluate import evaluate_bundle, measure
@@ -27,7 +27,7 @@ from mien.runtime.export import export_bundle, update_metadata
 from mien.runtime.quantize import quantize
 from mien.training.callbacks import History
 from mien.training.hold_back import hold_back
-from mien.training.run import Run
+from mien.training.run import Run, load_data
 
 _BATCH = 256
 
@@ -91,15 +91,7 @@ def export_int8(
     """
     run = run if isinstance(run, Run) else Run(run)
     bundle = Bundle(find_bundle(run.path))
-    paths = as_paths(data or run.record.data.paths)
-    dataset = load_dataset(
-        *paths, **run.recipe.data.model_dump(), skip_bad=run.record.data.skip_bad
-    )
-    if dataset.fingerprint != run.record.data.fingerprint:
-        raise RunError(
-            f"{paths[0]}: not the images, labels and splits that {run.path} was trained on "
-            f"({dataset.fingerprint}, expected {run.record.data.fingerprint}); name them by --data"
-        )
+    dataset, _ = load_data(run, data, mend="name them by --data")
     fitted, _ = hold_back(dataset, run.recipe.train)
     int8 = quantize(bundle, fitted.images, Path(out or run.path / "model-int8.onnx"))
     score = evaluate_bundle(int8, dataset, "val", seen=Seen.load(run.path)).summary()

@@ -48,6 +48,7 @@ from mien.training.run import (
     describe_data,
     describe_environment,
     describe_paths,
+    load_data,
     now,
 )
 from mien.training.teachers import find_teachers, load_teachers, with_whole_paths
@@ -142,16 +143,8 @@ def resume(
     run = Run(path)
     if run.record.status == "finished":
         raise RunError(f"{path}: has finished; nothing is left to resume")
-    given = as_paths(data or run.record.data.paths)
-    dataset = load_dataset(
-        *given, **run.recipe.data.model_dump(), skip_bad=run.record.data.skip_bad
-    )
-    if dataset.fingerprint != run.record.data.fingerprint:
-        raise RunError(
-            f"{given[0]}: not the images, labels and splits that {path} was trained on "
-            f"({dataset.fingerprint}, expected {run.record.data.fingerprint}); resuming would mix "
-            "two data sets. Name the right one by --data"
-        )
+    mend = "resuming would mix two data sets. Name the right one by --data"
+    dataset, given = load_data(run, data, mend=mend)
     resolve_device("cuda" if run.record.device == "cuda" else "cpu")
     if run.last_checkpoint.is_file():
         load_checkpoint(run.last_checkpoint)  # says clearly when it is damaged

@@ -31,7 +31,8 @@ from typing import Any, Literal, Self
 import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from mien.data import FaceDataset
+from mien.data import FaceDataset, load_dataset
+from mien.data.load import Paths, as_paths
 from mien.errors import RunError
 from mien.files import atomic_folder, locked_folder, write_text
 from mien.recipes import Recipe
@@ -227,6 +228,30 @@ class Run:
                 yield
         except BlockingIOError:
             raise RunError(f"{self.path}: is being trained by another process") from None
+
+
+def load_data(run: Run, data: Paths | None, *, mend: str) -> tuple[FaceDataset, tuple[Path, ...]]:
+    """Return the data set that a run was trained on, and the paths that it was loaded from.
+
+    Args:
+        run: whose recipe says how it is split.
+        data: where it is now; None for where it was.
+        mend: what to say to whoever names other data.
+
+    Raises:
+        DataError: if it cannot be read.
+        RunError: if it is not what the run was trained on.
+    """
+    paths = as_paths(data or run.record.data.paths)
+    dataset = load_dataset(
+        *paths, **run.recipe.data.model_dump(), skip_bad=run.record.data.skip_bad
+    )
+    if dataset.fingerprint != run.record.data.fingerprint:
+        raise RunError(
+            f"{paths[0]}: not the images, labels and splits that {run.path} was trained on "
+            f"({dataset.fingerprint}, expected {run.record.data.fingerprint}); {mend}"
+        )
+    return dataset, paths
 
 
 def describe_data(
