@@ -17,13 +17,9 @@ from mien.data.votes import find_majorities, labels_of, name_an_expression
 from mien.files import write_text
 from mien.reports import explore_figures, figures
 from mien.reports.explore import MAJORITIES
+from mien.reports.svg import to_svg_file
 
 FOLDER = Path(__file__).parent.parent / "docs" / "figures"
-
-
-def as_file(svg: str) -> str:
-    """Return a figure that is a file of its own: with a colour for its ink on any page."""
-    return svg.replace("<svg ", '<svg style="color:#768390" ', 1)
 
 
 def check_doubts(dataset: FaceDataset) -> None:
@@ -55,8 +51,8 @@ def main() -> None:
         "classes": figures.draw_class_counts(exploration.counts),
         "votes": explore_figures.draw_majorities(exploration.votes, MAJORITIES),
     }
-    for name, svg in drawn.items():
-        write_text(FOLDER / f"fer2013-{name}.svg", as_file(svg))
+    for name, figure in drawn.items():
+        write_text(FOLDER / f"fer2013-{name}.svg", to_svg_file(figure))
     check_doubts(dataset)
 
 

@@ -36,7 +36,7 @@ def test_changes_grow_with_their_strength_and_leave_the_faces_alone(faces, name)
     assert {(one.shape, one.dtype) for one in made} == {(images.shape, images.dtype)}
     far = [np.abs(one.astype(int) - images).mean() for one in made]
     assert min(far) > 0
-    if not name.startswith("brightness"):  # which goes down three times, then up
+    if not name.startswith("brightness"):  # darker ones come first, then brighter
         assert far == sorted(far)
 
 

@@ -27,6 +27,8 @@ VARIANTS = {
     ],
     "one stage, wide kernels": ["model.channels=[8]", "model.kernel_px=5"],
 }  # fmt: skip
+# The smallest map of 5x5 cells or more that each of them has: half of it is below that.
+CAM_CELLS = {"mien-s": 5, "mien-teacher": 6, "inception-cnn": 6, "densenet169": 6}
 # mien-distilled is mien-s, taught; the network is the same
 NETWORKS = [name for name in list_recipes() if name != "mien-distilled"]
 CASES = [(name, []) for name in NETWORKS] + [("quick", v) for v in VARIANTS.values()]
@@ -75,6 +77,20 @@ def test_an_image_is_read_alike_in_any_batch(recipe, images):
         together = model(to_unit(images))
         alone = torch.cat([model(to_unit(image[None])) for image in images])
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+
+
+def test_explanations_come_from_a_map_that_locates(recipe, images):
+    model = build_model(recipe.model).eval()
+    maps = []
+    layer = model.network.cam_layer
+    with layer.register_forward_hook(lambda *call: maps.append(call[2])), torch.no_grad():
+        model(to_unit(images))
+    (found,) = maps
+    assert found.ndim == 4
+    assert min(found.shape[2:]) >= 5
+    assert found.min() >= 0  # rectified: what is not there is no evidence
+    if recipe.name in CAM_CELLS:
+        assert found.shape[2:] == (CAM_CELLS[recipe.name],) * 2
 
 
 def test_a_flat_image_gives_finite_logits(recipe):

@@ -11,6 +11,7 @@ from mien.data.explore import explore
 from mien.emotions import FERPLUS_VOTES
 from mien.reports.explore import exploration_tables, write_exploration
 from mien.reports.explore_figures import draw_majorities, draw_spreads, show_share
+from mien.reports.svg import to_svg
 
 
 def with_votes(faces):
@@ -93,13 +94,14 @@ def test_names_from_the_files_are_text_in_the_page(faces, tmp_path):
 
 def test_a_class_without_images_keeps_its_place_in_the_box_plots(faces):
     spreads = explore(faces).intensity
-    svg = draw_spreads({**spreads, "fear": None}, "gray", 255)
+    svg = to_svg(draw_spreads({**spreads, "fear": None}, "gray", 255))
     assert "fear" in svg
-    assert svg != draw_spreads(spreads, "gray", 255)
+    assert svg != to_svg(draw_spreads(spreads, "gray", 255))
 
 
 def test_the_votes_are_drawn_as_shares_of_a_labels_images(faces):
-    svg = draw_majorities(explore(with_votes(faces)).votes, {"happiness": "happy", "tie": "tie"})
+    votes = explore(with_votes(faces)).votes
+    svg = to_svg(draw_majorities(votes, {"happiness": "happy", "tie": "tie"}))
     assert "100%" in svg
 
 

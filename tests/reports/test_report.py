@@ -1,21 +1,29 @@
 from __future__ import annotations
 
+import csv
+import json
 import re
 import shutil
 from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
 
+import cv2
 import numpy as np
 import pytest
 
 from mien.data import load_dataset
-from mien.errors import RunError
+from mien.data.csv import write_csv
+from mien.emotions import EMOTIONS
+from mien.errors import MienError, RunError
 from mien.evaluation import Evaluation
 from mien.evaluation.calibrate import calibrate
-from mien.evaluation.looks import log_look
+from mien.evaluation.looks import count_looks, log_look
 from mien.evaluation.result import Score, WithoutOverlap
 from mien.recipes import load_recipe
-from mien.reports.faces import augment_examples, most_confident_mistakes
-from mien.reports.report import write_report
+from mien.reports.context import known_scores
+from mien.reports.faces import augment_examples, doubt_labels, most_confident_mistakes
+from mien.reports.report import figures_folder, write_report
 from mien.runtime.bundle import Bundle
 from mien.runtime.export import update_metadata
 from mien.training.run import Run
@@ -52,6 +60,12 @@ def copied(run, tmp_path_factory) -> Run:
     return Run(path)
 
 
+def copy_of(run: Run, folder: Path) -> Path:
+    """Copy a run, to be damaged."""
+    shutil.copytree(run.path, folder / "run")
+    return folder / "run"
+
+
 @pytest.fixture(scope="module")
 def text(copied) -> str:
     return write_report(copied).read_text(encoding="utf-8")
@@ -62,7 +76,7 @@ def test_it_is_one_file_that_needs_no_other(text):
     assert page.scripts == 0
     assert all(a.startswith(("data:image/png", "#")) for a in page.addresses)
     assert "@import" not in text
-    assert len(text) < 1_000_000
+    assert len(text) < 6_000_000
 
 
 def test_it_can_be_read_by_anybody(text):
@@ -126,10 +140,14 @@ def test_overlap_and_looks_are_said_where_there_are_any(copied, text, tmp_path):
 
 
 def test_its_sample_shows_what_is_in_the_evaluation(text):
-    right, wrong = text.count('class="right"'), text.count('class="wrong"')
+    right, wrong = text.count('class="drawn right"'), text.count('class="drawn wrong"')
     assert right + wrong == 24
     assert f"{right} read as labelled" in text
-    assert text.count("<br>label: ") == wrong + text.count('class="mistake wrong"')
+    assert text.count("<br>label: ") == len(re.findall(r'class="(\w+ )wrong"', text))
+    assert text.count('class="unsure wrong"') == 0
+    shown = len(re.findall(r'class="(drawn|mistake|unsure|doubt|small) ', text))
+    plain = text.count('alt="a training face') + text.count('alt="the same face, augmented"')
+    assert f"This file holds {shown + plain} faces" in text
 
 
 def test_the_mistakes_are_the_surest(copied):
@@ -154,15 +172,17 @@ def test_augmented_faces_are_shown_where_a_recipe_augments(copied):
     assert augment_examples(dataset, load_recipe("csv-cnn")) == []
 
 
-def test_without_the_data_it_says_so(copied, layouts, tmp_path):
-    path = tmp_path / "run"
-    shutil.copytree(copied.path, path)
+def test_without_the_data_it_says_so(copied, tmp_path):
+    path = copy_of(copied, tmp_path)
     run = Run(path)
     data = run.record.data.model_copy(update={"paths": (str(tmp_path / "gone.csv"),)})
     run.update(data=data)
-    text = write_report(run).read_text()
+    text = write_report(path).read_text()
     assert "no longer where it was" in text
     assert "data:image/png" not in text
+    assert 'class="value"' in text  # what the run has measured is still told
+    again = write_report(path, data=copied.record.data.paths, out=tmp_path / "again.html")
+    assert "data:image/png" in again.read_text()
 
 
 def test_a_name_cannot_smuggle_markup_in(copied, tmp_path):
@@ -173,9 +193,151 @@ def test_a_name_cannot_smuggle_markup_in(copied, tmp_path):
     assert Page(write_report(run).read_text()).scripts == 0
 
 
-def test_a_run_without_an_evaluation_is_said(copied, tmp_path):
-    path = tmp_path / "run"
-    shutil.copytree(copied.path, path)
-    shutil.rmtree(path / "evaluations")
-    with pytest.raises(RunError, match="cannot be read"):
-        write_report(Run(path))
+def test_what_was_never_measured_is_measured_now(copied, tmp_path):
+    path = copy_of(copied, tmp_path)
+    kept = Run(path).evaluation_path("val")
+    kept.unlink()
+    assert 'class="value"' in write_report(path).read_text()
+    assert Evaluation.load(kept) == Evaluation.load(copied.evaluation_path("val"))
+    kept.write_text("{")
+    with pytest.raises(RunError, match="damaged, not an evaluation"):
+        write_report(path)
+
+
+def test_a_look_at_a_test_split_is_logged_once(copied, tmp_path):
+    path = copy_of(copied, tmp_path)
+    page = write_report(path, split="test")
+    assert page == path / "report-test.html"
+    assert "test split of" in page.read_text()
+    assert count_looks(path) == 1
+    write_report(path, split="test")
+    assert count_looks(path) == 1
+
+
+def test_a_run_with_nothing_but_its_record_says_what_is_missing(copied, tmp_path):
+    path = copy_of(copied, tmp_path)
+    for name in ("evaluations", "checkpoints"):
+        shutil.rmtree(path / name)
+    for name in ("model.onnx", "history.csv"):
+        (path / name).unlink()
+    text = write_report(path).read_text()
+    assert "no Bundle that can be opened" in text
+    assert "There is no evaluation on val" in text
+    assert "No epoch has ended yet" in text
+    assert Page(text).images_without_words == 0
+    assert 'class="value"' not in text
+
+
+def test_numbers_that_are_none_in_the_history_are_said_and_left_out(copied, tmp_path):
+    path = copy_of(copied, tmp_path)
+    lines = (path / "history.csv").read_text().splitlines()
+    cells = lines[2].split(",")
+    cells[1] = "nan"
+    (path / "history.csv").write_text("\n".join([*lines[:2], ",".join(cells)]) + "\n")
+    text = write_report(path).read_text()
+    assert "values that are no numbers, in 1 of 2 epochs (the first is epoch 2)" in text
+    words = re.sub(r'base64,[^"]*', "", text)
+    assert not re.search(r"\bnan\b", words, re.IGNORECASE)
+
+
+def test_an_emotion_that_the_split_has_not_is_said(copied, faces, tmp_path):
+    rows = np.nonzero((faces.splits != "val") | ~np.isin(faces.labels, [1, 4]))[0]
+    write_csv(faces.take(rows), tmp_path / "fewer.csv")
+    page = write_report(copied, data=[tmp_path / "fewer.csv"], out=tmp_path / "page.html")
+    text = page.read_text()
+    assert "has no face labelled disgust or sad" in text
+    assert "<td>disgust</td><td>0</td><td>–</td>" in text
+
+
+def test_a_single_image_gets_a_report(copied, faces, tmp_path):
+    train, val = (np.nonzero(faces.splits == split)[0] for split in ("train", "val"))
+    rows = np.append(train, val[:1])
+    write_csv(faces.take(rows), tmp_path / "one.csv")
+    page = write_report(copied, data=[tmp_path / "one.csv"], out=tmp_path / "page.html")
+    text = page.read_text()
+    assert "1 image" in text
+    assert Page(text).images_without_words == 0
+
+
+def test_a_bundle_alone_gets_one_on_data_that_is_named(copied, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    bundle = tmp_path / "mine.onnx"
+    shutil.copy(copied.bundle_path, bundle)
+    with pytest.raises(MienError, match="a Bundle does not say where its data is"):
+        write_report(bundle)
+    page = write_report(bundle, data=copied.record.data.paths)
+    assert page.resolve() == tmp_path / "report-quick.html"
+    text = page.read_text()
+    assert "How it was trained" not in text
+    assert "no float weights lie beside it" in text
+    assert "What it stands" in text
+
+
+def test_the_files_hold_what_the_page_says(copied, text, tmp_path):
+    page = write_report(copied, out=tmp_path / "report.html", with_files=True)
+    folder = figures_folder(page)
+    assert folder == tmp_path / "figures"
+    drawn = {path.stem for path in folder.glob("*.svg")}
+    assert drawn == {path.stem for path in folder.glob("*.png")}
+    assert len(drawn) == page.read_text().count("<svg")
+    for svg in folder.glob("*.svg"):
+        ElementTree.parse(svg)
+    for png in folder.glob("*.png"):
+        assert cv2.imread(str(png)).shape[1] > 800
+    numbers = json.loads((folder / "report.json").read_text())
+    evaluation = Evaluation.load(copied.evaluation_path("val"))
+    assert numbers["evaluation"] == json.loads(json.dumps(evaluation.summary()))
+    page_text = page.read_text()
+    robustness = numbers["robustness"]
+    assert f"accuracy {robustness['clean']:.3f} on them as they are" in page_text
+    assert f"{robustness['mean']:.3f} on average over all changes" in page_text
+    assert f"by {numbers['sanity']['correlation']:.2f} (Spearman" in page_text
+    for pair in numbers["most_confused"]:
+        said = f"<b>{pair['label']}</b> read as <b>{pair['read']}</b>: {pair['images']:,} faces"
+        assert said in page_text
+    for one in numbers["importance"]:
+        words = f"eyes {round(100 * one['eyes'])}, mouth {round(100 * one['mouth'])}"
+        assert (
+            f"mean face labelled {one['emotion']}, under the places that matter: {words}"
+            in page_text
+        )
+    areas = numbers["evaluation"]["areas"]["precision"]
+    for name, area in areas.items():
+        assert area is None or f"{name} {area:.3f}" in page_text
+    with (folder / "confusion.csv").open() as file:
+        counts = [[int(row[emotion]) for emotion in EMOTIONS] for row in csv.DictReader(file)]
+    assert counts == [list(row) for row in evaluation.confusion]
+    with (folder / "robustness.csv").open() as file:
+        mean = np.mean([float(row["accuracy"]) for row in csv.DictReader(file)])
+    assert mean == pytest.approx(robustness["mean"])
+
+
+def test_the_surest_doubts_are_labels_that_were_changed(copied, faces):
+    evaluation = Evaluation.load(copied.evaluation_path("val"))
+    labels = np.array(evaluation.labels)
+    probabilities = np.full((len(labels), 7), 0.02)
+    probabilities[np.arange(len(labels)), labels] = 0.88
+    probabilities[5] += np.eye(7)[labels[5]] * 0.05  # surer than the mean of its class
+    wrong = labels.copy()
+    wrong[5] = (wrong[5] + 1) % 7
+    sure = evaluation.model_copy(
+        update={"labels": tuple(wrong), "probabilities": tuple(map(tuple, probabilities))}
+    )
+    doubts = doubt_labels(load_dataset(*copied.record.data.paths), sure)
+    assert doubts.images == 1
+    assert doubts.samples[0].label == EMOTIONS[wrong[5]]
+    assert doubts.samples[0].emotion == EMOTIONS[labels[5]]
+    assert doubts.voters_agree is None
+
+
+def test_others_scores_are_marked_and_kept_apart(copied):
+    evaluation = Evaluation.load(copied.evaluation_path("val"))
+    assert known_scores(evaluation) is None  # these are no faces of FER-2013
+
+    def on(split: str):
+        protocol = evaluation.protocol.model_copy(update={"images": 3589, "split": split})
+        return known_scores(evaluation.model_copy(update={"protocol": protocol}))
+
+    assert on("test").same
+    assert not on("val").same
+    assert all(known.theirs for known in on("test").scores)

@@ -12,7 +12,20 @@ from typing import Annotated
 import typer
 
 from mien import __version__
-from mien.cli import bench, compare, data, demo, evaluate, export, fetch, predict, sweep, train
+from mien.cli import (
+    bench,
+    compare,
+    data,
+    demo,
+    evaluate,
+    explain,
+    export,
+    fetch,
+    predict,
+    report,
+    sweep,
+    train,
+)
 from mien.errors import Interrupted, MienError
 
 CANNOT_DO = 2
@@ -36,6 +49,8 @@ app.command("export")(export.export)
 app.command("fetch")(fetch.fetch)
 app.command("bench")(bench.bench)
 app.command("predict")(predict.predict)
+app.command("explain")(explain.explain)
+app.command("report")(report.report)
 
 
 @app.callback(

@@ -141,39 +141,6 @@ def macro_auc_interval(
     return float(low), float(high)
 
 
-def roc_curve(positive: npt.NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats]:
-    """Return false and true positive rates at every threshold, from none read as positive to all.
-
-    Shape: (N,), (N,) -> (T,), (T,), both from 0 to 1; ``positive`` has some of either kind.
-    """
-    true, false = _counts_above(positive, scores)
-    return np.append(0.0, false / false[-1]), np.append(0.0, true / true[-1])
-
-
-def precision_recall_curve(
-    positive: npt.NDArray[np.bool_], scores: Floats
-) -> tuple[Floats, Floats]:
-    """Return recall and precision at every threshold, from the highest score to the lowest.
-
-    Shape: (N,), (N,) -> (T,), (T,); ``positive`` has at least one.
-    """
-    true, false = _counts_above(positive, scores)
-    return true / true[-1], true / (true + false)
-
-
-def average_precision(recall: Floats, precision: Floats) -> float:
-    """Return the area under a precision–recall curve, as steps."""
-    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
-
-
-def _counts_above(positive: npt.NDArray[np.bool_], scores: Floats) -> tuple[Counts, Counts]:
-    """Count true and false positives at each distinct score as threshold, the highest first."""
-    order = np.argsort(-scores, kind="stable")
-    ends = np.append(np.nonzero(np.diff(scores[order]))[0], len(scores) - 1)
-    true = np.cumsum(positive[order])[ends]
-    return true, 1 + ends - true
-
-
 def log_loss(labels: Labels, probabilities: Floats) -> float:
     """Return the mean cross-entropy in nats. Shape: (N,), (N, 7)."""
     of_label = probabilities[np.arange(len(labels)), labels].astype(np.float64)

@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError, computed_field
 
+from mien.emotions import EMOTIONS
 from mien.errors import RunError
 from mien.evaluation import metrics
+from mien.evaluation.curves import Areas, measure_areas
 from mien.evaluation.protocol import Protocol, Record
 from mien.files import write_text
 
@@ -33,6 +35,15 @@ class ClassScore(Record):
     recall: float | None
     f1: float | None
     roc_auc: float | None
+
+
+class Confused(Record):
+    """How often faces with one label were read as another emotion, and as a share of the label."""
+
+    label: str
+    read: str
+    images: int
+    share: float
 
 
 class WithoutOverlap(Record):
@@ -74,6 +85,29 @@ class Evaluation(Record):
     def calibration_error(self) -> float:
         """How far confidence is from accuracy, on average (`metrics.calibration_error`)."""
         return metrics.calibration_error(*self._arrays())
+
+    @computed_field  # type: ignore[prop-decorator]
+    @cached_property
+    def areas(self) -> Areas:
+        """The areas under the ROC and precision–recall curves."""
+        return measure_areas(*self._arrays())
+
+    def most_confused(self, count: int) -> list[Confused]:
+        """Return the pairs of label and reading that go wrong most often, the commonest first."""
+        cells = np.array(self.confusion)
+        np.fill_diagonal(cells, 0)
+        order = np.argsort(-cells, axis=None, kind="stable")[:count]
+        pairs = [(int(cell) // len(cells), int(cell) % len(cells)) for cell in order]
+        return [
+            Confused(
+                label=EMOTIONS[label],
+                read=EMOTIONS[read],
+                images=int(cells[label, read]),
+                share=float(cells[label, read] / self.per_class[label].images),
+            )
+            for label, read in pairs
+            if cells[label, read]
+        ]
 
     def right(self) -> npt.NDArray[np.bool_]:
         """Return whether each image was read as labelled. Shape: (N,)."""

@@ -17,7 +17,7 @@ from mien.evaluation.protocol import Record
 from mien.runtime.bundle import Bundle
 
 STRENGTHS: Final = 5
-FACES: Final = 600  # of a split, drawn by chance: 55 changed copies of each are read
+FACES: Final = 300  # of a split, drawn by chance: 50 changed copies of each are read
 _GRAY: Final = 128
 
 Images = npt.NDArray[np.uint8]
@@ -51,7 +51,7 @@ def measure_robustness(
 
     Args:
         bundle: what reads them.
-        images: of a split; of more than 600, so many are drawn.
+        images: of a split; of more than 300, so many are drawn.
         labels: of the images.
         seed: of the draw and the noise.
 
@@ -167,7 +167,7 @@ def _shrink(images: Images, side_px: float, _: np.random.Generator) -> Images:
 CHANGES: Final[dict[str, tuple[Change, tuple[float, ...]]]] = {
     "blur (deviation, px)": (_blur, (0.5, 1.0, 1.5, 2.0, 3.0)),
     "noise (deviation, gray levels)": (_noise, (5, 10, 20, 30, 45)),
-    "brightness (factor)": (_brightness, (0.7, 0.5, 0.3, 1.4, 1.8)),
+    "brightness (factor)": (_brightness, (0.3, 0.5, 0.7, 1.4, 1.8)),
     "contrast (factor)": (_contrast, (0.7, 0.5, 0.3, 0.2, 0.1)),
     "eyes covered (share of their band)": (_cover(0.25, 0.55), (0.2, 0.4, 0.6, 0.8, 1.0)),
     "mouth covered (share of its band)": (_cover(0.62, 0.95), (0.2, 0.4, 0.6, 0.8, 1.0)),

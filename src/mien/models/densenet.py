@@ -58,6 +58,11 @@ class DenseNet(nn.Module):
         """What is frozen in the first phase of a two-phase training."""
         return self.features
 
+    @property
+    def cam_layer(self) -> nn.Module:
+        """The deepest rectified map of 5x5 cells or more: what the third block takes has 3x3."""
+        return self.features.get_submodule("transition2.relu")
+
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (see the class)."""
         features = F.relu(self.features(images))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mien.models.layers import dense_layers, initialize, input_channels
+from mien.data.pixels import SIZE_PX
+from mien.models.layers import LEAST_CAM_CELLS, dense_layers, initialize, input_channels
 from mien.recipes.sections import InceptionModel
 
 
@@ -40,7 +41,22 @@ class InceptionBlock(nn.Module):
         return torch.cat([branch(features) for branch in self.branches], dim=1)
 
 
-def build_inception(model: InceptionModel) -> nn.Sequential:
+class Inception(nn.Sequential):
+    """A stem, inception blocks and dense layers, one after the other."""
+
+    @property
+    def cam_layer(self) -> nn.Module:
+        """The last block whose map still has 5x5 cells or more."""
+        cells, found = SIZE_PX, self[0]
+        for layer in self:
+            if isinstance(layer, nn.MaxPool2d):
+                cells //= 2
+            if isinstance(layer, InceptionBlock) and cells >= LEAST_CAM_CELLS:
+                found = layer
+        return found
+
+
+def build_inception(model: InceptionModel) -> Inception:
     """Build an inception network: stem, stages, global average pooling, dense layers.
 
     Shape: (batch, 1, 48, 48), or 3 channels of RGB -> logits (batch, 7).
@@ -53,9 +69,7 @@ def build_inception(model: InceptionModel) -> nn.Sequential:
         for _ in range(model.blocks_per_stage):
             layers.append(InceptionBlock(width, channels))
             width = channels
-    network = nn.Sequential(
-        *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), *dense_layers(width, model)
-    )
+    network = Inception(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), *dense_layers(width, model))
     initialize(network, model)
     return network
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from torch import nn
 
 from mien.emotions import NUM_CLASSES
 from mien.recipes.sections import ModelSection
+
+# Of a map along each side, for it to tell eyes, nose and mouth apart: of 2x2 or 3x3 cells each
+# covers a third of the face or more, and blown up to the face's size it locates nothing.
+LEAST_CAM_CELLS: Final = 5
 
 
 def input_channels(model: ModelSection) -> int:

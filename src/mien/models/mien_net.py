@@ -6,10 +6,15 @@ cost more time than arithmetic.
 
 from __future__ import annotations
 
+import re
+from collections import OrderedDict
+from collections.abc import Container
+from typing import cast
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mien.models.layers import dense_layers, initialize, input_channels
+from mien.models.layers import LEAST_CAM_CELLS, dense_layers, initialize, input_channels
 from mien.recipes.sections import MienNetModel
 
 
@@ -27,22 +32,45 @@ class MienNet(nn.Module):
     def __init__(self, model: MienNetModel) -> None:
         super().__init__()
         width = model.stem
-        layers: list[nn.Module] = [*_conv(input_channels(model), width), nn.MaxPool2d(2), nn.ReLU()]
+        # Named, not numbered: a grown network finds the weights of the smaller one by their names.
+        parts: dict[str, nn.Module] = {
+            "stem": nn.Sequential(*_conv(input_channels(model), width), nn.MaxPool2d(2), nn.ReLU())
+        }
         for stage, (channels, blocks) in enumerate(zip(model.channels, model.blocks, strict=True)):
             if stage:
-                layers.append(nn.MaxPool2d(2))
-            layers += [*_conv(width, channels), nn.ReLU()]
-            layers += [_ResidualPair(channels) for _ in range(blocks)]
+                parts[f"pool{stage}"] = nn.MaxPool2d(2)
+            parts[f"widen{stage}"] = nn.Sequential(*_conv(width, channels), nn.ReLU())
+            parts[f"pairs{stage}"] = nn.Sequential(
+                *[_ResidualPair(channels) for _ in range(blocks)]
+            )
             width = channels
-        self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        parts |= {"pool": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten()}
+        self.features = nn.Sequential(OrderedDict(parts))
         self.num_features = width
         self.head = nn.Sequential(*dense_layers(width, model))
+        # Of the last map's 2x2 cells each is half the face; the stage before ends in 5x5 or 6x6.
+        cells = [model.input_px // 2 ** (stage + 1) for stage in range(len(model.channels))]
+        located = max(stage for stage, side in enumerate(cells) if side >= LEAST_CAM_CELLS)
+        self._cam_layer = f"pairs{located}"
         initialize(self, model)
+        for module in self.modules():
+            if isinstance(module, _ResidualPair):
+                module.begin_as_identity()
 
     @property
     def backbone(self) -> nn.Module:
         """What is frozen in the first phase of a two-phase training."""
         return self.features
+
+    @property
+    def cam_layer(self) -> nn.Module:
+        """The end of the last stage whose map still has 5x5 cells or more."""
+        return self.features.get_submodule(self._cam_layer)
+
+    def may_be_new(self, key: str, smaller: Container[str]) -> bool:
+        """Say whether a weight is of a residual pair that a smaller network has nothing of."""
+        pair = re.match(r"features\.pairs\d+\.\d+\.", key)
+        return pair is not None and f"{pair[0]}layers.0.weight" not in smaller
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (see the class)."""
@@ -56,6 +84,10 @@ class _ResidualPair(nn.Module):
         self.layers = nn.Sequential(
             *_conv(channels, channels), nn.ReLU(), *_conv(channels, channels)
         )
+
+    def begin_as_identity(self) -> None:
+        """Scale what the pair adds by 0 (Goyal et al., 2017), so a network may grow by pairs."""
+        nn.init.zeros_(cast(Tensor, self.layers[-1].weight))
 
     def forward(self, features: Tensor) -> Tensor:
         return F.relu(features + self.layers(features))

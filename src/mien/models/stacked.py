@@ -5,11 +5,28 @@ from __future__ import annotations
 from torch import nn
 
 from mien.data.pixels import SIZE_PX
-from mien.models.layers import dense_layers, initialize, input_channels
+from mien.models.layers import LEAST_CAM_CELLS, dense_layers, initialize, input_channels
 from mien.recipes.sections import StackedModel
 
 
-def build_stacked(model: StackedModel) -> nn.Sequential:
+class Stacked(nn.Sequential):
+    """Convolution stages and dense layers, one after the other."""
+
+    @property
+    def cam_layer(self) -> nn.Module:
+        """The last rectified map that still has 5x5 cells or more."""
+        cells, found = SIZE_PX, self[0]
+        for layer in self:
+            if isinstance(layer, nn.MaxPool2d):
+                cells //= 2
+            if isinstance(layer, nn.Flatten) or cells < LEAST_CAM_CELLS:
+                break
+            if isinstance(layer, nn.ReLU):
+                found = layer
+        return found
+
+
+def build_stacked(model: StackedModel) -> Stacked:
     """Build a stacked network.
 
     Shape: (batch, 1, 48, 48), or 3 channels of RGB -> logits (batch, 7).
@@ -31,7 +48,7 @@ def build_stacked(model: StackedModel) -> nn.Sequential:
         width *= (SIZE_PX // 2 ** len(model.stage_channels)) ** 2
     layers += dense_layers(width, model)
 
-    network = nn.Sequential(*layers)
+    network = Stacked(*layers)
     initialize(network, model)
     return network
 

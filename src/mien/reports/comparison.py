@@ -13,7 +13,7 @@ from mien.evaluation.compare import Comparison, Contender, Group
 from mien.evaluation.result import Score, show_score
 from mien.files import write_text
 from mien.reports import comparison_figures as figures
-from mien.reports.pages import TextTable, environment, show_large, show_p, to_csv
+from mien.reports.pages import TextTable, embed, environment, show_large, show_p, to_csv
 
 _PAIRS_NOTE = (
     "Only these images tell two networks apart: read right by the one and wrong by the other. "
@@ -50,14 +50,14 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
             intervals=[
                 (
                     group.measured_on,
-                    Markup(figures.draw_intervals(_accuracies(group), "accuracy")),
-                    Markup(figures.draw_intervals(_macro_f1s(group), "macro F1")),
+                    embed(figures.draw_intervals(_accuracies(group), "accuracy")),
+                    embed(figures.draw_intervals(_macro_f1s(group), "macro F1")),
                     _tradeoff(group),
                 )
                 for group in comparison.groups
             ],
             curves=[
-                (split, quantity, Markup(figures.draw_curves(histories, f"{split}_{quantity}")))
+                (split, quantity, embed(figures.draw_curves(histories, f"{split}_{quantity}")))
                 for histories in [{one.name: one.history for one in comparison.contenders}]
                 for quantity in ("loss", "accuracy")
                 for split in ("train", "val")
@@ -177,7 +177,7 @@ def _tradeoff(group: Group) -> Markup | None:
         for one in group.contenders
         if one.macs is not None and one.evaluation.accuracy.value is not None
     ]
-    return Markup(figures.draw_tradeoff(points, "accuracy")) if points else None
+    return embed(figures.draw_tradeoff(points, "accuracy")) if points else None
 
 
 def _record(one: Contender) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from typing import Final
 import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mien.evaluation.result import Score
-from mien.reports.svg import COLOURS, INK, STYLE, new_figure, to_svg
+from mien.reports.svg import COLOURS, INK, STYLE, new_figure
 
 _SHORT_NAME: Final = 20  # letters; three longer ones do not fit beside each other
 _DASHES: Final = ("-", "--", ":", "-.")
@@ -29,70 +30,71 @@ class Point:
     accuracy: float
 
 
-def draw_curves(histories: Mapping[str, Sequence[dict[str, float]]], column: str) -> str:
+@mpl.rc_context(STYLE)
+def draw_curves(histories: Mapping[str, Sequence[dict[str, float]]], column: str) -> Figure:
     """Draw one column of several histories against epochs, a line a run."""
-    with mpl.rc_context(STYLE):
-        figure, axes = new_figure(3.4)
-        for index, (name, history) in enumerate(histories.items()):
-            epochs = [row["epoch"] for row in history]
-            axes.plot(
-                epochs,
-                [row[column] for row in history],
-                _DASHES[index % len(_DASHES)],
-                color=COLOURS[index % len(COLOURS)],
-                marker="o" if len(epochs) == 1 else None,
-                linewidth=1.4,
-                label=name,
-            )
-        axes.set_xlabel("epoch")
-        axes.set_ylabel(column.replace("_", " "))
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        columns = 3 if max(map(len, histories), default=0) <= _SHORT_NAME else 2
-        figure.legend(loc="outside lower center", ncols=columns, fontsize=8)
-        return to_svg(figure)
+    figure, axes = new_figure(3.4)
+    for index, (name, history) in enumerate(histories.items()):
+        epochs = [row["epoch"] for row in history]
+        axes.plot(
+            epochs,
+            [row[column] for row in history],
+            _DASHES[index % len(_DASHES)],
+            color=COLOURS[index % len(COLOURS)],
+            marker="o" if len(epochs) == 1 else None,
+            linewidth=1.4,
+            label=name,
+        )
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(column.replace("_", " "))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    columns = 3 if max(map(len, histories), default=0) <= _SHORT_NAME else 2
+    figure.legend(loc="outside lower center", ncols=columns, fontsize=8)
+    return figure
 
 
-def draw_intervals(scores: Mapping[str, Score], quantity: str) -> str:
+@mpl.rc_context(STYLE)
+def draw_intervals(scores: Mapping[str, Score], quantity: str) -> Figure:
     """Draw a score of several runs with its 95% interval, the best on top."""
-    with mpl.rc_context(STYLE):
-        figure, axes = new_figure(0.9 + 0.33 * len(scores))
-        names = list(scores)
-        for row, score in enumerate(scores.values()):
-            if score.value is None or score.low is None or score.high is None:
-                continue
-            axes.plot([score.low, score.high], [row, row], color=COLOURS[0], linewidth=2, alpha=0.5)
-            axes.plot([score.value], [row], "o", color=COLOURS[0])
-            axes.annotate(
-                f"{score.value:.3f}", (score.value, row), (0, 5), textcoords="offset points",
-                ha="center", fontsize=8,
-            )  # fmt: skip
-        axes.set_yticks(range(len(names)), names)
-        axes.set_ylim(len(names) - 0.5, -0.7)
-        axes.set_xlabel(f"{quantity}, 95% interval")
-        axes.grid(visible=False, axis="y")
-        axes.tick_params(axis="y", length=0)
-        return to_svg(figure)
+    figure, axes = new_figure(0.9 + 0.33 * len(scores))
+    names = list(scores)
+    for row, score in enumerate(scores.values()):
+        if score.value is None or score.low is None or score.high is None:
+            continue
+        axes.plot([score.low, score.high], [row, row], color=COLOURS[0], linewidth=2, alpha=0.5)
+        axes.plot([score.value], [row], "o", color=COLOURS[0])
+        axes.annotate(
+            f"{score.value:.3f}", (score.value, row), (0, 5), textcoords="offset points",
+            ha="center", fontsize=8,
+        )  # fmt: skip
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.7)
+    axes.set_xlabel(f"{quantity}, 95% interval")
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    return figure
 
 
-def draw_tradeoff(points: Sequence[Point], quantity: str) -> str:
+@mpl.rc_context(STYLE)
+def draw_tradeoff(points: Sequence[Point], quantity: str) -> Figure:
     """Draw accuracy against the multiply-accumulates of reading one face."""
-    with mpl.rc_context(STYLE):
-        figure, axes = new_figure(3.4)
-        cost = [point.macs / 1e6 for point in points]
-        accuracy = [point.accuracy for point in points]
-        axes.scatter(cost, accuracy, color=COLOURS[0], zorder=3)
-        for point, x, y in zip(points, cost, accuracy, strict=True):
-            axes.annotate(point.name, (x, y), (4, 4), textcoords="offset points", fontsize=8)
-        if max(cost) > 8 * min(cost):
-            axes.set_xscale("log")
-            axes.xaxis.set_major_formatter("{x:g}")
-        axes.margins(x=0.15, y=0.12)
-        axes.set_xlabel("million multiply-accumulates a face")
-        axes.set_ylabel(quantity)
-        return to_svg(figure)
+    figure, axes = new_figure(3.4)
+    cost = [point.macs / 1e6 for point in points]
+    accuracy = [point.accuracy for point in points]
+    axes.scatter(cost, accuracy, color=COLOURS[0], zorder=3)
+    for point, x, y in zip(points, cost, accuracy, strict=True):
+        axes.annotate(point.name, (x, y), (4, 4), textcoords="offset points", fontsize=8)
+    if max(cost) > 8 * min(cost):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+    axes.margins(x=0.15, y=0.12)
+    axes.set_xlabel("million multiply-accumulates a face")
+    axes.set_ylabel(quantity)
+    return figure
 
 
-def draw_parallel(columns: Mapping[str, Sequence[float | str]], quantity: str) -> str:
+@mpl.rc_context({**STYLE, "axes.grid": False})
+def draw_parallel(columns: Mapping[str, Sequence[float | str]], quantity: str) -> Figure:
     """Draw parallel coordinates: a line a trial through its settings to its score, coloured by it.
 
     Args:
@@ -100,30 +102,29 @@ def draw_parallel(columns: Mapping[str, Sequence[float | str]], quantity: str) -
             The last column is the score.
         quantity: the score's name, for the colour bar.
     """
-    with mpl.rc_context({**STYLE, "axes.grid": False}):
-        figure, axes = new_figure(3.2)
-        scaled = np.array([_scaled(values) for values in columns.values()])  # (columns, trials)
-        scores = np.array(list(columns.values())[-1], dtype=float)
-        span = Normalize(scores.min(), scores.max() or 1)
-        for trial in np.argsort(scores):
-            axes.plot(scaled[:, trial], color=_BY_VALUE(span(scores[trial])), linewidth=1.6)
-        for position, (name, values) in enumerate(columns.items()):
-            axes.axvline(position, color=INK, linewidth=0.8, alpha=0.5)
-            for text, height in _ticks(values):
-                axes.annotate(
-                    text, (position, height), (4, 3), textcoords="offset points", fontsize=8,
-                    va="bottom",
-                )  # fmt: skip
+    figure, axes = new_figure(3.2)
+    scaled = np.array([_scaled(values) for values in columns.values()])  # (columns, trials)
+    scores = np.array(list(columns.values())[-1], dtype=float)
+    span = Normalize(scores.min(), scores.max() or 1)
+    for trial in np.argsort(scores):
+        axes.plot(scaled[:, trial], color=_BY_VALUE(span(scores[trial])), linewidth=1.6)
+    for position, (name, values) in enumerate(columns.items()):
+        axes.axvline(position, color=INK, linewidth=0.8, alpha=0.5)
+        for text, height in _ticks(values):
             axes.annotate(
-                name, (position, 1.06), ha="center", va="bottom", fontsize=8, annotation_clip=False
-            )
-        axes.set_xlim(-0.3, len(columns) - 0.45)
-        axes.set_ylim(-0.06, 1.06)
-        axes.axis("off")
-        figure.colorbar(
-            mpl.cm.ScalarMappable(span, _BY_VALUE), ax=axes, label=quantity, pad=0.02, aspect=30
+                text, (position, height), (4, 3), textcoords="offset points", fontsize=8,
+                va="bottom",
+            )  # fmt: skip
+        axes.annotate(
+            name, (position, 1.06), ha="center", va="bottom", fontsize=8, annotation_clip=False
         )
-        return to_svg(figure)
+    axes.set_xlim(-0.3, len(columns) - 0.45)
+    axes.set_ylim(-0.06, 1.06)
+    axes.axis("off")
+    figure.colorbar(
+        mpl.cm.ScalarMappable(span, _BY_VALUE), ax=axes, label=quantity, pad=0.02, aspect=30
+    )
+    return figure
 
 
 def _scaled(values: Sequence[float | str]) -> list[float]:

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from markupsafe import Markup
 
 from mien.data import FaceDataset
 from mien.data.explore import Exploration, Spread, mean_faces, sample_classes
@@ -16,7 +15,7 @@ from mien.data.votes import TIE, Agreement, LabelAgreement
 from mien.emotions import EMOTIONS
 from mien.files import write_text
 from mien.reports import explore_figures, figures
-from mien.reports.pages import TextTable, environment, to_png
+from mien.reports.pages import TextTable, embed, environment, to_png
 
 _OF_EACH: Final = 10
 _SEED: Final = 0
@@ -87,8 +86,8 @@ def write_exploration(exploration: Exploration, dataset: FaceDataset, folder: Pa
             exploration=exploration,
             tables=exploration_tables(exploration),
             cards=_cards(exploration),
-            bars=Markup(figures.draw_class_counts(exploration.counts)),
-            pies=Markup(figures.draw_class_shares(exploration.counts)),
+            bars=embed(figures.draw_class_counts(exploration.counts)),
+            pies=embed(figures.draw_class_shares(exploration.counts)),
             samples={
                 emotion: [_face(dataset.images[row], dataset.ids[row]) for row in rows]
                 for emotion, rows in drawn.items()
@@ -99,18 +98,18 @@ def write_exploration(exploration: Exploration, dataset: FaceDataset, folder: Pa
             },
             of_each=_OF_EACH,
             seed=_SEED,
-            intensity=Markup(
+            intensity=embed(
                 explore_figures.draw_spreads(
                     exploration.intensity, "mean gray level of an image", _MAX_GRAY
                 )
             ),
-            contrast=Markup(
+            contrast=embed(
                 explore_figures.draw_spreads(
                     exploration.contrast, "standard deviation of its gray levels", _MAX_DEVIATION
                 )
             ),
             majorities=(
-                Markup(explore_figures.draw_majorities(votes, MAJORITIES)) if votes else None
+                embed(explore_figures.draw_majorities(votes, MAJORITIES)) if votes else None
             ),
         ),
     )

@@ -8,9 +8,12 @@ from typing import Final
 import numpy as np
 import torch
 
+from mien.audit.labels import doubt
 from mien.data import FaceDataset
+from mien.data.votes import find_majorities, labels_of
 from mien.emotions import EMOTIONS
 from mien.evaluation import Evaluation
+from mien.evaluation.result import Confused
 from mien.models import to_unit
 from mien.recipes import Recipe
 from mien.reports.pages import to_png
@@ -18,6 +21,7 @@ from mien.training.augment import build_augmentation
 
 _SAMPLES: Final = 24
 _MISTAKES: Final = 12
+_CONFUSED: Final = 6
 _AUGMENTED_OF_EACH: Final = 4
 _SEED: Final = 0
 
@@ -35,6 +39,24 @@ class Sample:
     def right(self) -> bool:
         """Whether label and reading agree."""
         return self.label == self.emotion
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """Labels that may be wrong.
+
+    Args:
+        images: how many are doubted.
+        samples: the surest of them.
+        mistakes_voted: on how many of the network's mistakes most FER+ voters named one of the
+            seven emotions; None without votes.
+        voters_agree: on how many of these they named what the network read.
+    """
+
+    images: int
+    samples: list[Sample]
+    mistakes_voted: int | None
+    voters_agree: int | None
 
 
 @dataclass(frozen=True)
@@ -58,6 +80,48 @@ def most_confident_mistakes(dataset: FaceDataset, evaluation: Evaluation) -> lis
     confidence = np.where(evaluation.right(), -1.0, np.array(evaluation.probabilities).max(1))
     rows = np.argsort(-confidence, kind="stable")[:_MISTAKES]
     return _as_samples(dataset, evaluation, [row for row in rows.tolist() if confidence[row] >= 0])
+
+
+def least_certain_right(dataset: FaceDataset, evaluation: Evaluation) -> list[Sample]:
+    """Return the faces read as labelled, the least sure first."""
+    confidence = np.where(evaluation.right(), np.array(evaluation.probabilities).max(1), np.inf)
+    rows = np.argsort(confidence, kind="stable")[:_MISTAKES]
+    return _as_samples(
+        dataset, evaluation, [row for row in rows.tolist() if np.isfinite(confidence[row])]
+    )
+
+
+def confused_examples(dataset: FaceDataset, evaluation: Evaluation, pair: Confused) -> list[Sample]:
+    """Return faces with the label of a pair that were read as its other emotion, surest first."""
+    probabilities = np.array(evaluation.probabilities)
+    label, read = EMOTIONS.index(pair.label), EMOTIONS.index(pair.read)
+    (rows,) = np.nonzero((np.array(evaluation.labels) == label) & (probabilities.argmax(1) == read))
+    rows = rows[np.argsort(-probabilities[rows, read], kind="stable")]
+    return _as_samples(dataset, evaluation, rows[:_CONFUSED].tolist())
+
+
+def doubt_labels(dataset: FaceDataset, evaluation: Evaluation) -> Doubts:
+    """Return the labels of the measured split that the network doubts, by confident learning.
+
+    Where there are FER+ votes, they are asked about every mistake.
+    """
+    labels, probabilities = np.array(evaluation.labels), np.array(evaluation.probabilities)
+    doubts = doubt(labels, probabilities)
+    rows = [row for row in np.argsort(-doubts, kind="stable").tolist() if doubts[row] > 0]
+    mistakes = ~evaluation.right()
+    votes = dataset.split(evaluation.protocol.split).votes
+    compared = sided = None
+    if votes is not None and votes.any():
+        majorities = labels_of(find_majorities(votes))
+        known = mistakes & (majorities >= 0)
+        compared = int(known.sum())
+        sided = int((known & (majorities == probabilities.argmax(1))).sum())
+    return Doubts(
+        images=len(rows),
+        samples=_as_samples(dataset, evaluation, rows[:_MISTAKES]),
+        mistakes_voted=compared,
+        voters_agree=sided,
+    )
 
 
 def augment_examples(dataset: FaceDataset, recipe: Recipe) -> list[Augmented]:

@@ -13,8 +13,11 @@ import cv2
 import jinja2
 import numpy as np
 import numpy.typing as npt
+from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from mien.evaluation.result import show_score
+from mien.reports.svg import to_svg
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ def environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     made.filters["score"] = show_score
+    made.filters["drop"] = lambda value: f"{round(100 * value)}"
     made.filters["count"] = lambda value: f"{value:,}"
     made.filters["duration"] = show_duration
     return made
@@ -65,6 +69,11 @@ def to_csv(rows: Sequence[dict[str, Any]]) -> str:
 def to_png(image: npt.NDArray[np.uint8]) -> str:
     """Return an image as a page holds it: PNG in base64. Shape: uint8 (height, width)."""
     return base64.b64encode(cv2.imencode(".png", image)[1].tobytes()).decode("ascii")
+
+
+def embed(figure: Figure) -> Markup:
+    """Return a figure as a page holds it: SVG that takes the page's ink."""
+    return Markup(to_svg(figure))
 
 
 def show_duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Matplotlib figures to SVG text for an HTML page.
+"""Matplotlib figures to SVG text for an HTML page, and to PNG for a slide.
 
 Ink and grid take the page's text colour (``currentColor``), so that one file serves light and dark.
 """
@@ -53,7 +53,7 @@ def new_figure(height_in: float) -> tuple[Figure, Axes]:
 def to_svg(figure: Figure) -> str:
     """Return a figure as SVG that a page can hold; the same figure gives the same text."""
     raw = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "mien"}):
+    with mpl.rc_context({**STYLE, "svg.hashsalt": "mien"}):
         figure.savefig(raw, format="svg", metadata={"Date": None, "Creator": None})
     svg = raw.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
@@ -63,3 +63,17 @@ def to_svg(figure: Figure) -> str:
     prefix = hashlib.sha256(svg.encode()).hexdigest()[:8]
     svg = re.sub(r'id="', f'id="f{prefix}-', svg)
     return re.sub(r'(url\(|href=")#', rf"\g<1>#f{prefix}-", svg)
+
+
+def to_svg_file(figure: Figure) -> str:
+    """Return a figure as SVG that is a file of its own, its ink readable on light and dark."""
+    style = '<svg font-family="sans-serif" style="color:#768390" '
+    return to_svg(figure).replace("<svg ", style, 1)
+
+
+def to_picture(figure: Figure) -> bytes:
+    """Return a figure as PNG on white, for slides and papers."""
+    raw = io.BytesIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(raw, format="png", dpi=200, facecolor="white", metadata={"Software": None})
+    return raw.getvalue()

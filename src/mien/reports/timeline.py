@@ -7,12 +7,12 @@ from typing import Final
 
 import matplotlib as mpl
 import numpy as np
-from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from mien.emotions import COLOURS, EMOTIONS
 from mien.files import write_text
-from mien.reports.pages import environment
-from mien.reports.svg import INK, STYLE, new_figure, to_svg
+from mien.reports.pages import embed, environment
+from mien.reports.svg import INK, STYLE, new_figure
 from mien.vision.timeline import BIN_S, UNCERTAIN, Person, Timeline
 
 _MOST_PEOPLE: Final = 20  # that are drawn; the others were seen for less
@@ -36,7 +36,7 @@ def write_timeline(timeline: Timeline, source: str, path: Path) -> None:
             seconds=timeline.seconds,
             frames=timeline.frames,
             people=people,
-            drawn=[(p, Markup(draw_person(p, timeline.seconds))) for p in people[:_MOST_PEOPLE]],
+            drawn=[(p, embed(draw_person(p, timeline.seconds))) for p in people[:_MOST_PEOPLE]],
             columns=(*EMOTIONS, UNCERTAIN),
             colours=dict(zip(EMOTIONS, COLOURS, strict=True)),
         )
@@ -44,27 +44,25 @@ def write_timeline(timeline: Timeline, source: str, path: Path) -> None:
     write_text(path, page)
 
 
-def draw_person(person: Person, seconds: float) -> str:
+@mpl.rc_context({**STYLE, "axes.grid": False})
+def draw_person(person: Person, seconds: float) -> Figure:
     """Draw a person's mean probabilities as stacked areas over the video's time."""
     times, shares = person.curve()
     step = max(1, -(-int(seconds / BIN_S + 1) // _COLUMNS))
-    with mpl.rc_context({**STYLE, "axes.grid": False}):
-        figure, axes = new_figure(1.9)
-        # Where the face was away for longer than a column, the areas end and begin again.
-        parts = np.split(
-            np.arange(len(times)), np.nonzero(np.diff(times) > 2 * BIN_S * step)[0] + 1
-        )
-        for part in parts:
-            groups = [part[start : start + step] for start in range(0, len(part), step)]
-            ends = [times[part[0]] - BIN_S / 2, *(times[group[-1]] + BIN_S / 2 for group in groups)]
-            means = np.stack([shares[group].mean(0) for group in groups])
-            axes.stackplot(
-                ends, np.concatenate([means, means[-1:]]).T, colors=COLOURS, step="post",
-                labels=EMOTIONS if part is parts[0] else (),
-            )  # fmt: skip
-        axes.set_xlim(0, max(seconds, BIN_S))
-        axes.set_ylim(0, 1)
-        axes.set_xlabel("seconds")
-        axes.tick_params(colors=INK)
-        axes.set_yticks([])
-        return to_svg(figure)
+    figure, axes = new_figure(1.9)
+    # Where the face was away for longer than a column, the areas end and begin again.
+    parts = np.split(np.arange(len(times)), np.nonzero(np.diff(times) > 2 * BIN_S * step)[0] + 1)
+    for part in parts:
+        groups = [part[start : start + step] for start in range(0, len(part), step)]
+        ends = [times[part[0]] - BIN_S / 2, *(times[group[-1]] + BIN_S / 2 for group in groups)]
+        means = np.stack([shares[group].mean(0) for group in groups])
+        axes.stackplot(
+            ends, np.concatenate([means, means[-1:]]).T, colors=COLOURS, step="post",
+            labels=EMOTIONS if part is parts[0] else (),
+        )  # fmt: skip
+    axes.set_xlim(0, max(seconds, BIN_S))
+    axes.set_ylim(0, 1)
+    axes.set_xlabel("seconds")
+    axes.tick_params(colors=INK)
+    axes.set_yticks([])
+    return figure

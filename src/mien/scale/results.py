@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from mien.data.split import SPLITS
 from mien.files import write_text
 from mien.reports import comparison_figures as figures
-from mien.reports.pages import TextTable, environment, show_duration, show_large, to_csv
+from mien.reports.pages import TextTable, embed, environment, show_duration, show_large, to_csv
 from mien.scale.folder import SweepFolder, Trial
 from mien.training.run import Run
 
@@ -80,10 +80,10 @@ def write_results(folder: SweepFolder) -> Path:
             best=chosen(trials),
             settings=_show_settings,
             seconds=show_duration(sum(trial.seconds or 0 for trial in finished)),
-            parallel=Markup(_parallel(folder, finished)) if finished else None,
-            tradeoff=Markup(_tradeoff(finished)) if finished else None,
+            parallel=embed(_parallel(folder, finished)) if finished else None,
+            tradeoff=embed(_tradeoff(finished)) if finished else None,
             curves=[
-                (quantity, Markup(figures.draw_curves(_histories(folder, finished), quantity)))
+                (quantity, embed(figures.draw_curves(_histories(folder, finished), quantity)))
                 for quantity in ("val_loss", "val_accuracy")
                 if finished
             ],
@@ -92,7 +92,7 @@ def write_results(folder: SweepFolder) -> Path:
     return page
 
 
-def _parallel(folder: SweepFolder, finished: list[Trial]) -> str:
+def _parallel(folder: SweepFolder, finished: list[Trial]) -> Figure:
     keys = folder.record.sweep.keys
     columns: dict[str, list[float | str]] = {
         name: [_place(trial.settings[key]) for trial in finished]
@@ -103,7 +103,7 @@ def _parallel(folder: SweepFolder, finished: list[Trial]) -> str:
     return figures.draw_parallel(columns, "val accuracy")
 
 
-def _tradeoff(finished: list[Trial]) -> str:
+def _tradeoff(finished: list[Trial]) -> Figure:
     return figures.draw_tradeoff(
         [
             figures.Point(f"{trial.number}", trial.macs or 0, trial.scores["val"].accuracy)

@@ -1,0 +1,108 @@
+"""ROC and precision–recall curves of each class against the rest, and the areas under them."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.emotions import EMOTIONS, NUM_CLASSES
+from mien.evaluation.metrics import Counts, Floats, Labels, class_auc, macro_auc
+from mien.evaluation.protocol import Record
+
+Mask = npt.NDArray[np.bool_]
+
+
+class Areas(Record):
+    """Areas under the ROC curves, and average precisions; None for a class without a curve.
+
+    ``micro`` pools the decisions of all classes, each image making seven of them; ``macro`` is the
+    mean over the classes.
+    """
+
+    roc: dict[str, float | None]
+    roc_micro: float
+    roc_macro: float | None
+    precision: dict[str, float | None]
+    precision_micro: float
+    precision_macro: float | None
+
+
+def measure_areas(labels: Labels, probabilities: Floats) -> Areas:
+    """Return the areas under the curves of each class, micro and macro.
+
+    Shape: (N,), (N, 7); N at least 1.
+    """
+    roc = class_auc(labels, probabilities)
+    precision = np.full(NUM_CLASSES, np.nan)
+    for label in np.unique(labels):
+        precision[label] = average_precision(
+            *precision_recall_curve(labels == label, probabilities[:, label])
+        )
+    pooled = pool_classes(labels, probabilities)
+    false_rate, true_rate = roc_curve(*pooled)
+    return Areas(
+        roc=dict(zip(EMOTIONS, map(_finite, roc), strict=True)),
+        roc_micro=float(np.trapezoid(true_rate, false_rate)),
+        roc_macro=_finite(macro_auc(labels, probabilities)),
+        precision=dict(zip(EMOTIONS, map(_finite, precision), strict=True)),
+        precision_micro=average_precision(*precision_recall_curve(*pooled)),
+        precision_macro=_finite(float(np.nanmean(precision))),
+    )
+
+
+def pool_classes(labels: Labels, probabilities: Floats) -> tuple[Mask, Floats]:
+    """Return every image's seven decisions as one list, for the micro curves.
+
+    Shape: (N,), (N, 7) -> (7 N,), (7 N,).
+    """
+    return (labels[:, None] == np.arange(NUM_CLASSES)).ravel(), probabilities.ravel()
+
+
+def macro_roc_curve(labels: Labels, probabilities: Floats) -> tuple[Floats, Floats]:
+    """Return the mean of the classes' true positive rates at every false positive rate.
+
+    Shape: (N,), (N, 7) -> (T,), (T,); some class has images, and not all of them.
+    """
+    curves = [
+        roc_curve(labels == label, probabilities[:, label])
+        for label, area in enumerate(class_auc(labels, probabilities))
+        if np.isfinite(area)
+    ]
+    false_rates = np.unique(np.concatenate([false_rate for false_rate, _ in curves]))
+    means = np.mean([np.interp(false_rates, *curve) for curve in curves], axis=0)
+    return np.append(0.0, false_rates), np.append(0.0, means)
+
+
+def roc_curve(positive: Mask, scores: Floats) -> tuple[Floats, Floats]:
+    """Return false and true positive rates at every threshold, from none read as positive to all.
+
+    Shape: (N,), (N,) -> (T,), (T,), both from 0 to 1; ``positive`` has some of either kind.
+    """
+    true, false = _counts_above(positive, scores)
+    return np.append(0.0, false / false[-1]), np.append(0.0, true / true[-1])
+
+
+def precision_recall_curve(positive: Mask, scores: Floats) -> tuple[Floats, Floats]:
+    """Return recall and precision at every threshold, from the highest score to the lowest.
+
+    Shape: (N,), (N,) -> (T,), (T,); ``positive`` has at least one.
+    """
+    true, false = _counts_above(positive, scores)
+    return true / true[-1], true / (true + false)
+
+
+def average_precision(recall: Floats, precision: Floats) -> float:
+    """Return the area under a precision–recall curve, as steps."""
+    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
+
+
+def _counts_above(positive: Mask, scores: Floats) -> tuple[Counts, Counts]:
+    """Count true and false positives at each distinct score as threshold, the highest first."""
+    order = np.argsort(-scores, kind="stable")
+    ends = np.append(np.nonzero(np.diff(scores[order]))[0], len(scores) - 1)
+    true = np.cumsum(positive[order])[ends]
+    return true, 1 + ends - true
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import base64
+
+import cv2
+import numpy as np
+import pytest
+from tests.reports.test_report import Page
+
+from mien.emotions import EMOTIONS
+from mien.explain.faces import ReadFace, ReadFaces
+from mien.explain.sanity import Sanity
+from mien.reports.explanation import FaceMaps, Neighbour, overlay, write_explanations
+from mien.runtime.bundle import BundleMetadata
+from mien.vision.reading import Reading
+
+ABOUT = BundleMetadata(name="<b>net</b>", parameters=1, mien_version="0")
+SANITY = Sanity(
+    images=2, networks=5, correlation=0.12, low=-0.1, high=0.3, passed=True, seed=0
+)  # fmt: skip
+
+
+def decode(png):
+    return cv2.imdecode(np.frombuffer(base64.b64decode(png), np.uint8), cv2.IMREAD_COLOR)
+
+
+def a_face(emotion="happy", probability=0.7, *, uncertain=False):
+    rest = (1 - probability) / 6
+    reading = Reading(
+        source="<i>party</i>.jpg",
+        box=(1, 2, 30, 40),
+        score=0.9,
+        emotion=emotion,
+        probabilities={name: probability if name == emotion else rest for name in EMOTIONS},
+        uncertain=uncertain,
+    )
+    crop = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
+    return ReadFace(crop, reading)
+
+
+def spot(level=0.4):
+    heat = np.zeros((48, 48), np.float32)
+    heat[30:40, 20:30] = level
+    return heat
+
+
+def test_where_the_map_is_zero_the_face_shows_through():
+    image = a_face().crop
+    plain, half = decode(overlay(image, np.zeros((48, 48)))), decode(overlay(image, spot(1)))
+    assert plain.shape == (144, 144, 3)
+    assert np.ptp(plain, axis=2).max() == 0  # gray
+    assert np.array_equal(half[:60], plain[:60])
+    bright = half[105, 75].astype(int)
+    assert bright[2] > bright[0] + 60  # yellow: red and green, hardly any blue
+    wild = decode(overlay(image, np.where(spot() > 0, 7.0, -3.0)))
+    assert np.array_equal(wild, half)
+
+
+def test_brightness_rises_with_the_map():
+    ramp = np.tile(np.linspace(0, 1, 48), (48, 1))
+    blue, green, red = decode(overlay(np.full((48, 48), 90, np.uint8), ramp))[72].astype(float).T
+    luma = 0.114 * blue + 0.587 * green + 0.299 * red
+    assert np.all(np.diff(luma[48:]) > -2)
+    assert luma[-1] > luma[0] + 60
+
+
+def test_a_small_drop_is_not_blown_up():
+    strong, weak = (FaceMaps(a_face(), spot(level)) for level in (0.4, 0.01))
+    assert strong.drop == pytest.approx(0.4)
+    assert strong.occlusion_png == FaceMaps(a_face(), spot(0.2)).occlusion_png
+    assert strong.occlusion_png != weak.occlusion_png
+    likelier = FaceMaps(a_face(), -spot())
+    assert likelier.drop == 0
+    assert likelier.occlusion_png == overlay(likelier.face.crop, np.zeros((48, 48)))
+
+
+def page(tmp_path, faces, **options):
+    read = ReadFaces(tuple(one.face for one in faces), options.pop("found", len(faces)), 3)
+    path = tmp_path / "page.html"
+    write_explanations(path, faces, read, ABOUT, **options)
+    return path.read_text(encoding="utf-8")
+
+
+def test_the_page_has_a_panel_a_face_and_needs_nothing_else(tmp_path):
+    faces = [
+        FaceMaps(a_face(), spot(), spot(1)),
+        FaceMaps(a_face("fear", 0.31, uncertain=True), spot(0.1), np.zeros((48, 48))),
+    ]
+    text = page(tmp_path, faces, sanity=SANITY, found=70)
+    parsed = Page(text)
+    assert parsed.scripts == parsed.images_without_words == 0
+    assert all(address.startswith(("#", "data:image/png")) for address in parsed.addresses)
+    assert len(set(parsed.ids)) == len(parsed.ids)
+    assert text.count("<img") == 1 + 2 * 3
+    assert "<i>party" not in text
+    assert "<b>net" not in text
+    assert "party&lt;/i&gt;.jpg, box 1, 2, 30, 40" in text
+    assert "1 · happy 70%" in text
+    assert "2 · uncertain, most likely fear 31%" in text
+    assert "down by 40 points" in text
+    assert text.count("<figcaption>Grad-CAM: empty</figcaption>") == 1
+    assert "70 faces in 3 photos; shown are the 2 largest" in text
+    assert "where, not why" in text
+    assert "Sanity check: passed" in text
+    assert "0.12 over 2 faces" in text
+    assert "Without Grad-CAM" not in text
+    assert "holds faces of the data set" not in text
+
+
+def test_a_check_that_is_not_passed_warns(tmp_path):
+    failed = SANITY.model_copy(update={"passed": False, "correlation": 0.8})
+    text = page(tmp_path, [FaceMaps(a_face(), spot(), spot())], sanity=failed)
+    assert "Sanity check: not passed" in text
+    assert "do not rely on them" in text
+
+
+def test_where_every_map_is_empty_there_is_nothing_to_check(tmp_path):
+    text = page(tmp_path, [FaceMaps(a_face(), spot(), np.zeros((48, 48)))])
+    assert "Sanity check: none." in text
+
+
+def test_without_gradients_the_page_says_how_to_get_them(tmp_path):
+    text = page(tmp_path, [FaceMaps(a_face(), spot())], without="torch is not installed")
+    assert "Without Grad-CAM:</b> torch is not installed" in text
+    assert text.count("<img") == 3
+    assert "Sanity" not in text
+
+
+def test_training_faces_are_announced(tmp_path):
+    other = Neighbour(np.full((48, 48), 90, np.uint8), "sad")
+    faces = [FaceMaps(a_face(), spot(), spot(), [other] * 5)]
+    text = page(tmp_path, faces, sanity=SANITY)
+    assert "holds faces of the data set" in text
+    assert text.count('alt="A training face labelled sad"') == 5
