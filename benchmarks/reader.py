@@ -3,12 +3,12 @@
     python benchmarks/reader.py [--detector-model path/to/face_detection_yunet_2023mar.onnx]
 
 Everything is made here: videos of scikit-image's astronaut and of drawn faces on moving noise, and
-10,000 face crops. Each measurement is a process of its own, with nothing else running. Adds rows to
-``benchmarks/results/reader.csv``.
+10,000 face crops. Each measurement is a process of its own, with nothing else running. ``stages``
+times each stage alone. Adds rows to ``benchmarks/results/reader.csv``; ``--tiny`` shows that all of
+it runs, in a minute, and adds none.
 """
 
 import argparse
-import importlib.metadata
 import json
 import resource
 import subprocess
@@ -16,13 +16,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import skimage
+from packaging.requirements import Requirement
 
+import mien
 from mien.data.synthetic import synthetic_faces
 from mien.vision import Reader
 from mien.vision.crop import crop_face
@@ -35,10 +38,9 @@ ASTRONAUT = Path(skimage.__file__).parent / "data" / "astronaut.png"
 WIDTH, HEIGHT, FPS = 640, 480, 30
 FRAMES = 450
 CROPS = 10_000
-CORE = ("numpy", "onnxruntime", "opencv-python-headless", "pydantic", "rich", "typer")
 
 
-def write_video(path: Path, faces: int) -> None:
+def write_video(path: Path, faces: int, frames: int) -> None:
     """Write faces that wander over a moving background of soft noise."""
     generator = np.random.default_rng(0)
     noise = cv2.resize(generator.integers(60, 200, (40, 60, 3), np.uint8), (2 * WIDTH, 2 * HEIGHT))
@@ -46,7 +48,7 @@ def write_video(path: Path, faces: int) -> None:
     face = cv2.resize(cv2.imread(str(ASTRONAUT))[40:200, 145:305], (size, size))
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, (WIDTH, HEIGHT))
     columns = 1 if faces == 1 else 5
-    for index in range(FRAMES):
+    for index in range(frames):
         shift = index % HEIGHT
         frame = noise[shift : shift + HEIGHT, shift : shift + WIDTH].copy()
         for number in range(faces):
@@ -57,10 +59,10 @@ def write_video(path: Path, faces: int) -> None:
     writer.release()
 
 
-def write_crops(folder: Path) -> None:
+def write_crops(folder: Path, count: int) -> None:
     folder.mkdir()
     drawn = synthetic_faces(1000, seed=0).images
-    for index in range(CROPS):
+    for index in range(count):
         cv2.imwrite(str(folder / f"{index:05}.png"), drawn[index % len(drawn)])
 
 
@@ -162,34 +164,54 @@ def in_a_process(what: str, path: Path, model: str | None) -> dict[str, Any]:
     return json.loads(result.stdout.splitlines()[-1])
 
 
+def core_packages() -> dict[str, Distribution]:
+    """Return what an installation of mien without extras brings, itself included, by its name."""
+    found: dict[str, Distribution] = {}
+    waiting = ["mien"]
+    while waiting:
+        package = distribution(waiting.pop())
+        if package.name in found:
+            continue
+        found[package.name] = package
+        needs = [Requirement(line) for line in package.requires or []]
+        waiting += [
+            need.name for need in needs if not need.marker or need.marker.evaluate({"extra": ""})
+        ]
+    return found
+
+
 def core_megabytes() -> float:
-    """Return the size of what a core installation has of others, without what these need."""
-    total = 0
-    for name in CORE:
-        for file in importlib.metadata.files(name) or []:
-            path = Path(str(file.locate()))
-            total += path.stat().st_size if path.is_file() else 0
-    return total / 1e6
+    """Return the size of a core installation, compiled Python included, as pip leaves it."""
+    files = [
+        Path(str(file.locate()))
+        for package in core_packages().values()
+        for file in package.files or []
+    ]
+    files += Path(mien.__file__).parent.rglob("*")  # which is linked to where it is developed
+    return sum(path.stat().st_size for path in set(files) if path.is_file()) / 1e6
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--detector-model")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--only", choices=list(MEASUREMENTS))
     parser.add_argument("--path", type=Path)
     options = parser.parse_args()
     if options.only:
         figures = MEASUREMENTS[options.only](str(options.path), options.detector_model)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        whose = resource.RUSAGE_CHILDREN if options.only == "cold" else resource.RUSAGE_SELF
+        peak = resource.getrusage(whose).ru_maxrss / 1024
         print(json.dumps({**figures, "peak_mb": peak}))
         return
+    frames, crops, repeats = (60, 100, 1) if options.tiny else (FRAMES, CROPS, options.repeats)
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for faces in (1, 10):
-            write_video(folder / f"{faces}.mp4", faces)
-        write_crops(folder / "crops")
+            write_video(folder / f"{faces}.mp4", faces, frames)
+        write_crops(folder / "crops", crops)
         plan = [
             (what, f"{faces}.mp4", faces)
             for what in ("stream", "latency", "stages")
@@ -199,7 +221,7 @@ def main() -> None:
         for what, path, faces in plan:
             detectors = [None] if what in ("crops", "cold") else [None, options.detector_model]
             for model in dict.fromkeys(detectors):
-                runs = [in_a_process(what, folder / path, model) for _ in range(options.repeats)]
+                runs = [in_a_process(what, folder / path, model) for _ in range(repeats)]
                 detector = "none" if what == "crops" else "yunet" if model else "haar"
                 for figure in runs[0]:
                     row = {"what": what, "faces": faces, "detector": detector, "figure": figure}
@@ -208,7 +230,8 @@ def main() -> None:
     size = {"what": "size", "faces": "", "detector": "", "figure": "core_mb"}
     rows.append({**size, **spread("value", [core_megabytes()])})
     print(rows[-1])
-    add_rows("reader", rows)
+    if not options.tiny:
+        add_rows("reader", rows)
 
 
 if __name__ == "__main__":

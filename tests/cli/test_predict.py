@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 import skimage
+from tests.vision.made import encoded, send_mjpeg, serving
 
 from mien.emotions import EMOTIONS
 
@@ -112,6 +114,8 @@ def test_crops_need_no_detector(mien, tmp_path):
         (["--save", "r.txt"], "expected .mp4 or .avi"),
         (["--csv", "/proc/nowhere/r.csv"], "cannot be written"),
         (["--save-crops", "taken"], "a file, but face crops need a folder"),
+        (["--save-crops", "/proc/nowhere"], "/proc/nowhere: cannot be written"),
+        (["--timeline", "/proc/nowhere/t.html"], "/proc/nowhere: cannot be written"),
         (["--detector-model", "nowhere.onnx"], "no such file, expected YuNet's"),
         (["--max-pixels", "1000"], "raise it by --max-pixels"),
         (["--model", "nobody"], "no such run"),
@@ -128,6 +132,13 @@ def test_what_cannot_be_is_said_before_a_frame_is_read(
     assert len(outcome.err.splitlines()) == 1
     assert outcome.out == ""
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_photos_have_no_timeline(mien, tmp_path):
+    outcome = mien("predict", ASTRONAUT, "--timeline", tmp_path / "t.html")
+    assert outcome.code == 2
+    assert "a timeline is of a video or a camera" in outcome.err
+    assert outcome.out == ""
 
 
 def test_a_window_needs_a_screen(mien, video, monkeypatch):
@@ -170,3 +181,60 @@ def test_a_stopped_run_leaves_whole_files(tmp_path, number):
     assert int(rows[-1]["frame"]) < frames < 1500
     assert (tmp_path / "t.html").is_file()
     assert list(tmp_path.glob(".r*")) == []
+
+
+@pytest.fixture
+def silent():
+    """The address of a stream that gives ten frames, and then nothing."""
+    over = threading.Event()
+
+    def answer(handler):
+        send_mjpeg(handler, range(10))
+        over.wait(30)
+
+    with serving(answer) as address:
+        yield f"{address}/live"
+        over.set()
+
+
+def test_ctrl_c_ends_a_silent_stream_before_its_silence_times_out(silent, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mien", "predict", silent, "--all-frames", "--csv", "r.csv",
+         "--save", "r.avi"],
+        cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not any(path.read_text().count("\n") > 1 for path in tmp_path.glob(".r.csv.*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    said, wrong = process.communicate(timeout=60)
+    assert time.monotonic() - began < 3  # of 5 s of silence that are borne
+    assert process.returncode == 0, wrong
+    assert "broke off" not in wrong
+    assert "r.csv" in said
+    with (tmp_path / "r.csv").open(newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert rows
+    assert cv2.VideoCapture(str(tmp_path / "r.avi")).get(cv2.CAP_PROP_FRAME_COUNT) >= 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["r.avi", "r.csv"]
+
+
+def test_libraries_print_nothing_of_their_own(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (300, 400, 3), np.uint8)
+    content = encoded(cv2.GaussianBlur(noise, None, 3), ".jpg")
+    (tmp_path / "half.jpg").write_bytes(content[: len(content) // 2])
+    result = subprocess.run(
+        [sys.executable, "-m", "mien", "predict", "half.jpg"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert "no face found" in result.stdout
+    first, *rest = result.stderr.splitlines()
+    assert first == (
+        "mien: half.jpg: a JPEG that is cut off; what there is of it was used; "
+        "copy or download it again"
+    )
+    assert all(line.startswith("Faces were found by") for line in rest)

@@ -1,7 +1,4 @@
-"""A stand-in for YuNet's file, which is not in the repository: it takes white cells for faces.
-
-It has YuNet's inputs and outputs, so that OpenCV runs it as it runs the real one.
-"""
+"""What several tests of reading share."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from tests.vision.made import encoded, picture
 
 FACE_PX = 40  # side of the boxes that it gives, around a white cell of 8×8
 TILT_DEGREES = 20.0  # of the eyes that it gives
@@ -18,6 +16,10 @@ TILT_DEGREES = 20.0  # of the eyes that it gives
 
 @pytest.fixture(scope="session")
 def planted_yunet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stand-in for YuNet's file, which is not in the repository: white cells are its faces.
+
+    It has YuNet's inputs and outputs, so that OpenCV runs it as it runs the real one.
+    """
     nodes, outputs, constants = [], [], []
 
     def constant(name: str, values: object, dtype: type = np.float32) -> str:
@@ -62,4 +64,11 @@ def planted_yunet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=6)
     path = tmp_path_factory.mktemp("yunet") / "planted.onnx"
     onnx.save(model, path)
+    return path
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.png"
+    path.write_bytes(encoded(picture(), ".png"))
     return path

@@ -189,6 +189,16 @@ def test_a_video_is_read_in_order_with_its_times_and_its_faces_are_followed(read
         assert sum(reading.probabilities.values()) == pytest.approx(1, abs=1e-5)
 
 
+def test_a_photo_among_videos_has_no_track(reader, video, astronaut):
+    found = [
+        (frame.source, reading.track)
+        for frame, readings in reader.stream(open_source([video, astronaut, video]))
+        for reading in readings
+    ]
+    assert {track for source, track in found if source} == {1, 2}
+    assert [track for source, track in found if not source] == [None]
+
+
 def test_smoothing_steadies_a_video_and_leaves_its_mean(video):
     raw, smooth = (
         np.array([list(r.probabilities.values()) for r in Reader(smoothing_s=s).read(video)])

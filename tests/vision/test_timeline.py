@@ -56,6 +56,10 @@ def test_people_come_by_how_long_they_were_seen_and_curves_sum_to_one():
     assert found.people()[1].last_s == pytest.approx(0.9)
 
 
+def test_of_several_videos_the_longest_says_how_long_it_was():
+    assert timeline([(0, []), (3.5, []), (0, []), (1.0, [])]).seconds == 3.5
+
+
 def test_photos_have_no_timeline():
     made = Timeline()
     made.add(Frame(BLANK, "photo.jpg"), [seen("happy", track=None)])

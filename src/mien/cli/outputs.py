@@ -23,6 +23,7 @@ from mien.vision.write import (
     JsonLinesWriter,
     PhotoWriter,
     Writer,
+    refuse_unwritable,
 )
 from mien.vision.write_video import VideoWriter
 
@@ -128,6 +129,7 @@ class Crops:
     def __init__(self, folder: Path, reader: Reader) -> None:
         if folder.exists() and not folder.is_dir():
             raise MienError(f"{folder}: a file, but face crops need a folder")
+        refuse_unwritable(folder)
         self._folder, self._reader = folder, reader
         self._faces = 0
         self.saved: list[Path] = []
@@ -155,6 +157,9 @@ class TimelinePage:
         # Imported now: what the page needs and is not installed is missed before an hour of video.
         from mien.reports.timeline import write_timeline
 
+        if source.kind == "photos":
+            raise MienError(f"{path}: a timeline is of a video or a camera; leave out --timeline")
+        refuse_unwritable(path.parent)
         self._write = write_timeline
         self._path, self._name = path, source.name or "the sources"
         self._timeline = Timeline()
@@ -181,6 +186,7 @@ class OnScreen:
     @property
     def over(self) -> bool:
         """Whether somebody closed it."""
+        self._window.update()
         return not self._window.is_open
 
     def add(self, frame: Frame, readings: list[Reading]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -15,6 +16,7 @@ import typer
 
 from mien.cli.console import err, say_path
 from mien.errors import Interrupted, MienError
+from mien.vision.defaults import MAX_PIXELS, SMOOTHING_S
 
 if TYPE_CHECKING:
     from mien.cli.outputs import Output
@@ -95,10 +97,10 @@ def predict(
         typer.Option(
             min=0, metavar="SECONDS", help="Steady what is read in videos over so long; 0: not."
         ),
-    ] = 0.3,
+    ] = SMOOTHING_S,
     max_pixels: Annotated[
         int, typer.Option(min=1, help="Refuse pictures of more pixels than this.")
-    ] = 100_000_000,
+    ] = MAX_PIXELS,
 ) -> None:
     """Find the faces in any source and read their expressions.
 
@@ -117,7 +119,6 @@ def predict(
         detector_model=detector_model,
         smoothing_s=smoothing,
     )
-    source = open_source(sources if len(sources) > 1 else sources[0], max_pixels=max_pixels)
     wanted = Wanted(
         as_json=as_json,
         json_lines=json_lines,
@@ -128,7 +129,9 @@ def predict(
         show=show,
         all_frames=all_frames,
     )
-    with source, ExitStack() as stack:
+    with ExitStack() as stack:
+        stack.enter_context(_quiet_libraries())
+        source = stack.enter_context(open_source(sources, max_pixels=max_pixels))
         outputs = make_outputs(wanted, source, reader, stack)
         frames, stopped = _read(reader, source, outputs)
     _say_end(source, outputs, quiet=as_json)
@@ -136,21 +139,27 @@ def predict(
         err.print(reader.detector_note, soft_wrap=True, style="dim")
     if stopped and source.kind != "live":
         raise Interrupted(f"stopped after {frames:,} frames; what was read until then is kept")
-    if source.failures:
-        sys.exit(SOME_FAILED if frames else NONE_READ)
+    code = (SOME_FAILED if frames else NONE_READ) if source.failures else 0
+    if source.lingers:  # all is written: nobody has to wait for a silent stream to time out
+        sys.stdout.flush()
+        os._exit(code)
+    if code:
+        sys.exit(code)
 
 
 def _read(reader: Reader, source: Source, outputs: list[Output]) -> tuple[int, bool]:
     """Return how many frames were read, and whether somebody stopped it."""
     frames = 0
     with _stoppable() as asked:
+        # A live source asks too: it may be silent for long, and is to end at once all the same.
+        source.over = lambda: asked() or any(output.over for output in outputs)
         for frame, readings in reader.stream(source):
             frames += 1
             for output in outputs:
                 output.add(frame, readings)
-            if asked() or any(output.over for output in outputs):
+            if source.over():
                 return frames, True
-    return frames, False
+        return frames, source.over()
 
 
 def _say_end(source: Source, outputs: list[Output], *, quiet: bool) -> None:
@@ -183,3 +192,26 @@ def _stoppable() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
+
+
+@contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """Keep what libjpeg and its like print off the terminal; what Python prints is shown.
+
+    It holds for the whole process, so it is only for the command line, before threads begin.
+    """
+    before, standard = sys.stderr, sys.__stderr__
+    if standard is None or before is not standard:  # closed, or somebody else's
+        yield
+        return
+    number = standard.fileno()
+    ours, nowhere = os.dup(number), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number)
+    os.close(nowhere)
+    sys.stderr = os.fdopen(ours, "w", buffering=1, errors="replace")
+    try:
+        yield
+    finally:
+        os.dup2(ours, number)
+        sys.stderr.close()
+        sys.stderr = before

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _MOST_TABLES = 20  # photos that have a table of their own
 _MOST_PEOPLE = 12
 _SECONDS_BETWEEN_FIGURES = 0.2
+_BAR_WIDTH = 20
+_BESIDE_FIGURES = _BAR_WIDTH + len("reading  0:00:00  ")
 
 
 class JsonArray:
@@ -94,7 +96,7 @@ class Screen:
             self._progress.update(
                 self._task,
                 completed=self._frames,
-                figures=f"{self._frames:,}  {speed:,.0f}/s{dropped}  {seen}",
+                figures=_cut(f"{self._frames:,}  {speed:,.0f}/s{dropped}  {seen}"),
             )
 
     def close(self) -> None:
@@ -110,7 +112,8 @@ class Screen:
         dropped = f", {self._source.dropped:,} dropped" if self._source.dropped else ""
         name = self._source.name or "the sources"
         out.print(
-            f"{name}: {videos:,} frames in {seconds:.1f} s ({videos / seconds:,.0f}/s{dropped}), "
+            f"{name}: {videos:,} {'frame' if videos == 1 else 'frames'} in {seconds:.1f} s "
+            f"({videos / seconds:,.0f}/s{dropped}), "
             f"{len(self._people):,} {'person' if len(self._people) == 1 else 'people'}",
             style="bold",
             soft_wrap=True,
@@ -129,12 +132,18 @@ class Screen:
 def _bar() -> Progress:
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
+        BarColumn(bar_width=_BAR_WIDTH),
         TextColumn("{task.fields[figures]}"),
         TimeRemainingColumn(compact=True),
         console=err,
         transient=True,
     )
+
+
+def _cut(figures: str) -> str:
+    """Cut figures to what the terminal has room for: rich would take it from the bar."""
+    room = max(1, err.width - _BESIDE_FIGURES)
+    return figures if len(figures) <= room else f"{figures[: room - 1]}…"
 
 
 def _short(reading: Reading) -> str:

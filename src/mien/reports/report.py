@@ -15,6 +15,7 @@ from mien.data.load import Paths
 from mien.evaluation.looks import count_looks
 from mien.files import write_text
 from mien.reports import faces, figures, score_figures
+from mien.reports.advice import advise
 from mien.reports.context import PEOPLE, known_scores
 from mien.reports.explanation import show_overview
 from mien.reports.pages import embed, environment
@@ -112,6 +113,7 @@ def render(content: Content, drawn: dict[str, Figure]) -> str:
             people=PEOPLE,
             context=known_scores(evaluation) if evaluation else None,
             figures={name: embed(figure) for name, figure in drawn.items()},
+            advice=advise(content),
             looks=count_looks(run.path) if run else 0,
             history=content.history,
             seconds=sum(row["seconds"] for row in content.history),

@@ -1,6 +1,21 @@
-"""Photos to Readings: find the faces, crop them as in training, read them. Never imports torch."""
+"""Photos to Readings: find the faces, crop them as in training, read them. Never imports torch.
 
-from mien.vision.reader import Reader, read
-from mien.vision.reading import Reading
+Names are imported on first use: who asks for a default only need not wait for OpenCV.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mien.vision.reader import Reader, read
+    from mien.vision.reading import Reading
 
 __all__ = ["Reader", "Reading", "read"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.reader"), name)

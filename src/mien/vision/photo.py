@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -9,11 +10,14 @@ from typing import Any, Final
 import numpy as np
 
 from mien.data.headers import promised_size
-from mien.data.pixels import Image, decode_image
+from mien.data.pixels import IMAGE_SUFFIXES, Image, decode_image
 from mien.errors import DataError, SourceError
-from mien.vision.video import too_large
+from mien.vision.defaults import MAX_PIXELS, RETRIES, SILENCE_S
+from mien.vision.png import PNG_MAGIC, mend_png
+from mien.vision.reading import Frame, Source
 
-MAX_PIXELS: Final = 100_000_000
+PHOTO_SUFFIXES: Final = IMAGE_SUFFIXES | {".gif"}
+_AGAIN: Final = "copy or download it again"
 _ORIENTATION: Final = 0x0112  # EXIF's tag
 
 
@@ -22,13 +26,28 @@ class Limits:
     """How much a source may ask for: pixels of a picture, silence of an address, new tries."""
 
     max_pixels: int = MAX_PIXELS
-    timeout_s: float = 5.0
-    retries: int = 5
+    timeout_s: float = SILENCE_S
+    retries: int = RETRIES
 
     @property
     def max_bytes(self) -> int:
         """Return the size of the largest file a picture may have: 16 bits of four channels."""
         return 8 * self.max_pixels + (1 << 20)
+
+
+class PhotoSource(Source):
+    """One picture. ``load`` gives its pixels, and appends to the list what is wrong with them."""
+
+    def __init__(self, name: str, load: Callable[[list[SourceError]], Image]) -> None:
+        super().__init__(name, "photos", total=1)
+        self._load = load
+
+    def __iter__(self) -> Iterator[Frame]:
+        self.failures.clear()
+        yield Frame(self._load(self.failures), self.name)
+
+    def close(self) -> None:
+        """Do nothing: no file stays open."""
 
 
 def read_photo(path: Path, name: str, limits: Limits, wrong: list[SourceError]) -> Image:
@@ -47,30 +66,30 @@ def read_photo(path: Path, name: str, limits: Limits, wrong: list[SourceError]) 
 
 
 def decode_photo(content: bytes, name: str, limits: Limits, wrong: list[SourceError]) -> Image:
-    """Decode an image file of bearable size, and what there is of a JPEG that is cut off."""
+    """Decode an image file of bearable size, and what there is of a damaged PNG or cut-off JPEG."""
     width, height = promised_size(content)
     if width * height > limits.max_pixels:
         raise too_large(name, width * height, limits.max_pixels)
-    # Asked here because libpng prints its complaint to the terminal.
-    if content.startswith(b"\x89PNG") and b"IEND" not in content:
-        raise SourceError(f"{name}: a PNG that is cut off; copy or download it again")
+    part = ""
+    if content.startswith(PNG_MAGIC):
+        content, whole = mend_png(content)
+        if not content:
+            raise SourceError(f"{name}: a PNG of which nothing can be read; {_AGAIN}")
+        part = "" if whole else "a PNG that is damaged or cut off"
     # Each begin has its end, those of a preview inside too; pixels' bytes are like neither.
-    cut_off = content.startswith(b"\xff\xd8") and (
+    elif content.startswith(b"\xff\xd8") and (
         content.count(b"\xff\xd8\xff") > content.count(b"\xff\xd9")
-    )
+    ):
+        content += b"\xff\xd9"
+        part = "a JPEG that is cut off"
     try:
-        image = decode_image(content + b"\xff\xd9" if cut_off else content, name)
+        image = decode_image(content, name)
     except DataError as error:
         raise SourceError(str(error)) from None
     if image.shape[0] * image.shape[1] > limits.max_pixels:  # of a kind not in promised_size
         raise too_large(name, image.shape[0] * image.shape[1], limits.max_pixels)
-    if cut_off:
-        wrong.append(
-            SourceError(
-                f"{name}: a JPEG that is cut off; what there is of it was used, the rest is gray; "
-                "copy or download it again"
-            )
-        )
+    if part:
+        wrong.append(SourceError(f"{name}: {part}; what there is of it was used; {_AGAIN}"))
     return image
 
 
@@ -115,4 +134,13 @@ def wrong_array(array: np.ndarray) -> SourceError:
     return SourceError(
         f"the picture is {array.dtype} {array.shape}, expected uint8 (height, width, 3), "
         "blue-green-red, or gray (height, width)"
+    )
+
+
+def too_large(name: str, pixels: int, max_pixels: int) -> SourceError:
+    """Say that a picture has more pixels than are allowed."""
+    return SourceError(
+        f"{name}: {pixels / 1e6:,.1f} million pixels, more than the limit of "
+        f"{max_pixels / 1e6:,.1f} million; raise it by --max-pixels {pixels} if the picture is "
+        "meant to be that large"
     )

@@ -23,12 +23,11 @@ from mien.emotions import EMOTIONS
 from mien.runtime.bundle import Bundle, find_bundle
 from mien.vision.choose import choose_detector
 from mien.vision.crop import crop_face
+from mien.vision.defaults import SMOOTHING_S
 from mien.vision.detect import LONGEST_SIDE_PX, Detector, Face, video_side_px
 from mien.vision.reading import Frame, Reading
 from mien.vision.source import Source, open_source
 from mien.vision.track import Smoother, Tracker
-
-SMOOTHING_S: Final = 0.3
 
 _CHUNK_FRAMES: Final = 16  # whose faces are read in one call
 _MOST_WORKERS: Final = 4  # that look for faces; decoding does not keep up with more
@@ -131,7 +130,7 @@ class Reader:
         for frame, faces, _ in chunk:
             read = [next(rows) for _ in faces]
             tracks: list[int | None] = [None] * len(faces)
-            if follow is not None:
+            if follow is not None and frame.seconds is not None:  # not a photo among videos
                 tracks, read = follow.follow(frame, faces, read)
             yield (
                 frame,

@@ -1,13 +1,17 @@
-"""What goes into reading and what comes out: a Frame, and a Reading of each face in it."""
+"""What goes into reading and what comes out: a Source of Frames, and a Reading of each face."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, Self
 
 from mien.data.pixels import Image
+from mien.errors import SourceError
 
 Box = tuple[int, int, int, int]
+Kind = Literal["photos", "video", "live"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +29,60 @@ class Frame:
     source: str = ""
     index: int = 0
     seconds: float | None = None
+
+
+class Source(ABC):
+    """Frames to iterate over; made by `mien.vision.source.open_source`.
+
+    It holds a device or a file: use it in a ``with`` block, or close it. Closing from another
+    thread ends an iteration that is under way.
+
+    Args:
+        name: the path or address; an empty string for pixels.
+        kind: ``photos``; ``video``, of which every frame comes in order, and which is also what a
+            list, folder or pattern with a video in it is; or ``live``, which gives the newest frame
+            and never lags.
+        total: how many frames or photos there are, where that is known.
+        fps: frames a second, as the file or the device says, where it does.
+
+    Attributes:
+        failures: what could not be read in the iteration so far, or only in part.
+        dropped: frames of a live source that newer ones replaced before they were asked for.
+        over: may be set to what a live source asks, some five times a second while it waits for a
+            frame, whether to end: a camera or a stream may be silent for long.
+        lingers: whether it still waits for a silent stream, though closed; until that wait times
+            out Python cannot end.
+    """
+
+    def __init__(
+        self, name: str, kind: Kind, *, total: int | None = None, fps: float | None = None
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.total = total
+        self.fps = fps
+        self.failures: list[SourceError] = []
+        self.dropped = 0
+        self.over: Callable[[], bool] = lambda: False
+        self.lingers = False
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Frame]:
+        """Give the Frames one by one.
+
+        Raises:
+            SourceError: if the source is a single one and nothing of it can be read.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the iteration and let go of the device or the file; safe to repeat."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class Timeline:
             return
         self._settle(frame.seconds)
         self._waiting = (frame.seconds, readings)
-        self.seconds = frame.seconds
+        self.seconds = max(self.seconds, frame.seconds)  # of several videos, the longest
         self.frames += 1
         for reading in readings:
             if reading.track is None:

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from mien.vision.defaults import SMOOTHING_S
 from mien.vision.reading import Box
 
 # Lengths are in face sizes, so that the same figures serve near and far faces.
@@ -191,7 +192,7 @@ class Smoother:
         time_constant_s: a change is shown to 63% after this time; 0 leaves all as it was read.
     """
 
-    def __init__(self, time_constant_s: float = 0.3) -> None:
+    def __init__(self, time_constant_s: float = SMOOTHING_S) -> None:
         self._time_constant_s = time_constant_s
         self._states: dict[int, tuple[npt.NDArray[np.float64], float]] = {}
 

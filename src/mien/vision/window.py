@@ -69,8 +69,13 @@ class Window:
         # Kept, or tkinter lets go of a picture that it still shows.
         self._picture = self._photo_image(data=f"P6 {width} {height} 255\n".encode() + pixels)
         self._label.configure(image=self._picture)
-        self._root.update()
+        self.update()
         return self.is_open
+
+    def update(self) -> None:
+        """Heed keys and clicks; where no picture comes for long, somebody has to ask for it."""
+        if self._root is not None:
+            self._root.update()
 
     def close(self) -> None:
         """Take the window away; safe to repeat."""

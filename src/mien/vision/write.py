@@ -151,7 +151,7 @@ class PhotoWriter(Writer):
             raise MienError(f"{path}: a file, but {photos or 'several'} photos need a folder")
         if not self._is_folder and self._path.suffix.lower() not in PHOTO_SUFFIXES:
             raise MienError(f"{path}: cannot save this kind, expected .jpg, .png or .webp")
-        _refuse_unwritable(self._path if self._is_folder else self._path.parent)
+        refuse_unwritable(self._path if self._is_folder else self._path.parent)
 
     def write(self, frame: Frame, readings: Sequence[Reading]) -> None:
         """Save an annotated copy."""
@@ -245,8 +245,8 @@ def _source_refused(path: Path, frame: Frame) -> MienError:
     return MienError(f"{path}: is the {kind} itself, which stays as it is; name another")
 
 
-def _refuse_unwritable(folder: Path) -> None:
-    """Raise if nothing can be written to a folder, which need not be there yet."""
+def refuse_unwritable(folder: Path) -> None:
+    """Raise a MienError if nothing can be written to a folder, which need not be there yet."""
     try:
         nearest = next(place for place in (folder, *folder.parents) if place.exists())
         with tempfile.TemporaryFile(dir=nearest):
