@@ -121,29 +121,3 @@ def test_nothing_is_fetched_at_import():
         "sys.exit('huggingface_hub' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def mien_net(blocks: str, seed: int = 0):
-    section = f"model={{family='mien_net',stem=8,channels=[8,12],blocks={blocks}}}"
-    return build_model(load_recipe("quick", [section]).model, seed=seed).eval()
-
-
-def test_a_network_with_more_pairs_begins_as_the_smaller_one(tmp_path):
-    small, large = mien_net("[1,0]"), mien_net("[2,1]", seed=1)
-    for module in small.modules():  # as if trained: what it adds to the features is not 0
-        if isinstance(module, torch.nn.BatchNorm2d):
-            torch.nn.init.constant_(module.weight, 0.7)
-    save_file(small.state_dict(), tmp_path / "small.safetensors")
-    load_weights(large, tmp_path / "small.safetensors")
-    faces = torch.rand(5, 1, 48, 48)
-    with torch.no_grad():
-        torch.testing.assert_close(large(faces), small(faces))
-
-
-@pytest.mark.parametrize("spoilt", ["pairs0.0.layers.3.weight", "stem.0.weight"])
-def test_a_network_with_other_weights_missing_is_refused(tmp_path, spoilt):
-    weights = mien_net("[1,0]").state_dict()
-    del weights[f"network.features.{spoilt}"]  # half a pair is no pair
-    save_file(weights, tmp_path / "damaged.safetensors")
-    with pytest.raises(RecipeError, match=f"has no 'features.{spoilt}'"):
-        load_weights(mien_net("[2,1]"), tmp_path / "damaged.safetensors")

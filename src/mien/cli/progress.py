@@ -39,6 +39,10 @@ class ProgressBar(Watcher):
         self._first_step = 0
         self._began = self._last_means = 0.0
 
+    def preparing(self, what: str) -> None:
+        """Say it."""
+        err.print(what, style="dim")
+
     def started(self, run: Run, total_epochs: int, batches: int, batch_size: int) -> None:
         """Say what is trained on what and how, and start the bar."""
         record = run.record

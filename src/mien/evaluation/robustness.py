@@ -17,7 +17,7 @@ from mien.evaluation.protocol import Record
 from mien.runtime.bundle import Bundle
 
 STRENGTHS: Final = 5
-FACES: Final = 300  # of a split, drawn by chance: 50 changed copies of each are read
+FACES: Final = 200  # of a split, drawn by chance: 50 changed copies of each are read
 _GRAY: Final = 128
 
 Images = npt.NDArray[np.uint8]
@@ -51,7 +51,7 @@ def measure_robustness(
 
     Args:
         bundle: what reads them.
-        images: of a split; of more than 300, so many are drawn.
+        images: of a split; of more than 200, so many are drawn.
         labels: of the images.
         seed: of the draw and the noise.
 

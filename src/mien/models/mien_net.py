@@ -6,10 +6,7 @@ cost more time than arithmetic.
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
-from collections.abc import Container
-from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -32,7 +29,6 @@ class MienNet(nn.Module):
     def __init__(self, model: MienNetModel) -> None:
         super().__init__()
         width = model.stem
-        # Named, not numbered: a grown network finds the weights of the smaller one by their names.
         parts: dict[str, nn.Module] = {
             "stem": nn.Sequential(*_conv(input_channels(model), width), nn.MaxPool2d(2), nn.ReLU())
         }
@@ -53,9 +49,6 @@ class MienNet(nn.Module):
         located = max(stage for stage, side in enumerate(cells) if side >= LEAST_CAM_CELLS)
         self._cam_layer = f"pairs{located}"
         initialize(self, model)
-        for module in self.modules():
-            if isinstance(module, _ResidualPair):
-                module.begin_as_identity()
 
     @property
     def backbone(self) -> nn.Module:
@@ -66,11 +59,6 @@ class MienNet(nn.Module):
     def cam_layer(self) -> nn.Module:
         """The end of the last stage whose map still has 5x5 cells or more."""
         return self.features.get_submodule(self._cam_layer)
-
-    def may_be_new(self, key: str, smaller: Container[str]) -> bool:
-        """Say whether a weight is of a residual pair that a smaller network has nothing of."""
-        pair = re.match(r"features\.pairs\d+\.\d+\.", key)
-        return pair is not None and f"{pair[0]}layers.0.weight" not in smaller
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (see the class)."""
@@ -84,10 +72,6 @@ class _ResidualPair(nn.Module):
         self.layers = nn.Sequential(
             *_conv(channels, channels), nn.ReLU(), *_conv(channels, channels)
         )
-
-    def begin_as_identity(self) -> None:
-        """Scale what the pair adds by 0 (Goyal et al., 2017), so a network may grow by pairs."""
-        nn.init.zeros_(cast(Tensor, self.layers[-1].weight))
 
     def forward(self, features: Tensor) -> Tensor:
         return F.relu(features + self.layers(features))

@@ -61,8 +61,8 @@ def load_weights(classifier: Classifier, path: Path) -> None:
     """Load published weights into a classifier's network.
 
     What was published for other classes fills the backbone, and the dense layers stay as they are;
-    the weights of one of our own networks fill it whole, but for residual pairs that the smaller
-    network had not: they begin as the identity. Everything is checked before anything is changed.
+    the weights of one of our own networks fill it whole. Everything is checked before anything is
+    changed.
 
     Args:
         classifier: whose network has a ``backbone``.
@@ -75,26 +75,26 @@ def load_weights(classifier: Classifier, path: Path) -> None:
     """
     network = classifier.network
     found = {key.removeprefix("network."): tensor for key, tensor in _read(path).items()}
-    ours = network if isinstance(network, MienNet) else None
+    ours_too = isinstance(network, MienNet)
     prefixes = tuple(
-        f"{name}." for name, part in network.named_children() if ours or part is network.backbone
+        f"{name}."
+        for name, part in network.named_children()
+        if ours_too or part is network.backbone
     )
-    expected = "a network of the same shape" if ours else _REPOSITORY
-    for key, tensor in network.state_dict().items():
+    expected = "a network of the same shape" if ours_too else _REPOSITORY
+    for key, ours in network.state_dict().items():
         # Files of before torch 0.4.1 do not count batches; nothing is computed from the count.
         if not key.startswith(prefixes) or key.endswith("num_batches_tracked"):
             continue
         if key not in found:
-            if ours and ours.may_be_new(key, found):
-                continue
             raise RecipeError(
                 f"{path}: has no {key!r}, expected the weights of {expected}; "
                 "--set model.weights=none trains without"
             )
-        if found[key].shape != tensor.shape:
+        if found[key].shape != ours.shape:
             raise RecipeError(
                 f"{path}: {key!r} has the shape {tuple(found[key].shape)}, expected "
-                f"{tuple(tensor.shape)}, as in {expected}"
+                f"{tuple(ours.shape)}, as in {expected}"
             )
     fitting = {key: tensor for key, tensor in found.items() if key.startswith(prefixes)}
     network.load_state_dict(fitting, strict=False)

@@ -190,6 +190,8 @@ def _fit(run: Run, dataset: FaceDataset, watcher: Watcher) -> bool:
     keep_freed_memory()
     torch.set_num_threads(settings.threads)  # sums depend on how many threads share them
     device = torch.device(settings.device)
+    if recipe.train.calibration_share:
+        watcher.preparing("Looking for twins of the images that are kept back for calibration")
     images, _ = hold_back(dataset, recipe.train)
     fitted = Batches(images, recipe.train.batch_size, device, recipe.train.seed)
     judged = Batches(dataset.val, _VAL_BATCH, device)

@@ -1,8 +1,8 @@
 """Any source to Readings: find the faces, crop them as in training, read them, follow them.
 
 Frames are decoded in the caller's thread while other threads look for faces in those before, and
-all the faces of some frames are read in one call. What is under way is bounded, so memory stays
-flat however long a video is.
+another reads all the faces of some frames in one call. What is under way is bounded, so memory
+stays flat however long a video is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,10 @@ from mien.vision.detect import LONGEST_SIDE_PX, Detector, Face, video_side_px
 from mien.vision.reading import Frame, Reading
 from mien.vision.source import Source, open_source
 from mien.vision.track import Smoother, Tracker
+
+_Row = npt.NDArray[Any]  # probabilities of a face
+T = TypeVar("T")
+S = TypeVar("S")
 
 _CHUNK_FRAMES: Final = 16  # whose faces are read in one call
 _MOST_WORKERS: Final = 4  # that look for faces; decoding does not keep up with more
@@ -110,8 +114,10 @@ class Reader:
         ahead = 0 if live else 2 * workers
         with opened:
             found = _in_order(self._find, opened, workers=workers, ahead=ahead)
-            for chunk in _chunks(found, 1 if live else _CHUNK_FRAMES):
-                yield from self._read_chunk(chunk, follow)
+            chunks = _chunks(found, 1 if live else _CHUNK_FRAMES)
+            for chunk in _in_order(self._read_chunk, chunks, workers=1, ahead=0 if live else 1):
+                for one, rows in chunk:
+                    yield one.frame, self._readings(one, rows, follow)
 
     def _find(self, frame: Frame) -> _Found:
         detector: Detector | None = getattr(self._detectors, "own", None)
@@ -122,27 +128,23 @@ class Reader:
         margin = self.bundle.metadata.crop_margin
         return _Found(frame, faces, [crop_face(frame.image, face, margin) for face in faces])
 
-    def _read_chunk(
-        self, chunk: list[_Found], follow: _Follower | None
-    ) -> Iterator[tuple[Frame, list[Reading]]]:
+    def _read_chunk(self, chunk: list[_Found]) -> list[tuple[_Found, list[_Row]]]:
+        """Return the probabilities of each frame's faces."""
         crops = [crop for found in chunk for crop in found.crops]
-        rows: Iterator[Any] = iter(self.bundle.predict(np.stack(crops))[1] if crops else ())
-        for frame, faces, _ in chunk:
-            read = [next(rows) for _ in faces]
-            tracks: list[int | None] = [None] * len(faces)
-            if follow is not None and frame.seconds is not None:  # not a photo among videos
-                tracks, read = follow.follow(frame, faces, read)
-            yield (
-                frame,
-                [
-                    self._reading(frame, face, track, row)
-                    for face, track, row in zip(faces, tracks, read, strict=True)
-                ],
-            )
+        rows: Iterator[_Row] = iter(self.bundle.predict(np.stack(crops))[1] if crops else ())
+        return [(found, [next(rows) for _ in found.faces]) for found in chunk]
 
-    def _reading(
-        self, frame: Frame, face: Face, track: int | None, row: npt.NDArray[Any]
-    ) -> Reading:
+    def _readings(self, found: _Found, rows: list[_Row], follow: _Follower | None) -> list[Reading]:
+        frame, faces, _ = found
+        tracks: list[int | None] = [None] * len(faces)
+        if follow is not None and frame.seconds is not None:  # not a photo among videos
+            tracks, rows = follow.follow(frame, faces, rows)
+        return [
+            self._reading(frame, face, track, row)
+            for face, track, row in zip(faces, tracks, rows, strict=True)
+        ]
+
+    def _reading(self, frame: Frame, face: Face, track: int | None, row: _Row) -> Reading:
         return Reading(
             source=frame.source,
             box=face.box,
@@ -184,29 +186,29 @@ class _Follower:
         self._tracker, self._smoother = Tracker(), Smoother(smoothing_s)
 
     def follow(
-        self, frame: Frame, faces: list[Face], read: list[npt.NDArray[Any]]
-    ) -> tuple[list[int | None], list[npt.NDArray[Any]]]:
+        self, frame: Frame, faces: list[Face], rows: list[_Row]
+    ) -> tuple[list[int | None], list[_Row]]:
         if frame.source != self._source:  # the next of several videos: nobody in it is known
             self._source = frame.source
             self._tracker.forget()
         seconds = frame.seconds or 0.0
         tracks = self._tracker.update([face.box for face in faces], seconds)
-        pairs = zip(tracks, read, strict=True)
+        pairs = zip(tracks, rows, strict=True)
         return list(tracks), [self._smoother.update(track, row, seconds) for track, row in pairs]
 
 
 def _in_order(
-    function: Callable[[Frame], _Found], frames: Iterable[Frame], *, workers: int, ahead: int
-) -> Iterator[_Found]:
-    """Give what ``function`` makes of each frame, in their order, so many being made ahead."""
+    function: Callable[[T], S], given: Iterable[T], *, workers: int, ahead: int
+) -> Iterator[S]:
+    """Give what ``function`` makes of each thing, in their order, so many being made ahead."""
     if not ahead:
-        yield from map(function, frames)
+        yield from map(function, given)
         return
-    pending: deque[Future[_Found]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="mien-detect") as pool:
+    pending: deque[Future[S]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="mien-read") as pool:
         try:
-            for frame in frames:
-                pending.append(pool.submit(function, frame))
+            for one in given:
+                pending.append(pool.submit(function, one))
                 if len(pending) > ahead:
                     yield pending.popleft().result()
             while pending:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,14 +152,16 @@ def _members(source: object) -> list[object] | None:
     path = as_path(source)
     if _is_folder(path):
         try:
-            inside = list(path.iterdir())
+            with os.scandir(path) as entries:  # which knows files without asking for each
+                inside = [Path(entry) for entry in entries if entry.is_file()]
         except OSError as error:
             raise SourceError(f"{path}: cannot be read ({error.strerror})") from None
         return _media(path, inside, "a folder without a")
     if glob.has_magic(str(path)) and not _exists(path):
         # Unlike Path.glob, this leaves hidden files and folders out.
         paths = [Path(one) for one in glob.iglob(str(path), recursive=True)]  # noqa: PTH207
-        return _media(path, paths, "a pattern that matches no")
+        files = [one for one in paths if one.is_file()]
+        return _media(path, files, "a pattern that matches no")
     return None
 
 
@@ -167,7 +170,7 @@ def _media(path: Path, candidates: list[Path], without: str) -> list[object]:
     found: list[object] = [
         one
         for one in sorted(candidates)
-        if one.suffix.lower() in known and not one.name.startswith(".") and one.is_file()
+        if one.suffix.lower() in known and not one.name.startswith(".")
     ]
     if not found:
         raise SourceError(
