@@ -4,7 +4,7 @@ PYTHON := $(VENV)/bin/python
 INSTALLED := $(VENV)/installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: setup demo test bench clean
+.PHONY: setup demo test slow bench clean
 
 setup: $(INSTALLED)  ## make the environment; does nothing when nothing changed
 
@@ -24,6 +24,9 @@ test: setup  ## lint, types, import contract, tests
 	mypy
 	lint-imports --no-logo
 	pytest -n auto --dist worksteal
+
+slow: setup  ## the tests that take long
+	pytest -n auto --dist worksteal -m slow
 
 bench: setup  ## what takes long, 20 minutes and more; needs FER-2013: make bench DATA=path
 	python benchmarks/start.py

@@ -17,7 +17,7 @@ from mien.data.votes import find_majorities, labels_of, name_an_expression
 from mien.files import write_text
 from mien.reports import explore_figures, figures
 from mien.reports.explore import MAJORITIES
-from mien.reports.svg import to_svg_file
+from mien.reports.svg import as_file, to_svg
 
 FOLDER = Path(__file__).parent.parent / "docs" / "figures"
 
@@ -52,7 +52,7 @@ def main() -> None:
         "votes": explore_figures.draw_majorities(exploration.votes, MAJORITIES),
     }
     for name, figure in drawn.items():
-        write_text(FOLDER / f"fer2013-{name}.svg", to_svg_file(figure))
+        write_text(FOLDER / f"fer2013-{name}.svg", as_file(to_svg(figure)))
     check_doubts(dataset)
 
 

@@ -34,6 +34,7 @@ def test_too_few_faces_are_refused():
         synthetic_faces(6)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_network_learns_them_and_a_linear_classifier_hardly(tmp_path):
     """Else the demo would show nothing, and tests of training would prove nothing."""

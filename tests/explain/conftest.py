@@ -24,7 +24,7 @@ CLASSES = [EMOTIONS.index(name) for name in ("happy", "surprise", "neutral")]
 RECIPE = {
     "name": "mouth",
     "model": {"family": "mien_net", "stem": 8, "channels": [12, 16, 24, 24],
-              "blocks": [0, 0, 1, 0], "input_px": 42},
+              "blocks": [0, 0, 0, 0], "input_px": 42},
 }  # fmt: skip
 
 
@@ -72,8 +72,11 @@ def _draw(label: int, generator: np.random.Generator) -> np.ndarray:
 @pytest.fixture(scope="session")
 def mouths(tmp_path_factory: pytest.TempPathFactory) -> Mouths:
     recipe = parse_recipe(RECIPE, where="the test")
-    classifier = build_model(recipe.model)
-    _fit(classifier, *draw_mouths(600, seed=0))
+    # Rounding differs from run to run, so the network should look at the mouth by a wide margin.
+    classifier = build_model(recipe.model, seed=1)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)  # dropout's
+        _fit(classifier, *draw_mouths(600, seed=0))
     metadata = BundleMetadata(
         name="mouth",
         parameters=count_parameters(classifier),

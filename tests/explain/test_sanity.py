@@ -13,12 +13,13 @@ from mien.models import Classifier
 
 def test_maps_are_like_themselves_and_unlike_those_of_random_weights(mouths):
     maps = grad_cam(mouths.classifier, mouths.images, mouths.labels)
-    assert correlate(maps, maps, side_px=42) == pytest.approx(1)
+    full = maps.any((1, 2))  # where nothing speaks for an emotion, there is no map to compare
+    assert correlate(maps[full], maps[full], side_px=42) == pytest.approx(1)
     found = check_maps(mouths.classifier, mouths.images, mouths.labels)
     assert found.passed
     assert abs(found.correlation) < 0.4
     assert found.low <= found.correlation <= found.high
-    assert found.images == len(mouths.images)
+    assert found.images == full.sum()
     assert check_maps(mouths.classifier, mouths.images, mouths.labels) == found
     other = check_maps(mouths.classifier, mouths.images, mouths.labels, seed=9)
     assert other.correlation != found.correlation

@@ -143,7 +143,14 @@ def trial_processes(sweep, number) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGKILL, marks=pytest.mark.slow),
+    ],
+)
 def test_a_stopped_sweep_goes_on_to_the_same_weights(layouts, tmp_path, number):
     """The command is stopped while its trial trains; resumed, it ends as if it never had been."""
     settings = [word for setting in TINY for word in ("--set", setting)]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from mien.data import FaceDataset
@@ -18,9 +19,10 @@ from mien.reports import faces, figures, score_figures
 from mien.reports.advice import advise
 from mien.reports.context import PEOPLE, known_scores
 from mien.reports.explanation import show_overview
-from mien.reports.pages import embed, environment
+from mien.reports.pages import environment
 from mien.reports.report_content import MOST_CONFUSED, Content, gather
 from mien.reports.report_files import write_files
+from mien.reports.svg import to_svg
 from mien.training.run import Run
 
 
@@ -53,9 +55,10 @@ def write_report(
     content = gather(model, data=data, split=split)
     path = Path(out) if out else _default_path(content)
     drawn = draw(content)
-    write_text(path, render(content, drawn))
+    svgs = {name: to_svg(figure) for name, figure in drawn.items()}
+    write_text(path, render(content, svgs))
     if with_files:
-        write_files(content, drawn, figures_folder(path))
+        write_files(content, drawn, svgs, figures_folder(path))
     return path
 
 
@@ -95,8 +98,8 @@ def draw(content: Content) -> dict[str, Figure]:
     return drawn
 
 
-def render(content: Content, drawn: dict[str, Figure]) -> str:
-    """Return the page."""
+def render(content: Content, svgs: dict[str, str]) -> str:
+    """Return the page, which holds the figures."""
     run, evaluation = content.run, content.evaluation
     chosen = _choose_faces(content)
     return (
@@ -112,7 +115,7 @@ def render(content: Content, drawn: dict[str, Figure]) -> str:
             robustness=content.robustness,
             people=PEOPLE,
             context=known_scores(evaluation) if evaluation else None,
-            figures={name: embed(figure) for name, figure in drawn.items()},
+            figures={name: Markup(svg) for name, svg in svgs.items()},
             advice=advise(content),
             looks=count_looks(run.path) if run else 0,
             history=content.history,

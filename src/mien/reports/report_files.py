@@ -16,20 +16,23 @@ from mien.evaluation.robustness import Robustness
 from mien.files import write_bytes, write_text
 from mien.reports.pages import to_csv
 from mien.reports.report_content import MOST_CONFUSED, Content
-from mien.reports.svg import to_picture, to_svg_file
+from mien.reports.svg import as_file, to_picture
 
 
-def write_files(content: Content, drawn: dict[str, Figure], folder: Path) -> None:
+def write_files(
+    content: Content, drawn: dict[str, Figure], svgs: dict[str, str], folder: Path
+) -> None:
     """Write every figure and every number of a report into a folder.
 
     Args:
         content: of the report.
         drawn: its figures, by name.
+        svgs: the same as the page has them.
         folder: is made where it is missing; files of the same names are replaced.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, figure in drawn.items():
-        write_text(folder / f"{name}.svg", to_svg_file(figure))
+        write_text(folder / f"{name}.svg", as_file(svgs[name]))
         write_bytes(folder / f"{name}.png", to_picture(figure))
     write_text(folder / "report.json", json.dumps(numbers(content), indent=2) + "\n")
     tables: dict[str, list[dict[str, Any]]] = {"history": list(content.history)}

@@ -65,10 +65,9 @@ def to_svg(figure: Figure) -> str:
     return re.sub(r'(url\(|href=")#', rf"\g<1>#f{prefix}-", svg)
 
 
-def to_svg_file(figure: Figure) -> str:
-    """Return a figure as SVG that is a file of its own, its ink readable on light and dark."""
-    style = '<svg font-family="sans-serif" style="color:#768390" '
-    return to_svg(figure).replace("<svg ", style, 1)
+def as_file(svg: str) -> str:
+    """Return a page's SVG as a file of its own, its ink readable on light and dark."""
+    return svg.replace("<svg ", '<svg font-family="sans-serif" style="color:#768390" ', 1)
 
 
 def to_picture(figure: Figure) -> bytes:
