@@ -97,7 +97,7 @@ def _about_changes(content: Content) -> list[str]:
         if setting and robustness.clean - values[len(values) // 2] > _LOST:
             settings.setdefault(setting, name.split(" (")[0])
     return [
-        f"It suffers from {change}: --set {setting} shows it such faces."
+        f"Weak spot: {change}. --set {setting} shows it such faces."
         for setting, change in settings.items()
     ]
 
