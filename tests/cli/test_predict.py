@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 import skimage
-from tests.vision.made import encoded, send_mjpeg, serving
+from tests.vision.made import encoded, silent_stream
 
 from mien.emotions import EMOTIONS
 
@@ -186,15 +185,8 @@ def test_a_stopped_run_leaves_whole_files(tmp_path, number):
 @pytest.fixture
 def silent():
     """The address of a stream that gives ten frames, and then nothing."""
-    over = threading.Event()
-
-    def answer(handler):
-        send_mjpeg(handler, range(10))
-        over.wait(30)
-
-    with serving(answer) as address:
-        yield f"{address}/live"
-        over.set()
+    with silent_stream() as address:
+        yield address
 
 
 def test_ctrl_c_ends_a_silent_stream_before_its_silence_times_out(silent, tmp_path):

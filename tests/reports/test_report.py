@@ -145,7 +145,7 @@ def test_its_sample_shows_what_is_in_the_evaluation(text):
     assert f"{right} read as labelled" in text
     assert text.count("<br>label: ") == len(re.findall(r'class="(\w+ )wrong"', text))
     assert text.count('class="unsure wrong"') == 0
-    shown = len(re.findall(r'class="(drawn|mistake|unsure|doubt|small) ', text))
+    shown = len(re.findall(r'class="(drawn|mistake|unsure|doubt|small|seen) ', text))
     plain = text.count('alt="a training face') + text.count('alt="the same face, augmented"')
     assert f"This file holds {shown + plain} faces" in text
 

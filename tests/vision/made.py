@@ -81,3 +81,17 @@ def send_mjpeg(handler, numbers, pause: float = 0.005) -> None:
         head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
         handler.wfile.write(head.encode() + jpeg + b"\r\n")
         time.sleep(pause)
+
+
+@contextmanager
+def silent_stream():
+    """Serve a stream that gives ten frames, and then nothing for half a minute."""
+    over = threading.Event()
+
+    def answer(handler):
+        send_mjpeg(handler, range(10))
+        over.wait(30)
+
+    with serving(answer) as address:
+        yield f"{address}/live"
+        over.set()

@@ -9,6 +9,7 @@ from tests.vision.made import (
     send,
     send_mjpeg,
     serving,
+    silent_stream,
 )
 
 from mien.vision.source import open_source
@@ -57,15 +58,8 @@ def test_a_stream_that_breaks_is_opened_again_and_its_end_is_said():
 @pytest.fixture
 def silent():
     """The address of a stream that gives ten frames, and then nothing."""
-    over = threading.Event()
-
-    def answer(handler):
-        send_mjpeg(handler, range(10))
-        over.wait(20)
-
-    with serving(answer) as address:
-        yield f"{address}/live"
-        over.set()
+    with silent_stream() as address:
+        yield address
 
 
 def test_closing_ends_a_wait_for_a_silent_stream(silent):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
 out = Console(highlight=False, markup=False)  # results
 err = Console(stderr=True, highlight=False, markup=False)  # everything else
 
+
+class DetectorName(StrEnum):
+    """What finds the faces."""
+
+    auto = "auto"
+    yunet = "yunet"
+    haar = "haar"
+    none = "none"
+
+
 DataOption = Annotated[
     list[Path],
     typer.Option(
@@ -27,6 +38,18 @@ DataOption = Annotated[
 ]
 SkipBadOption = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out what cannot be used and list it.")
+]
+CropsOption = Annotated[
+    bool, typer.Option("--crops", help="The pictures are face crops: look for no faces.")
+]
+DetectorOption = Annotated[
+    DetectorName, typer.Option(help="What finds the faces; auto: YuNet, else Haar.")
+]
+DetectorModelOption = Annotated[
+    Path | None, typer.Option(metavar="PATH", help="YuNet's file, if not in mien's cache.")
+]
+MaxPixelsOption = Annotated[
+    int, typer.Option(min=1, help="Refuse pictures of more pixels than this.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 

@@ -8,8 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.console import JsonOption, err, new_table, out, print_json, say_path
-from mien.cli.predict import NONE_READ, SOME_FAILED, DetectorName
+from mien.cli.console import (
+    CropsOption,
+    DetectorModelOption,
+    DetectorName,
+    DetectorOption,
+    JsonOption,
+    MaxPixelsOption,
+    err,
+    new_table,
+    out,
+    print_json,
+    say_path,
+)
+from mien.cli.predict import NONE_READ, SOME_FAILED
 from mien.errors import MienError
 from mien.vision.defaults import MAX_PIXELS
 
@@ -39,15 +51,9 @@ def explain(
     page: Annotated[Path, typer.Option("--out", metavar="FILE", help="The page to write.")] = Path(
         "explanations.html"
     ),
-    crops: Annotated[
-        bool, typer.Option("--crops", help="The pictures are face crops: look for no faces.")
-    ] = False,
-    detector: Annotated[
-        DetectorName, typer.Option(help="What finds the faces; auto: YuNet, else Haar.")
-    ] = DetectorName.auto,
-    detector_model: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="YuNet's file, if not in mien's cache.")
-    ] = None,
+    crops: CropsOption = False,
+    detector: DetectorOption = DetectorName.auto,
+    detector_model: DetectorModelOption = None,
     nearest: Annotated[
         list[Path] | None,
         typer.Option(
@@ -55,9 +61,7 @@ def explain(
             help="Show the most alike training faces of this data set, who are people.",
         ),
     ] = None,
-    max_pixels: Annotated[
-        int, typer.Option(min=1, help="Refuse pictures of more pixels than this.")
-    ] = MAX_PIXELS,
+    max_pixels: MaxPixelsOption = MAX_PIXELS,
     as_json: JsonOption = False,
 ) -> None:
     """Show on one page where in each face a network looks: Grad-CAM and occlusion.

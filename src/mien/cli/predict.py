@@ -8,13 +8,21 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.console import err, say_path
+from mien.cli.console import (
+    CropsOption,
+    DetectorModelOption,
+    DetectorName,
+    DetectorOption,
+    JsonOption,
+    MaxPixelsOption,
+    err,
+    say_path,
+)
 from mien.errors import Interrupted, MienError
 from mien.vision.defaults import MAX_PIXELS, SMOOTHING_S
 
@@ -25,15 +33,6 @@ if TYPE_CHECKING:
 
 SOME_FAILED = 1
 NONE_READ = 2
-
-
-class DetectorName(StrEnum):
-    """What finds the faces."""
-
-    auto = "auto"
-    yunet = "yunet"
-    haar = "haar"
-    none = "none"
 
 
 def predict(
@@ -51,7 +50,7 @@ def predict(
             help="What reads the faces; by default the best that is shipped.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    as_json: JsonOption = False,
     json_lines: Annotated[
         Path | None,
         typer.Option("--jsonl", metavar="FILE", help="Keep a line of JSON for each face."),
@@ -83,24 +82,16 @@ def predict(
         bool,
         typer.Option("--all-frames", help="Frames without faces are rows and records, too."),
     ] = False,
-    crops: Annotated[
-        bool, typer.Option("--crops", help="The pictures are face crops: look for no faces.")
-    ] = False,
-    detector: Annotated[
-        DetectorName, typer.Option(help="What finds the faces; auto: YuNet, else Haar.")
-    ] = DetectorName.auto,
-    detector_model: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="YuNet's file, if not in mien's cache.")
-    ] = None,
+    crops: CropsOption = False,
+    detector: DetectorOption = DetectorName.auto,
+    detector_model: DetectorModelOption = None,
     smoothing: Annotated[
         float,
         typer.Option(
             min=0, metavar="SECONDS", help="Steady what is read in videos over so long; 0: not."
         ),
     ] = SMOOTHING_S,
-    max_pixels: Annotated[
-        int, typer.Option(min=1, help="Refuse pictures of more pixels than this.")
-    ] = MAX_PIXELS,
+    max_pixels: MaxPixelsOption = MAX_PIXELS,
 ) -> None:
     """Find the faces in any source and read their expressions.
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mien.data.pixels import SIZE_PX
-from mien.models.layers import LEAST_CAM_CELLS, dense_layers, initialize, input_channels
+from mien.models.layers import dense_layers, initialize, input_channels, last_located
 from mien.recipes.sections import InceptionModel
 
 
@@ -47,13 +46,7 @@ class Inception(nn.Sequential):
     @property
     def cam_layer(self) -> nn.Module:
         """The last block whose map still has 5x5 cells or more."""
-        cells, found = SIZE_PX, self[0]
-        for layer in self:
-            if isinstance(layer, nn.MaxPool2d):
-                cells //= 2
-            if isinstance(layer, InceptionBlock) and cells >= LEAST_CAM_CELLS:
-                found = layer
-        return found
+        return last_located(self, InceptionBlock)
 
 
 def build_inception(model: InceptionModel) -> Inception:

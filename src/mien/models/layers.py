@@ -1,4 +1,4 @@
-"""What the families share: the dense layers on top, and how weights begin."""
+"""What the families share: the dense layers on top, how weights begin, where to look inside."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Final
 
 from torch import nn
 
+from mien.data.pixels import SIZE_PX
 from mien.emotions import NUM_CLASSES
 from mien.recipes.sections import ModelSection
 
@@ -34,6 +35,24 @@ def dense_layers(width: int, model: ModelSection) -> list[nn.Module]:
     if not model.dense:
         layers.append(nn.Dropout(model.dropout))
     return [*layers, nn.Linear(width, NUM_CLASSES)]
+
+
+def last_located(layers: nn.Sequential, kind: type[nn.Module]) -> nn.Module:
+    """Return the last layer of a kind whose map still has 5x5 cells or more, for explanations.
+
+    Args:
+        layers: from 48×48 px on, each max-pooling halving the map, up to where it is flattened.
+        kind: of layer; the first of all where there is none.
+    """
+    cells, found = SIZE_PX, layers[0]
+    for layer in layers:
+        if isinstance(layer, nn.MaxPool2d):
+            cells //= 2
+        if isinstance(layer, nn.Flatten) or cells < LEAST_CAM_CELLS:
+            break
+        if isinstance(layer, kind):
+            found = layer
+    return found
 
 
 def initialize(module: nn.Module, model: ModelSection) -> None:

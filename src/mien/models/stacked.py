@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from mien.data.pixels import SIZE_PX
-from mien.models.layers import LEAST_CAM_CELLS, dense_layers, initialize, input_channels
+from mien.models.layers import dense_layers, initialize, input_channels, last_located
 from mien.recipes.sections import StackedModel
 
 
@@ -15,15 +15,7 @@ class Stacked(nn.Sequential):
     @property
     def cam_layer(self) -> nn.Module:
         """The last rectified map that still has 5x5 cells or more."""
-        cells, found = SIZE_PX, self[0]
-        for layer in self:
-            if isinstance(layer, nn.MaxPool2d):
-                cells //= 2
-            if isinstance(layer, nn.Flatten) or cells < LEAST_CAM_CELLS:
-                break
-            if isinstance(layer, nn.ReLU):
-                found = layer
-        return found
+        return last_located(self, nn.ReLU)
 
 
 def build_stacked(model: StackedModel) -> Stacked:

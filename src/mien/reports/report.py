@@ -127,7 +127,7 @@ def render(content: Content, svgs: dict[str, str]) -> str:
             explanation=show_overview(content.explanation) if content.explanation else None,
             **_say_in_words(content),
             **chosen,
-            faces_shown=_count(chosen),
+            faces_shown=_count_faces(content, chosen),
         )
     )
 
@@ -164,14 +164,15 @@ def _say_in_words(content: Content) -> dict[str, Any]:
     return said
 
 
-def _count(chosen: dict[str, Any]) -> int:
-    """Return how many faces a page holds."""
+def _count_faces(content: Content, chosen: dict[str, Any]) -> int:
+    """Return how many faces of the data set a page holds; their means are nobody's."""
     doubts, pairs = chosen["doubts"], chosen["confused"]
     return (
         sum(len(chosen[kind]) for kind in ("samples", "mistakes", "unsure"))
         + (len(doubts.samples) if doubts else 0)
         + sum(len(examples) for _, examples in pairs)
         + sum(1 + len(example.changed) for example in chosen["augmented"])
+        + (len(content.explanation.examples) if content.explanation else 0)
     )
 
 
