@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -40,6 +41,26 @@ def test_a_place_that_cannot_be_is_said_by_its_own_name(tmp_path, place):
     (tmp_path / "file").write_text("")
     with pytest.raises(MienError, match=r"x\.txt: cannot be written"):
         write_text(tmp_path / place, "")
+
+
+def test_names_may_be_as_long_as_the_disk_takes_them(tmp_path):
+    for name in ("写" * 83 + ".jpg", "a." + "b" * 253):
+        write_text(tmp_path / name, "whole")
+        assert (tmp_path / name).read_text() == "whole"
+    with pytest.raises(MienError, match="cannot be written"):
+        write_text(tmp_path / ("a" * 256), "")
+    with pytest.raises(MienError, match="cannot be written"), atomic_folder(tmp_path / ("a" * 256)):
+        pass
+
+
+def test_what_is_not_a_file_is_not_replaced(tmp_path):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "device")
+    for name in ("folder", "device"):
+        with pytest.raises(MienError, match=f"{name}: is not a file"):
+            write_text(tmp_path / name, "")
+    assert (tmp_path / "device").is_fifo()
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_files_are_as_readable_as_the_users_others(tmp_path):

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from mien.errors import MienError
+
+_KEPT_OF_NAMES: Final = 16  # letters: a longer temporary name might be one too long for the disk
 
 
 @contextmanager
@@ -19,11 +23,15 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
     Beside it, because only a rename inside one file system is atomic. When the block raises (a
     full disk, Ctrl-C), nothing is left and an older file of that name stays as it was.
+
+    Raises:
+        MienError: if it cannot be written, or is a folder or a device.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        refuse_irregular(path)
         handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
+            dir=path.parent, prefix=_hidden(path), suffix=path.suffix[:_KEPT_OF_NAMES]
         )
     except OSError as error:
         raise _cannot_write(path, error) from error
@@ -53,8 +61,24 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def refuse_existing(path: Path) -> None:
     """Raise a MienError if there is something at ``path``: nothing is ever written over."""
-    if path.exists():
+    try:
+        exists = path.exists()
+    except OSError as error:  # a name that is too long
+        raise _cannot_write(path, error) from error
+    if exists:
         raise MienError(f"{path}: exists already; choose another name, or remove it first")
+
+
+def refuse_irregular(path: Path) -> None:
+    """Raise a MienError for a folder or a device: a rename would replace /dev/null itself."""
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return
+    except OSError as error:  # a name that is too long
+        raise _cannot_write(path, error) from error
+    if not regular:
+        raise MienError(f"{path}: is not a file, and cannot be replaced by one")
 
 
 @contextmanager
@@ -67,7 +91,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     refuse_existing(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=_hidden(path)))
     except OSError as error:
         raise _cannot_write(path, error) from error
     try:
@@ -127,6 +151,10 @@ def cache_dir() -> Path:
     else:
         base = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
     return Path(base) / "mien"
+
+
+def _hidden(path: Path) -> str:
+    return f".{path.name[:_KEPT_OF_NAMES]}."
 
 
 def _cannot_write(path: Path, error: OSError) -> MienError:

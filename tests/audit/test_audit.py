@@ -8,6 +8,7 @@ import pytest
 from mien.audit import Audit, audit_dataset, audit_overlap
 from mien.audit.images import border_widths
 from mien.audit.labels import check_reading, doubt, read_crosswise, read_with_bundle
+from mien.audit.splits import check_splits
 from mien.data import load_dataset
 from mien.data.synthetic import synthetic_faces
 from mien.data.twins import find_twins
@@ -201,16 +202,12 @@ def test_the_release_that_shuffled_its_splits_is_known(clean):
     faces = replace(
         clean, images=images, labels=np.arange(len(splits)) % 7, splits=splits, ids=splits
     )
-    from mien.audit.splits import check_splits
-
     found, _ = check_splits(faces)
     assert found[0].check == "leaky-release"
     assert found[0].severity == "serious"
 
 
 def test_a_published_split_is_known_by_its_counts(clean):
-    from mien.audit.splits import check_splits
-
     labels = np.repeat(np.arange(7), FER2013_TRAIN_COUNTS)
     splits = np.full(len(labels), "train")
     images = np.broadcast_to(clean.images[0], (len(labels), 48, 48)).copy()
@@ -248,3 +245,27 @@ def test_how_much_of_one_set_is_inside_another(clean):
     apart = audit_overlap(clean.take(np.arange(100)), clean.take(np.arange(200, 300)))
     assert apart.findings == ()
     assert apart.fine
+
+
+def test_a_difference_in_light_allows_for_the_number_of_tests(clean):
+    """Three splits make six tests; the least of them is by chance as small as one of them was."""
+    levels = np.concatenate([np.arange(100), np.arange(100) + 29, np.arange(100)])
+    images = np.broadcast_to(levels[:, None, None], (300, 48, 48)).astype(np.uint8)
+    splits = np.repeat(np.array(["train", "val", "test"]), 100)
+    faces = replace(clean.take(np.arange(300)), images=images, splits=splits)
+    assert "light-differs" not in {one.check for one in check_splits(faces)[0]}
+    faces = faces.take(np.arange(200))  # two splits make two
+    (found,) = [one for one in check_splits(faces)[0] if one.check == "light-differs"]
+    assert 0.0001 < found.figures["intensity train–val: p"] < 0.0005
+
+
+def test_a_run_says_what_its_bundle_has_learnt(clean, run):
+    bundle = Bundle(run.bundle_path)
+    learnt = np.arange(len(clean)) < 50
+    reading = read_with_bundle(clean, bundle, learnt)
+    assert np.array_equal(reading.read, ~learnt)
+    assert "may have learnt" not in reading.reader
+    few = clean.take(np.arange(50))
+    audit = audit_dataset(few, bundle=bundle, learnt=np.ones(50, bool))
+    assert any("has learnt every image" in line for line in audit.not_checked)
+    assert "no labels that are doubted" not in audit.fine

@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+
+from mien.cli import main
 
 GOOD_ROW = "3," + " ".join(["7"] * 2304) + ",Training"
 HEADER = "emotion,pixels,Usage"
@@ -114,6 +117,13 @@ def test_one_line_code_2_and_nothing_left(mien, folder, case):
     assert outcome.err.startswith("mien: ")
     assert outcome.out == ""
     assert sorted(folder.rglob("*")) == before
+
+
+def test_too_little_memory_is_said_without_a_traceback(monkeypatch, capsys):
+    monkeypatch.setattr(main, "app", lambda: torch.empty(2**55, dtype=torch.uint8))
+    with pytest.raises(SystemExit, match="2"):
+        main.main()
+    assert capsys.readouterr().err.startswith("mien: not enough memory; close other programs")
 
 
 @pytest.mark.parametrize(

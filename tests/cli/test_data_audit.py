@@ -99,3 +99,30 @@ def test_bad_input_is_one_line(mien, clean, arguments, words, tmp_path, monkeypa
     assert outcome.err.startswith("mien: ")
     assert outcome.err.count("\n") == 1
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_splits_are_judged_as_the_files_state_them(mien, clean, tmp_path):
+    faces = clean.take(np.nonzero(clean.splits != "val")[0])
+    images = faces.images.copy()
+    images[1:60:2] = images[0:60:2, :, ::-1]  # near twins inside train, which no test knows
+    write_dataset(replace(faces, images=images), tmp_path / "faces", "folders")
+    outcome = mien("data", "audit", tmp_path / "faces", "--out", tmp_path / "audit", "--json")
+    audit = json.loads(outcome.out)
+    assert outcome.code == 0
+    assert audit["split_rule"] == "as the files say"
+    assert list(audit["split_counts"]) == ["train", "test"]
+
+
+def test_a_run_reads_only_what_it_has_not_learnt(mien, faces, run, tmp_path):
+    write_dataset(faces.train, tmp_path / "train.csv", "csv")  # a part, so another data set
+    arguments = ("--model", run.path, "--out", tmp_path / "audit", "--json")
+    alone = json.loads(mien("data", "audit", tmp_path / "train.csv", *arguments).out)
+    assert "labels: the Bundle quick has learnt every image" in alone["not_checked"]
+
+
+@pytest.mark.parametrize("option", ["--votes", "--model"])
+def test_what_has_no_effect_against_another_set_is_refused(mien, option):
+    outcome = mien("data", "audit", "a.csv", "--against", "b.csv", option, "c")
+    assert outcome.code == 2
+    assert option in outcome.err
+    assert "has no effect with --against" in outcome.err

@@ -154,6 +154,12 @@ def test_what_cannot_be_is_one_line_and_no_page(mien, crops, run, tmp_path):
         assert outcome.code == 2, arguments
         assert said in outcome.err.splitlines()[0], outcome.err
         assert not path.exists()
+    photo = crops / "0.png"
+    before = photo.read_bytes()
+    outcome = mien("explain", "quick", crops, "--crops", "--out", photo)
+    assert outcome.code == 2
+    assert "is one of the sources" in outcome.err
+    assert photo.read_bytes() == before
     outcome = mien("explain", "quick", crops, "--crops", "--out", "/proc/nowhere/page.html")
     assert outcome.code == 2
     assert "cannot be written" in outcome.err

@@ -115,6 +115,7 @@ def test_crops_need_no_detector(mien, tmp_path):
         (["--save-crops", "taken"], "a file, but face crops need a folder"),
         (["--save-crops", "/proc/nowhere"], "/proc/nowhere: cannot be written"),
         (["--timeline", "/proc/nowhere/t.html"], "/proc/nowhere: cannot be written"),
+        (["--timeline", "."], ".: is not a file"),
         (["--detector-model", "nowhere.onnx"], "no such file, expected YuNet's"),
         (["--max-pixels", "1000"], "raise it by --max-pixels"),
         (["--model", "nobody"], "no such run"),
@@ -152,8 +153,65 @@ def test_a_source_is_never_written_over(mien, tmp_path):
     before = video.read_bytes()
     outcome = mien("predict", video, "--save", video)
     assert outcome.code == 2
-    assert "is the video itself" in outcome.err
+    assert "is one of the sources" in outcome.err
+    outcome = mien("predict", video, "--timeline", video)
+    assert outcome.code == 2
+    assert "is one of the sources" in outcome.err
     assert video.read_bytes() == before
+
+
+def test_two_outputs_do_not_share_a_file(mien, tmp_path):
+    other = f"{tmp_path}/../{tmp_path.name}/r"
+    outcome = mien("predict", ASTRONAUT, "--csv", tmp_path / "r", "--jsonl", other)
+    assert outcome.code == 2
+    assert "is to hold two outputs" in outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_copy_that_cannot_be_is_listed_and_the_others_are_saved(mien, tmp_path):
+    for name in ("a.png", "b:smile:.png"):
+        cv2.imwrite(str(tmp_path / name), np.full((60, 60), 100, np.uint8))
+    (tmp_path / "out" / "a-read.jpg").mkdir(parents=True)
+    outcome = mien("predict", f"{tmp_path}/*.png", "--save", tmp_path / "out")
+    assert outcome.code == 1
+    assert "a-read.jpg: is not a file" in outcome.err
+    assert (tmp_path / "out" / "b:smile:-read.jpg").is_file()
+    assert "b:smile:.png: no face found" in outcome.out
+
+
+def test_copies_of_photos_with_a_video_among_them_are_refused(mien, video, tmp_path):
+    outcome = mien("predict", ASTRONAUT, video, "--save", tmp_path / "out")
+    assert outcome.code == 2
+    assert f"the sources hold a video or a stream: {video}; expected .mp4" in outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
+class FakeWindow:
+    """Stands for a window, which needs a screen; somebody closes it after some looks."""
+
+    def __init__(self, title):
+        self.shown = self.looks = 0
+
+    @property
+    def is_open(self):
+        return self.looks < 5
+
+    def show(self, image):
+        self.shown += 1
+
+    def update(self):
+        self.looks += 1
+
+    def close(self):
+        assert self.shown == 1
+        assert not self.is_open
+
+
+def test_the_last_photo_stays_until_its_window_is_closed(mien, tmp_path, monkeypatch):
+    monkeypatch.setattr("mien.cli.outputs.Window", FakeWindow)
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((60, 60), 100, np.uint8))
+    outcome = mien("predict", tmp_path / "a.png", "--show")
+    assert outcome.code == 0, outcome.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

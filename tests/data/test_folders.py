@@ -126,6 +126,39 @@ def test_emotion_folders_beside_split_folders_are_named(tmp_path):
     assert len(load_dataset(tmp_path, skip_bad=True).skipped) == 1
 
 
+def test_loose_images_in_a_split_folder_are_named(tmp_path):
+    put_train_and_val(tmp_path)
+    put(tmp_path / "train" / "2.png")
+    with pytest.raises(DataError, match=r"2\.png: stands in no emotion folder"):
+        load_dataset(tmp_path)
+    dataset = load_dataset(tmp_path, skip_bad=True)
+    assert len(dataset) == 2
+    assert len(dataset.skipped) == 1
+
+
+def test_gifs_are_images(tmp_path):
+    (tmp_path / "happy").mkdir()
+    halves = np.zeros((48, 48, 3), np.uint8)
+    halves[:, 24:] = 255
+    (tmp_path / "happy" / "1.gif").write_bytes(cv2.imencode(".gif", halves)[1].tobytes())
+    np.testing.assert_allclose(load_dataset(tmp_path).images[0], halves[..., 0], atol=5)
+
+
+def test_a_link_to_nothing_is_named_or_skipped(tmp_path):
+    put_train_and_val(tmp_path)
+    (tmp_path / "train" / "happy" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(DataError, match=r"gone\.png: cannot be read"):
+        load_dataset(tmp_path)
+    assert len(load_dataset(tmp_path, skip_bad=True).skipped) == 1
+
+
+def test_names_go_by_the_folder_that_was_named_in_spite_of_the_cache(tmp_path):
+    """The same files, once below a wrapper folder: the second reading may not take the first's."""
+    put(tmp_path / "images" / "happy" / "0.png")
+    assert load_dataset(tmp_path).ids.tolist() == ["images/happy/0.png"]
+    assert load_dataset(tmp_path / "images").ids.tolist() == ["happy/0.png"]
+
+
 def test_a_new_folder_of_no_emotion_is_noticed_in_spite_of_the_cache(tmp_path):
     put_train_and_val(tmp_path)
     load_dataset(tmp_path)

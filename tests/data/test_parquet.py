@@ -77,6 +77,18 @@ def test_a_column_of_another_kind_is_named(tmp_path, column):
         load_dataset(tmp_path, skip_bad=True)
 
 
+@pytest.mark.parametrize("column", [[3] * 14, [[0.8, 0.2, *[0.0] * 8]] * 14])
+def test_votes_are_counts(tmp_path, column):
+    write(tmp_path / "train.parquet", ferplus=column)
+    with pytest.raises(DataError, match=r"'ferplus' holds .*, expected a list of 10 vote counts"):
+        load_dataset(tmp_path, skip_bad=True)
+
+
+def test_a_column_of_no_votes_is_none(tmp_path):
+    write(tmp_path / "train.parquet", ferplus=[None] * 14)
+    assert not load_dataset(tmp_path).votes.any()
+
+
 def test_labels_beyond_the_names_are_refused(tmp_path):
     features = {"info": {"features": {"label": {"names": ["sad", "happy"]}}}}
     write(tmp_path / "train.parquet", {"huggingface": json.dumps(features)}, label=[2] * 14)

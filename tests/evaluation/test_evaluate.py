@@ -17,6 +17,7 @@ from mien.evaluation.evaluate import measure, run_folder
 from mien.evaluation.looks import FILE_NAME, count_looks
 from mien.evaluation.seen import Seen, SeenError
 from mien.runtime.bundle import Bundle, shipped_bundles
+from mien.runtime.export import update_metadata
 
 
 @pytest.fixture
@@ -309,3 +310,12 @@ def test_what_cannot_be_measured_is_said(run, layouts, tmp_path):
     (tmp_path / "bad.json").write_text('{"accuracy": 3}')
     with pytest.raises(RunError, match="damaged"):
         Evaluation.load(tmp_path / "bad.json")
+
+
+def test_a_recipe_that_splits_data_in_an_unknown_way_is_said(run, layouts, tmp_path):
+    shutil.copy(run.bundle_path, tmp_path / "newer.onnx")
+    bundle = Bundle(tmp_path / "newer.onnx")
+    recipe = {**bundle.metadata.recipe, "data": {"by_person": True}}
+    update_metadata(bundle, bundle.metadata.model_copy(update={"recipe": recipe}))
+    with pytest.raises(BundleError, match=r"newer\.onnx: its recipe .*\(unknown key 'by_person'"):
+        evaluate(bundle.path, layouts["csv"])

@@ -86,6 +86,8 @@ def test_a_range_from_the_command_line():
         ("quick", {"grid": ["data.seed=0,1"]}, "gives every trial other images to be chosen by"),
         ("quick", {"grid": ["train.lr=1,2"], "trials": 3}, "--trials: goes with --search"),
         ("quick", {"grid": ["train.lr.low=1,2"]}, "'lr' is a value, not a section"),
+        ("quick", {"grid": ["train.lr=1", "train.lr=2"]}, "train.lr=2: train.lr is named twice"),
+        ("quick", {"search": ["train.lr=1..2", "train.lr=2..3"]}, "train.lr is named twice"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_said_before_anything_is_trained(name, options, said):
@@ -108,6 +110,7 @@ def test_what_does_not_fit_is_said_before_anything_is_trained(name, options, sai
         ('recipe = "quick"\ntrails = 3\n[grid]\ntrain.lr = [1]', "did you mean 'trials'?"),
         ('recipe = "quick"\n[search]\ntrain.lr = { low = "a" }', "search.train.lr.low = 'a'"),
         ('recipe = "quick"\n[grid]\ntrain.lr = []', "grid.train.lr = []"),
+        ('recipe = "quick"\nname = "a/b"\n[grid]\ntrain.lr = [1]', "name = 'a/b': expected a name"),
         ('recipe = "gone.toml"\n[grid]\ntrain.lr = [1]', "gone.toml: cannot be read"),
     ],
 )

@@ -41,3 +41,14 @@ def test_the_tables_hold_every_finding_and_figure(dataset):
     assert [row[0] for row in audit_table(audit).rows] == [one.title for one in audit.findings]
     found = audit.findings[0]
     assert [row[0] for row in figures_table(found).rows] == list(found.figures)
+
+
+def test_a_file_name_that_is_no_utf_8_is_escaped(dataset, tmp_path):
+    latin = b"joy\xe9.png".decode(errors="surrogateescape")
+    ids = np.array([f"{name} {latin}" for name in dataset.ids])
+    named = replace(dataset, ids=ids, name=latin, skipped=(f"{latin}: the file is empty",))
+    audit = audit_dataset(named)
+    page = write_audit(audit, named, tmp_path).read_text(encoding="utf-8")
+    assert "joy\\udce9.png: the file is empty" in page
+    kept = json.loads((tmp_path / "audit.json").read_text(encoding="utf-8"))
+    assert kept["name"] == latin

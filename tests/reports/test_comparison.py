@@ -8,8 +8,11 @@ import shutil
 import pytest
 
 from mien.evaluation.compare import compare
+from mien.evaluation.result import Score
+from mien.reports import comparison_figures as figures
 from mien.reports.comparison import comparison_tables, write_comparison
 from mien.reports.pages import TextTable, show_large, show_p
+from mien.reports.svg import to_svg
 from mien.training.contender import load_contenders
 
 
@@ -86,3 +89,17 @@ def test_p_values():
     assert [show_p(value) for value in (0.0001, 0.001, 0.0456, 1.0)] == [
         "<0.001", "0.001", "0.046", "1.000",
     ]  # fmt: skip
+
+
+def test_a_name_is_shown_as_it_is():
+    names = ["a$^$b", "_base"]  # a formula, and what Matplotlib leaves out of legends
+    history = [{"epoch": 1.0, "val_loss": 1.0}]
+    score = Score(value=0.5, low=0.4, high=0.6)
+    for figure in (
+        figures.draw_curves(dict.fromkeys(names, history), "val_loss"),
+        figures.draw_intervals(dict.fromkeys(names, score), "accuracy"),
+        figures.draw_tradeoff([figures.Point(name, 1, 0.5) for name in names], "accuracy"),
+        figures.draw_parallel({names[0]: names, names[1]: [0.1, 0.2]}, "accuracy"),
+    ):
+        svg = to_svg(figure)
+        assert all(f">{name}</text>" in svg for name in names)

@@ -170,6 +170,7 @@ def test_augmented_faces_are_shown_where_a_recipe_augments(copied):
         assert len({example.png, *example.changed}) == 5  # each drawn anew
     assert augment_examples(dataset, copied.recipe) == examples
     assert augment_examples(dataset, load_recipe("csv-cnn")) == []
+    assert augment_examples(dataset.test, copied.recipe) == []  # it has no training face
 
 
 def test_without_the_data_it_says_so(copied, tmp_path):
@@ -266,8 +267,9 @@ def test_a_bundle_alone_gets_one_on_data_that_is_named(copied, tmp_path, monkeyp
     with pytest.raises(MienError, match="a Bundle does not say where its data is"):
         write_report(bundle)
     page = write_report(bundle, data=copied.record.data.paths)
-    assert page.resolve() == tmp_path / "report-quick.html"
+    assert page.resolve() == tmp_path / "report-mine.html"  # quick is the name of a shipped one
     text = page.read_text()
+    assert f"mien report {bundle} --data PATH" in text
     assert "How it was trained" not in text
     assert "no float weights lie beside it" in text
     assert "What it stands" in text

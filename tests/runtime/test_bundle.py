@@ -123,6 +123,10 @@ def test_what_is_no_bundle_is_said(run, tmp_path):
     onnx.save(model, tmp_path / "future.onnx")
     with pytest.raises(BundleError, match="does not know"):
         Bundle(tmp_path / "future.onnx")
+    onnx.helper.set_model_props(model, {**properties, "name": '"x/../../evil"'})
+    onnx.save(model, tmp_path / "named.onnx")
+    with pytest.raises(BundleError, match="name: expected a name that a file can have"):
+        Bundle(tmp_path / "named.onnx")
     del model.metadata_props[:]
     onnx.save(model, tmp_path / "plain.onnx")
     with pytest.raises(BundleError, match="no mien metadata"):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tomli_w
 import torch
 from safetensors.torch import load_file
 from tests.conftest import TINY
@@ -24,10 +25,11 @@ from mien.data.csv import write_csv
 from mien.errors import Interrupted, RunError
 from mien.files import locked_folder
 from mien.recipes.sweep import load_sweep
-from mien.scale.folder import SweepFolder, Trial
+from mien.scale.folder import SweepFolder, SweepRecord, Trial
 from mien.scale.results import chosen, results_table, write_results
 from mien.scale.search import suggest
 from mien.scale.sweep import SweepWatcher, resume_sweep, start_sweep
+from mien.scale.trial import run_trial
 from mien.training.run import Run
 
 SHARED = [*TINY, "train.epochs=1"]
@@ -42,6 +44,7 @@ def swept(layouts, tmp_path_factory):
 
 def test_a_failed_trial_is_recorded_and_the_others_go_on(swept):
     trials = swept.trials()
+    assert swept.record.started_in == str(Path.cwd())
     assert [trial.status for trial in trials] == ["finished", "failed"] * 2
     for trial in trials[1::2]:
         assert "training diverged in epoch 1" in trial.error
@@ -316,3 +319,23 @@ def test_other_data_is_refused(swept, layouts, tmp_path):
     (tmp_path / "sweep" / "sweep.json").write_text(json.dumps(record))
     with pytest.raises(RunError, match=r"less\.csv: not what .* began on"):
         resume_sweep(tmp_path / "sweep")
+
+
+def test_paths_in_its_settings_lead_from_where_it_was_started(run, layouts, tmp_path, monkeypatch):
+    """As if it had been stopped between a trial's training and its result, and moved to resume."""
+    teacher = f'distill.teachers=["{run.path.name}"]'
+    sweep = load_sweep("quick", grid=["train.seed=0"], overrides=[*TINY, teacher])
+    record = SweepRecord(
+        sweep=sweep,
+        started_in=str(run.path.parent),
+        paths=(str(layouts["csv"]),),
+        fingerprint=run.record.data.fingerprint,
+        skip_bad=False,
+    )
+    folder = SweepFolder.create(tmp_path / "sweep", record)
+    (trial,) = folder.trials()
+    shutil.copytree(run.path, folder.run_path(0))
+    trained = run.recipe.as_dict() | {"distill": {"teachers": [str(run.path.resolve())]}}
+    (folder.run_path(0) / "recipe.toml").write_text(tomli_w.dumps(trained))
+    monkeypatch.chdir(tmp_path)
+    assert run_trial(folder, trial).status == "finished"

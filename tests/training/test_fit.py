@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+import tomli_w
 import torch
 from safetensors.torch import load_file
 from tests.conftest import TINY
@@ -294,6 +295,29 @@ def test_what_cannot_be_resumed_is_said(layouts, run, tmp_path):
     (stopped.path / "run.json").write_text('{"status": "finished"')
     with pytest.raises(RunError, match=r"run.json: damaged"):
         resume(stopped.path)
+
+
+def test_a_run_that_was_edited_or_damaged_is_said(run, tmp_path):
+    path = tmp_path / "run"
+    shutil.copytree(run.path, path)
+    (path / "history.csv").write_bytes((path / "history.csv").read_text().encode("utf-16"))
+    with pytest.raises(RunError, match=r"history\.csv: damaged"):
+        Run(path).history()
+    wider = load_recipe("quick", [*TINY, "model.channels=[12, 12]"])
+    (path / "recipe.toml").write_text(tomli_w.dumps(wider.as_dict()))
+    with pytest.raises(RunError, match=r"best\.ckpt: is of another network than recipe\.toml"):
+        export(path)
+
+
+def test_what_was_made_of_older_weights_goes_when_a_run_goes_on(layouts, tmp_path):
+    run = stopped_run(layouts, tmp_path / "run")
+    made = [run.int8_path, run.path / "report-test.html", run.path / "figures-test" / "roc.svg"]
+    made[2].parent.mkdir()
+    for path in made:
+        path.write_text("of the first epoch")
+    resume(run.path)
+    assert not any(path.exists() for path in made)
+    assert run.weights_path.is_file()
 
 
 def test_what_cannot_be_trained_is_said_and_leaves_nothing(layouts, tmp_path):

@@ -13,6 +13,7 @@ from tests.vision.made import (
 )
 
 from mien.errors import SourceError
+from mien.vision.address import without_password
 from mien.vision.source import open_picture, open_source
 
 
@@ -50,6 +51,20 @@ def test_a_video_at_an_address_is_read_whole(tmp_path):
             assert len(list(opened)) == 40
 
 
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("rtsp://admin:pa#s/s?@10.0.0.5/stream", "rtsp://10.0.0.5/stream"),
+        ("rtsp://admin:p@ss@10.0.0.5:554/stream?a=1", "rtsp://10.0.0.5:554/stream?a=1"),
+        ("http://me@host/a.jpg", "http://host/a.jpg"),
+        ("http://host/@me/a.jpg", "http://host/@me/a.jpg"),
+        ("http://host/a.jpg?size=1", "http://host/a.jpg?size=1"),
+    ],
+)
+def test_no_password_is_shown(address, shown):
+    assert without_password(address) == shown
+
+
 def test_addresses_that_do_not_do_are_said():
     def answer(handler):
         if handler.path == "/page":
@@ -73,6 +88,7 @@ def test_addresses_that_do_not_do_are_said():
             ("http://127.0.0.1:9/a.jpg", "does not answer"),
             ("http://127.0.0.1:port/a.jpg", "check the address"),
             ("rtsp://user:secret@127.0.0.1:9/a", "no video came within"),
+            ("http://user:1#secret@127.0.0.1:9/a", "http://127.0.0.1:9/a: "),
             ("ftp://127.0.0.1/a.jpg", "ftp:// is not read"),
             ("file:///a.jpg", "by its path"),
             ("http://me:secret@[::1/a.jpg", "no address"),

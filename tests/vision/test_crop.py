@@ -67,3 +67,10 @@ def test_colour_and_a_face_of_one_pixel():
     colour = cv2.cvtColor(picture(), cv2.COLOR_GRAY2BGR)
     assert crop_face(colour, Face((10, 10, 11, 11), 1.0), 0.0).shape == (48, 48)
     assert crop_face(colour, Face((10, 10, 90, 90), 1.0, 30.0), 0.2).shape == (48, 48)
+
+
+def test_a_turned_face_in_a_picture_too_wide_for_opencv_is_the_same():
+    image = picture()
+    wide = np.concatenate([np.zeros((300, 40_000), np.uint8), image], axis=1)
+    face, far = (Face((left, 100, left + 100, 200), 1.0, 25.0) for left in (150, 40_150))
+    np.testing.assert_array_equal(cut_face(wide, far, 0.2), cut_face(image, face, 0.2))

@@ -189,6 +189,17 @@ def test_at_first_use_it_is_tried_once_a_day(planted, cache, server, monkeypatch
     assert choose_detector("auto").name == "yunet"
 
 
+def test_offline_even_a_named_detector_is_not_fetched(planted, cache, server, monkeypatch):
+    monkeypatch.setenv("MIEN_OFFLINE", "1")
+    monkeypatch.setattr(yunet, "URL", server.url)
+    with pytest.raises(MienError, match=r"MIEN_OFFLINE .* --detector-model PATH"):
+        choose_detector("yunet")
+    assert server.asked == 0
+    cache.mkdir(parents=True, exist_ok=True)
+    (cache / yunet.FILE_NAME).write_bytes(planted.read_bytes())
+    assert choose_detector("yunet").name == "yunet"
+
+
 def test_frames_are_searched_at_half_their_size_within_bounds():
     sides = {640: 320, 320: 320, 1280: 640, 3840: 640}
     for longest, side in sides.items():

@@ -111,6 +111,17 @@ def test_what_there_is_of_a_cut_off_jpeg_is_used_and_said(orientation, tmp_path)
     np.testing.assert_array_equal(half.image[upper], frame.image[upper])
 
 
+def test_a_preview_without_its_end_is_no_cut_off_photo():
+    content = encoded(picture())
+    preview = b"Exif\0\0" + content[:-2]
+    segment = b"\xff\xe1" + (2 + len(preview)).to_bytes(2, "big") + preview
+    (_,) = opened = open_source(content[:2] + segment + content[2:])
+    assert opened.failures == []
+    whole = b"\xff\xe1" + (2 + len(content)).to_bytes(2, "big") + content
+    (_,) = opened = open_source(content[:2] + whole + content[2:-2])
+    assert "cut off" in str(opened.failures[0])
+
+
 @pytest.mark.parametrize("damage", ["cut off", "overwritten"])
 def test_what_there_is_of_a_damaged_png_is_used_and_said(damage, tmp_path, capfd):
     path = tmp_path / "half.png"
@@ -178,6 +189,34 @@ def test_the_limit_is_checked_before_decoding(suffix):
     content = encoded(picture(size=(80, 60)), suffix)
     with pytest.raises(SourceError, match="--max-pixels 4800"):
         list(open_source(content[: len(content) - 40], max_pixels=4799))
+
+
+def big_tiff(order: str, width: int, height: int) -> bytes:
+    """A BigTIFF of one gray strip."""
+    tags = ((256, 4, width), (257, 16, height), (258, 3, 8), (259, 3, 1), (262, 3, 1),
+            (273, 16, 192), (277, 3, 1), (278, 4, height), (279, 16, width * height))  # fmt: skip
+    how = {3: "H6x", 4: "I4x", 16: "Q"}
+    entries = [
+        struct.pack(f"{order}HHQ{how[kind]}", tag, kind, 1, value)[:20] for tag, kind, value in tags
+    ]
+    head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HHHQQ", 43, 8, 0, 16, 9)
+    return (head + b"".join(entries)).ljust(192, b"\0") + b"\x80" * min(width * height, 10_000)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_the_limit_knows_tiffs_of_64_bits(order):
+    (frame,) = open_source(big_tiff(order, 80, 60))
+    assert frame.image.shape == (60, 80, 3)
+    with pytest.raises(SourceError, match="--max-pixels 400000000"):
+        list(open_source(big_tiff(order, 20_000, 20_000)))
+    with pytest.raises(SourceError, match="cannot be decoded"):
+        list(open_source(big_tiff(order, 80, 60)[:8] + b"\xff" * 8))
+
+
+def test_a_kind_whose_size_is_not_known_before_is_refused():
+    content = encoded(picture(), ".ppm")
+    with pytest.raises(SourceError, match="cannot be decoded as an image, expected PNG"):
+        list(open_source(content))
 
 
 def test_the_limit_holds_for_pil_and_video(tmp_path):

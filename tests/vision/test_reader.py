@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import weakref
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ from mien.runtime.export import update_metadata
 from mien.vision import Reader, read, yunet
 from mien.vision.detect import HaarDetector
 from mien.vision.draw import draw_readings
-from mien.vision.reading import Reading
+from mien.vision.reading import Frame, Reading, Source
 from mien.vision.source import open_source
 
 DATA = Path(skimage.__file__).parent / "data"
@@ -217,6 +218,32 @@ def test_leaving_a_stream_early_closes_its_source(reader, video):
     stream.close()
     assert frame.index == 0
     assert list(source) == []  # closed
+
+
+class Large(Source):
+    """Frames of 36 million pixels that take no memory; counts those that somebody still holds."""
+
+    def __init__(self, frames):
+        super().__init__("", "video", total=frames)
+        self.held, self.most_held = weakref.WeakSet(), 0
+
+    def __iter__(self):
+        pixels = np.broadcast_to(np.uint8(7), (6000, 6000))
+        for index in range(self.total):
+            frame = Frame(pixels, "", index, index / 30)
+            self.held.add(frame)
+            self.most_held = max(self.most_held, len(self.held))
+            yield frame
+
+    def close(self):
+        pass
+
+
+def test_of_large_frames_few_are_held_at_once():
+    source = Large(16)
+    found = [frame.index for frame, _ in Reader(detector="none").stream(source)]
+    assert found == list(range(16))
+    assert source.most_held <= 5
 
 
 def test_a_name_need_not_be_ascii(reader, tmp_path):

@@ -7,6 +7,8 @@ import pytest
 from tests.vision.made import (
     encoded,
     picture,
+    send_mjpeg,
+    serving,
     write_video,
 )
 
@@ -67,6 +69,28 @@ def test_of_several_a_bad_one_is_noted_and_the_others_are_read(photo, tmp_path):
     for line, part in zip(said, expected, strict=True):
         assert part in line
         assert "\n" not in line
+
+
+def test_a_list_is_live_with_what_may_be_a_stream_in_it(photo, tmp_path):
+    video = write_video(tmp_path / "v.avi", frames=2)
+    for members, kind in (
+        ([photo, "http://host/a.JPG?size=1"], "photos"),
+        ([photo, video], "video"),
+        ([photo, video, "http://host/live"], "live"),
+        (["0", photo], "live"),
+        ([0, np.zeros((4, 4), np.uint8)], "live"),
+    ):
+        assert open_source(members).kind == kind
+    names = open_source([photo, "rtsp://me:secret@host/a", 0, picture()]).names
+    assert names == [str(photo), "rtsp://host/a", "0", ""]
+
+
+def test_a_stream_that_is_called_like_a_photo_is_left_out(photo):
+    with serving(lambda handler: send_mjpeg(handler, range(30))) as address:
+        opened = open_source([f"{address}/a.jpg", photo])
+        assert [frame.source for frame in opened] == [str(photo)]
+    (failure,) = opened.failures
+    assert "a.jpg: a video or a stream, though called like a photo" in str(failure)
 
 
 def test_a_list_of_one_is_that_one(photo, tmp_path):

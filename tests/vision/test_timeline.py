@@ -65,3 +65,13 @@ def test_photos_have_no_timeline():
     made.add(Frame(BLANK, "photo.jpg"), [seen("happy", track=None)])
     assert made.people() == []
     assert made.frames == 0
+
+
+def test_the_last_frame_stands_as_long_as_the_one_before():
+    found = timeline([(0, [seen("happy")]), (0.25, [seen("happy")]), (0.5, [seen("sad", 2)])])
+    assert [(one.track, one.seconds) for one in found.people()] == [(1, 0.5), (2, 0.25)]
+    assert [one.seconds for one in found.people()] == [0.5, 0.25]  # a second time, too
+    (only,) = timeline([(0, [seen("happy")])]).people()
+    assert 0 < only.seconds < 0.1
+    videos = timeline([(0, []), (0.2, [seen("happy")]), (0, [seen("sad", 2)])])
+    assert [one.seconds for one in videos.people()] == [0.2, 0.2]

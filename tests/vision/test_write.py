@@ -11,6 +11,7 @@ import pytest
 from mien.emotions import EMOTIONS
 from mien.errors import MienError
 from mien.vision.draw import draw_readings
+from mien.vision.places import SourceFiles
 from mien.vision.reading import Frame, Reading
 from mien.vision.write import (
     CSV_COLUMNS,
@@ -260,6 +261,25 @@ def test_a_photo_is_not_written_over(tmp_path):
     with PhotoWriter(photo) as writer, pytest.raises(MienError, match="the photo itself"):
         writer.write(frame(source=str(photo)), [])
     assert photo.read_bytes() == b"photo"
+
+
+def test_no_copy_takes_the_name_of_a_source(tmp_path):
+    for name in ("a.jpg", "a-read.jpg"):
+        (tmp_path / name).write_bytes(b"photo")
+    sources = SourceFiles([str(tmp_path / "a.jpg"), str(tmp_path / "a-read.jpg")])
+    with PhotoWriter(tmp_path, photos=2, sources=sources) as writer:
+        writer.write(frame(source=str(tmp_path / "a.jpg")), [])
+    assert names(tmp_path) == ["a-read-2.jpg", "a-read.jpg", "a.jpg"]
+    assert (tmp_path / "a-read.jpg").read_bytes() == b"photo"
+
+
+def test_names_too_long_and_pictures_too_wide_for_a_jpeg_have_copies(tmp_path):
+    with PhotoWriter(tmp_path, photos=None) as writer:
+        writer.write(frame(source="写" * 83 + ".jpg"), [])
+        writer.write(frame(source="wide.tiff", size=(65_501, 2)), [])
+    long, wide = sorted(names(tmp_path), reverse=True)
+    assert long == "写" * 66 + "-read.jpg"
+    assert wide == "wide-read.png"
 
 
 @pytest.mark.parametrize("name", ["видео 写真.mp4", "out.avi", "OUT.MP4"])

@@ -11,7 +11,7 @@ from mien.audit.images import find_bad_images
 from mien.audit.splits import check_splits
 from mien.data import FaceDataset
 from mien.data.near_twins import Progress
-from mien.data.twins import find_overlap, find_twins
+from mien.data.twins import Mask, find_overlap, find_twins
 from mien.runtime.bundle import Bundle
 
 # What is looked for, and what to say where it was not found.
@@ -41,7 +41,11 @@ _BETWEEN_SPLITS: Final = {
 
 
 def audit_dataset(
-    dataset: FaceDataset, *, bundle: Bundle | None = None, progress: Progress | None = None
+    dataset: FaceDataset,
+    *,
+    bundle: Bundle | None = None,
+    learnt: Mask | None = None,
+    progress: Progress | None = None,
 ) -> Audit:
     """Look for all that is known to go wrong with data sets of faces.
 
@@ -51,6 +55,7 @@ def audit_dataset(
     Args:
         dataset: any, loaded with ``skip_bad`` so that what cannot be used becomes a finding.
         bundle: that reads the faces for the sake of their labels, even where there are votes.
+        learnt: which images the Bundle was trained on, where that is known. Shape: (N,).
         progress: is told how much of the search for twins is done, 0 to 1.
     """
     twins = find_twins(dataset.images, progress=progress)
@@ -62,12 +67,16 @@ def audit_dataset(
     reading = None
     if bundle is not None or dataset.votes is None:
         reading = (
-            labels.read_with_bundle(dataset, bundle)
+            labels.read_with_bundle(dataset, bundle, learnt)
             if bundle is not None
             else labels.read_crosswise(dataset, twins.groups)
         )
         if reading is None:
-            not_checked.append("labels: too few images, or of too few emotions, to doubt any")
+            not_checked.append(
+                "labels: too few images, or of too few emotions, to doubt any"
+                if bundle is None
+                else f"labels: the Bundle {bundle.metadata.name} has learnt every image"
+            )
         else:
             findings += labels.check_reading(dataset, reading)
     silent = {finding.check for finding in findings}

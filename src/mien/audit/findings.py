@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Literal
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mien.data import FaceDataset
 from mien.emotions import EMOTIONS
-from mien.files import write_text
+from mien.files import write_bytes
 
 Severity = Literal["serious", "warning", "note"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("serious", "warning", "note")
@@ -92,7 +93,9 @@ class Audit(_Record):
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
-        write_text(path, self.model_dump_json(indent=1) + "\n")
+        text = json.dumps(self.model_dump(), indent=1, ensure_ascii=False) + "\n"
+        # Names of files can hold bytes that are no UTF-8; these are escaped, as JSON does it.
+        write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def make_audit(

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from mien.audit.findings import Finding, Item, refer
 from mien.data import FaceDataset
 from mien.data.pixels import SIZE_PX
+from mien.data.twins import Mask
 from mien.data.votes import find_majorities, labels_of, measure_agreement, name_an_expression
 from mien.emotions import EMOTIONS, FERPLUS_VOTES, NUM_CLASSES
 from mien.runtime.bundle import Bundle
@@ -161,12 +162,27 @@ def doubt(labels: Labels, probabilities: Floats) -> Floats:
     return np.asarray(np.maximum(confident.max(1, initial=-np.inf) - given, 0))
 
 
-def read_with_bundle(dataset: FaceDataset, bundle: Bundle) -> Reading:
-    """Read a data set with a trained Bundle, all but what it is known to have learnt."""
+def read_with_bundle(
+    dataset: FaceDataset, bundle: Bundle, learnt: Mask | None = None
+) -> Reading | None:
+    """Read a data set with a trained Bundle, all but what it is known to have learnt.
+
+    Args:
+        dataset: any.
+        bundle: that reads.
+        learnt: which images it was trained on, where its run says so; else these are the train
+            split of the data set that it names as its own. Shape: (N,).
+
+    Returns:
+        None where it has learnt every image.
+    """
+    if learnt is None and bundle.metadata.data.get("fingerprint") == dataset.fingerprint:
+        learnt = dataset.splits == "train"
+    read = np.ones(len(dataset), bool) if learnt is None else ~learnt
+    if not read.any():
+        return None
+    about = ", which may have learnt some of them" if learnt is None else ""
     _, probabilities = bundle.predict(dataset.images)
-    learnt = bundle.metadata.data.get("fingerprint") == dataset.fingerprint
-    read = dataset.splits != "train" if learnt else np.ones(len(dataset), bool)
-    about = "" if learnt else ", which may have learnt some of them"
     return Reading(
         probabilities.astype(np.float64), read, f"the Bundle {bundle.metadata.name}{about}"
     )

@@ -11,12 +11,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-# No markup: what is printed holds names of files, and those may hold square brackets.
 if TYPE_CHECKING:
     from mien.reports.pages import TextTable
 
-out = Console(highlight=False, markup=False)  # results
-err = Console(stderr=True, highlight=False, markup=False)  # everything else
+# No markup and no emojis: what is printed holds names of files, which may hold [b] and :smile:.
+out = Console(highlight=False, markup=False, emoji=False)  # results
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)  # everything else
 
 
 class DetectorName(StrEnum):

@@ -72,6 +72,7 @@ def explain(
     """
     from mien.explain.faces import read_faces
     from mien.reports.explanation import write_explanations
+    from mien.vision.places import SourceFiles, refuse_output
     from mien.vision.reader import Reader
     from mien.vision.source import open_source
 
@@ -84,6 +85,7 @@ def explain(
     if nearest and network is None:
         raise MienError(f"--nearest needs the network's features: {without}")
     with open_source(sources, max_pixels=max_pixels) as source:
+        refuse_output(page, SourceFiles(source.names))
         read = read_faces(reader, source, most=MOST_FACES)
     faces: list[FaceMaps] = []
     sanity = None

@@ -29,6 +29,7 @@ from mien.cli import (
 from mien.errors import Interrupted, MienError
 
 CANNOT_DO = 2
+NO_MEMORY = "not enough memory; close other programs, or take fewer images or smaller batches"
 STOPPED = 130  # what a shell expects of a program that Ctrl-C ended
 
 app = typer.Typer(
@@ -83,18 +84,34 @@ def main() -> None:
     except Interrupted as stop:
         _say(str(stop))
         sys.exit(STOPPED)
-    except MienError as error:
-        _say(str(error))
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] == "mien":
+    except Exception as error:
+        line = _in_words(error)
+        if not line:
             raise
-        extra = "train,sweep" if error.name == "optuna" else "train"
-        _say(f"this needs {error.name}, which is not installed: pip install 'mien[{extra}]'")
-    except MemoryError:
-        _say("not enough memory; close other programs, or take fewer images or smaller batches")
-    except OSError as error:
-        _say(f"{error.filename or 'a file'}: {error.strerror or error}")
+        _say(line)
     sys.exit(CANNOT_DO)
+
+
+def _in_words(error: Exception) -> str:
+    """Return an error that the user can mend as a line; empty for one that we have to mend."""
+    match error:
+        case MienError():
+            return str(error)
+        case ModuleNotFoundError() if (error.name or "").split(".")[0] != "mien":
+            extra = "train,sweep" if error.name == "optuna" else "train"
+            return f"this needs {error.name}, which is not installed: pip install 'mien[{extra}]'"
+        case MemoryError():
+            return NO_MEMORY
+        case RuntimeError() if _is_lack_of_memory(error):
+            return NO_MEMORY
+        case OSError():
+            return f"{error.filename or 'a file'}: {error.strerror or error}"
+    return ""
+
+
+def _is_lack_of_memory(error: RuntimeError) -> bool:
+    """Return whether torch, which is not imported here, found too little memory."""
+    return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
 
 
 def _say(line: str) -> None:

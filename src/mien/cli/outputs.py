@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,22 +12,27 @@ from typing import Protocol
 import cv2
 
 from mien.cli.readings import JsonArray, Screen
-from mien.errors import MienError
-from mien.files import write_bytes
+from mien.errors import MienError, SourceError
+from mien.files import expand_user, write_bytes
 from mien.vision.draw import draw_readings
+from mien.vision.pace import Pace
+from mien.vision.places import (
+    SourceFiles,
+    refuse_output,
+    refuse_source,
+    refuse_unwritable,
+    short_stem,
+)
 from mien.vision.reader import Reader
 from mien.vision.reading import Frame, Reading
+from mien.vision.single import kind_by_name
 from mien.vision.source import Source
 from mien.vision.timeline import Timeline
 from mien.vision.window import Window
-from mien.vision.write import (
-    CsvWriter,
-    JsonLinesWriter,
-    PhotoWriter,
-    Writer,
-    refuse_unwritable,
-)
-from mien.vision.write_video import VideoWriter
+from mien.vision.write import CsvWriter, JsonLinesWriter, PhotoWriter, Writer
+from mien.vision.write_video import VIDEO_SUFFIXES, VideoWriter
+
+_SECONDS_BETWEEN_KEYS = 0.05
 
 
 class Output(Protocol):
@@ -68,6 +75,8 @@ class Wanted:
 def make_outputs(wanted: Wanted, source: Source, reader: Reader, stack: ExitStack) -> list[Output]:
     """Return the outputs that are wanted; the stack closes them, also those before a bad one."""
     outputs: list[Output] = []
+    sources = SourceFiles(source.names)
+    _refuse_clashes(wanted, sources)
 
     def add(output: Output) -> None:
         outputs.append(output)
@@ -76,18 +85,31 @@ def make_outputs(wanted: Wanted, source: Source, reader: Reader, stack: ExitStac
     every = wanted.all_frames
     add(JsonArray(all_frames=every) if wanted.as_json else Screen(source))
     if wanted.save:
-        add(AnnotatedCopy(wanted.save, source))
+        add(AnnotatedCopy(wanted.save, source, sources))
     if wanted.csv:
         add(Kept(CsvWriter(wanted.csv, all_frames=every)))
     if wanted.json_lines:
         add(Kept(JsonLinesWriter(wanted.json_lines, all_frames=every)))
     if wanted.save_crops:
-        add(Crops(wanted.save_crops, reader))
+        add(Crops(wanted.save_crops, reader, sources))
     if wanted.timeline:
-        add(TimelinePage(wanted.timeline, source))
+        add(TimelinePage(wanted.timeline, source, sources))
     if wanted.show:
         add(OnScreen(source))
     return outputs
+
+
+def _refuse_clashes(wanted: Wanted, sources: SourceFiles) -> None:
+    """Raise a MienError if an output would replace a source or another output."""
+    taken = set()
+    for path in (wanted.save, wanted.csv, wanted.json_lines, wanted.timeline):
+        if path is None:
+            continue
+        refuse_source(path, sources)
+        place = os.path.realpath(expand_user(path))
+        if place in taken:
+            raise MienError(f"{path}: is to hold two outputs, of which one would be lost")
+        taken.add(place)
 
 
 class Kept:
@@ -112,13 +134,27 @@ class Kept:
 class AnnotatedCopy(Kept):
     """Annotated copies: of photos a file each, of a video or a camera one video."""
 
-    def __init__(self, path: Path, source: Source) -> None:
-        photos = source.kind == "photos"
-        super().__init__(
-            PhotoWriter(path, photos=source.total)
-            if photos
-            else VideoWriter(path, source.fps or 0.0)
-        )
+    def __init__(self, path: Path, source: Source, sources: SourceFiles) -> None:
+        self._source = source
+        if source.kind == "photos":
+            super().__init__(PhotoWriter(path, photos=source.total, sources=sources))
+            return
+        if len(source.names) > 1 and path.suffix.lower() not in VIDEO_SUFFIXES:
+            first = next((one for one in source.names if kind_by_name(one) != "photos"), "")
+            raise MienError(
+                f"{path}: the sources hold a video or a stream: {first}; expected .mp4 or .avi for "
+                "one video of all, or photos alone"
+            )
+        super().__init__(VideoWriter(path, source.fps or 0.0))
+
+    def add(self, frame: Frame, readings: list[Reading]) -> None:
+        """Write a frame's copy; of several photos one that cannot be is said at the end."""
+        try:
+            super().add(frame, readings)
+        except MienError as error:
+            if self._source.kind != "photos" or len(self._source.names) == 1:
+                raise
+            self._source.failures.append(SourceError(str(error)))
 
 
 class Crops:
@@ -126,11 +162,11 @@ class Crops:
 
     over = False
 
-    def __init__(self, folder: Path, reader: Reader) -> None:
+    def __init__(self, folder: Path, reader: Reader, sources: SourceFiles) -> None:
         if folder.exists() and not folder.is_dir():
             raise MienError(f"{folder}: a file, but face crops need a folder")
         refuse_unwritable(folder)
-        self._folder, self._reader = folder, reader
+        self._folder, self._reader, self._sources = folder, reader, sources
         self._faces = 0
         self.saved: list[Path] = []
 
@@ -138,8 +174,9 @@ class Crops:
         """Save a frame's faces."""
         for reading in readings:
             self._faces += 1
-            stem = Path(frame.source).stem or "picture"
+            stem = short_stem(frame.source)
             name = f"{stem}-{frame.index:06d}-{self._faces:06d}-{reading.emotion}.png"
+            refuse_source(self._folder / name, self._sources)
             _, content = cv2.imencode(".png", self._reader.crop(frame.image, reading))
             write_bytes(self._folder / name, content.tobytes())
             self.saved = [self._folder]
@@ -153,13 +190,13 @@ class TimelinePage:
 
     over = False
 
-    def __init__(self, path: Path, source: Source) -> None:
+    def __init__(self, path: Path, source: Source, sources: SourceFiles) -> None:
         # Imported now: what the page needs and is not installed is missed before an hour of video.
         from mien.reports.timeline import write_timeline
 
         if source.kind == "photos":
             raise MienError(f"{path}: a timeline is of a video or a camera; leave out --timeline")
-        refuse_unwritable(path.parent)
+        refuse_output(path, sources)
         self._write = write_timeline
         self._path, self._name = path, source.name or "the sources"
         self._timeline = Timeline()
@@ -177,10 +214,12 @@ class TimelinePage:
 
 
 class OnScreen:
-    """A window; once it is closed, the run is over."""
+    """A window, where a video file takes its time; once it is closed, the run is over."""
 
     def __init__(self, source: Source) -> None:
         self._window = Window(source.name or "mien")
+        self._source = source
+        self._pace = None if source.kind == "live" else Pace()
         self.saved: list[Path] = []
 
     @property
@@ -191,7 +230,12 @@ class OnScreen:
 
     def add(self, frame: Frame, readings: list[Reading]) -> None:
         """Show a frame with what was read in it."""
-        self._window.show(draw_readings(frame.image, readings))
+        picture = draw_readings(frame.image, readings)
+        if self._pace:
+            due = self._pace.due(frame, time.monotonic())
+            while time.monotonic() < due and not self._source.over():
+                time.sleep(min(_SECONDS_BETWEEN_KEYS, max(0.0, due - time.monotonic())))
+        self._window.show(picture)
 
     def close(self) -> None:
         """Take the window away."""

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 SOME_FAILED = 1
 NONE_READ = 2
+
+_SECONDS_BETWEEN_KEYS = 0.05
 
 
 def predict(
@@ -124,7 +127,7 @@ def predict(
         stack.enter_context(_quiet_libraries())
         source = stack.enter_context(open_source(sources, max_pixels=max_pixels))
         outputs = make_outputs(wanted, source, reader, stack)
-        frames, stopped = _read(reader, source, outputs)
+        frames, stopped = _read(reader, source, outputs, keep_open=show)
     _say_end(source, outputs, quiet=as_json)
     if reader.detector_note and frames and not as_json:
         err.print(reader.detector_note, soft_wrap=True, style="dim")
@@ -138,8 +141,13 @@ def predict(
         sys.exit(code)
 
 
-def _read(reader: Reader, source: Source, outputs: list[Output]) -> tuple[int, bool]:
-    """Return how many frames were read, and whether somebody stopped it."""
+def _read(
+    reader: Reader, source: Source, outputs: list[Output], *, keep_open: bool
+) -> tuple[int, bool]:
+    """Return how many frames were read, and whether somebody stopped it.
+
+    Where it is to be kept open, the last photo stays until its window is closed.
+    """
     frames = 0
     with _stoppable() as asked:
         # A live source asks too: it may be silent for long, and is to end at once all the same.
@@ -150,7 +158,11 @@ def _read(reader: Reader, source: Source, outputs: list[Output]) -> tuple[int, b
                 output.add(frame, readings)
             if source.over():
                 return frames, True
-        return frames, source.over()
+        if not (keep_open and frames and source.kind == "photos"):
+            return frames, source.over()
+        while not source.over():
+            time.sleep(_SECONDS_BETWEEN_KEYS)
+        return frames, False
 
 
 def _say_end(source: Source, outputs: list[Output], *, quiet: bool) -> None:

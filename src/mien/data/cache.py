@@ -34,8 +34,12 @@ def cache_key(files: Iterable[Path], *options: object) -> str:
     """Return a name for what reading these files with these options gives."""
     digest = hashlib.sha256(repr((_VERSION, options)).encode())
     for path in files:
-        stat = path.stat()
-        facts = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+        try:
+            stat = path.stat()
+        except OSError:  # a link to nothing; whoever reads the file says so
+            facts: tuple[int, ...] = ()
+        else:
+            facts = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
         digest.update(f"{path.absolute()}\0{facts}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()[:32]
 
@@ -77,14 +81,14 @@ def load_arrays(key: str) -> dict[str, npt.NDArray[Any]] | None:
         return None
 
 
-def save_arrays(key: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+def save_arrays(key: str, arrays: Mapping[str, Any]) -> None:
     """Keep arrays under ``key``. A cache that cannot be written costs time and no more."""
     with (
         suppress(MienError),
         atomic_file(_arrays_path(key)) as temporary,
         temporary.open("wb") as handle,  # given a name, NumPy would add a suffix to it
     ):
-        np.savez_compressed(handle, allow_pickle=False, **arrays)
+        np.savez_compressed(handle, **arrays)
 
 
 def _arrays_path(key: str) -> Path:
@@ -94,5 +98,6 @@ def _arrays_path(key: str) -> Path:
 def _remove_leftovers(folder: Path) -> None:
     """Remove what processes left that were killed while they saved, not what others are saving."""
     for leftover in folder.glob(".*"):
-        if time.time() - leftover.stat().st_mtime > _LEFTOVER_AFTER_S:
-            shutil.rmtree(leftover, ignore_errors=True)
+        with suppress(OSError):  # another process may be done with it by now
+            if time.time() - leftover.stat().st_mtime > _LEFTOVER_AFTER_S:
+                shutil.rmtree(leftover, ignore_errors=True)

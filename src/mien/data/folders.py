@@ -49,6 +49,11 @@ def list_faces(root: Path) -> tuple[list[FaceFile], list[str]]:
     splits = {folder: split_of(folder.name) for folder in _subfolders(top)}
     parents = [(split, folder) for folder, split in splits.items() if split] or [("", top)]
     for split, parent in parents:
+        if split:
+            unknown += [
+                f"{path}: stands in no emotion folder, expected one inside {parent.name}/"
+                for path in _images(parent, "*")
+            ]
         for folder in _subfolders(parent):
             images = list(_images(folder))
             try:
@@ -168,8 +173,8 @@ def _subfolders(root: Path) -> list[Path]:
         raise DataError(f"{root}: cannot be listed ({error.strerror})") from error
 
 
-def _images(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
+def _images(folder: Path, pattern: str = "**/*") -> Iterator[Path]:
+    for path in folder.glob(pattern):
         if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
             yield path
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import struct
+from collections.abc import Iterator
 from typing import Final
 
 # How a kind of file begins, and how and where it then states its width and height.
@@ -12,6 +14,10 @@ _SIZES_AT: Final = (
     (b"BM", "<ii", 18),
 )
 _JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_END: Final = 0xD9
+_JPEG_BARE: Final = (0x01, 0xD8)  # markers without a segment
+# Among the pixels 0xFF is followed by 0 or is a restart; before a marker it may only fill up.
+_JPEG_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 Size = tuple[int, int]  # width, height
 
@@ -23,6 +29,8 @@ def promised_size(content: bytes) -> Size:
             return _jpeg_size(content)
         if content.startswith((b"II*\0", b"MM\0*")):
             return _tiff_size(content)
+        if content.startswith((b"II+\0", b"MM\0+")):
+            return _big_tiff_size(content)
         for magic, kind, where in _SIZES_AT:
             if content.startswith(magic):
                 width, height = struct.unpack_from(kind, content, where)
@@ -32,21 +40,35 @@ def promised_size(content: bytes) -> Size:
         if content.startswith(b"ftyp", 4) and (at := content.find(b"ispe")) > 0:  # AVIF
             width, height = struct.unpack_from(">II", content, at + 8)
             return width, height
-    except (struct.error, IndexError):  # cut off: let the decoder say what is wrong
+    except (struct.error, IndexError, OverflowError):  # cut off: let the decoder say what is wrong
         pass
     return 0, 0
 
 
+def is_whole_jpeg(content: bytes) -> bool:
+    """Return whether a JPEG has its own end; that of a preview in one of its segments is not it."""
+    return any(marker == _JPEG_END for marker, _ in _jpeg_segments(content))
+
+
 def _jpeg_size(content: bytes) -> Size:
-    at = 2
-    while content[at] == 0xFF:
-        marker = content[at + 1]
+    for marker, at in _jpeg_segments(content):
         if marker in _JPEG_FRAMES:
-            height, width = struct.unpack_from(">HH", content, at + 5)
+            height, width = struct.unpack_from(">HH", content, at + 3)
             return width, height
-        # 0xFF before a marker only fills up; after any other comes the length of what it holds.
-        at += 1 if marker == 0xFF else 2 + struct.unpack_from(">H", content, at + 2)[0]
     return 0, 0
+
+
+def _jpeg_segments(content: bytes) -> Iterator[tuple[int, int]]:
+    """Give each marker of a JPEG, and where the length of its segment is.
+
+    Source: ITU-T T.81, Digital Compression and Coding of Continuous-tone Still Images, 1992.
+    """
+    at = 2
+    while found := _JPEG_MARKER.search(content, at):
+        marker, at = content[found.end() - 1], found.end()
+        yield marker, at
+        if marker not in _JPEG_BARE:
+            at += int.from_bytes(content[at : at + 2], "big")
 
 
 def _webp_size(content: bytes) -> Size:
@@ -70,4 +92,17 @@ def _tiff_size(content: bytes) -> Size:
     for entry in range(at + 2, at + 2 + 12 * count, 12):
         tag, kind = struct.unpack_from(f"{order}HH", content, entry)
         (values[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), content, entry + 8)
+    return values.get(256, 0), values.get(257, 0)
+
+
+def _big_tiff_size(content: bytes) -> Size:
+    """Source: AWare Systems, The BigTIFF File Format, 2008: TIFF with 64-bit offsets."""
+    order = "<" if content.startswith(b"I") else ">"
+    (at,) = struct.unpack_from(f"{order}Q", content, 8)
+    (count,) = struct.unpack_from(f"{order}Q", content, at)
+    values = {}
+    for entry in range(at + 8, at + 8 + 20 * count, 20):
+        tag, kind = struct.unpack_from(f"{order}HH", content, entry)
+        how = {3: "H", 4: "I"}.get(kind, "Q")
+        (values[tag],) = struct.unpack_from(order + how, content, entry + 12)
     return values.get(256, 0), values.get(257, 0)

@@ -27,6 +27,7 @@ class _Source:
     name: str
     files: list[Path]
     read: Callable[..., Rows]
+    root: str = ""  # that ids are relative to, where they are
     refused: tuple[str, ...] = ()  # what is no face, which also decides what reading gives
 
 
@@ -108,7 +109,7 @@ def load_dataset(
 def _read(source: _Source, *, skip_bad: bool, use_cache: bool) -> Rows:
     if not use_cache:
         return source.read(skip_bad=skip_bad).in_split_order()
-    key = cache.cache_key(source.files, source.layout, skip_bad, source.refused)
+    key = cache.cache_key(source.files, source.root, source.layout, skip_bad, source.refused)
     rows = cache.load(key)
     if rows is None:
         rows = source.read(skip_bad=skip_bad).in_split_order()
@@ -189,7 +190,8 @@ def _sniff_folder(path: Path) -> _Source:
     faces, unknown = list_faces(path)
     files = [face.path for face in faces]
     read = partial(read_folders, path)
-    return _Source("folders", path.absolute().name, files, read, tuple(unknown))
+    root = path.absolute()
+    return _Source("folders", root.name, files, read, str(root), tuple(unknown))
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:

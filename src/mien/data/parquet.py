@@ -155,6 +155,13 @@ class _RowReader:
         self.split_column = next((name for name in ("usage", "split") if name in schema.names), "")
         optional = [name for name in (self.split_column, "ferplus") if name in schema.names]
         self.columns = ["image", "label", *optional]
+        if "ferplus" in schema.names:
+            kind = schema.field("ferplus").type
+            if not _is_list_of_integers(pa, kind):
+                raise DataError(
+                    f"{path}: the column 'ferplus' holds {kind}, expected a list of "
+                    f"{len(FERPLUS_VOTES)} vote counts"
+                )
         self._label_names = _label_names(schema.metadata)
         self._file_split = _split_by_name(path)
 
@@ -205,6 +212,13 @@ def _votes(value: Any, where: str) -> list[int]:
     if len(value) != len(FERPLUS_VOTES) or not all(v is not None and 0 <= v <= 127 for v in value):
         raise DataError(f"{where} has the votes {value}, expected {len(FERPLUS_VOTES)} counts")
     return list(value)
+
+
+def _is_list_of_integers(pa: Any, kind: Any) -> bool:
+    is_list = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    if not any(is_one(kind) for is_one in is_list):
+        return bool(pa.types.is_null(kind))  # a column of nothing but nulls
+    return bool(pa.types.is_integer(kind.value_type))
 
 
 def _label_names(metadata: dict[bytes, bytes] | None) -> list[str] | None:

@@ -17,7 +17,9 @@ from mien.errors import DataError
 SIZE_PX: Final = 48
 
 # What OpenCV's wheels decode everywhere and data sets come in.
-IMAGE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
+IMAGE_SUFFIXES: Final = frozenset(
+    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
+)
 
 _BLANK: Final = 1.0  # gray levels of standard deviation below which there is no picture
 
@@ -45,7 +47,7 @@ def decode_image(content: bytes, name: str) -> Image:
         image = None
     if image is None:
         raise DataError(
-            f"{name}: cannot be decoded as an image, expected PNG, JPEG, WebP, BMP or TIFF "
+            f"{name}: cannot be decoded as an image, expected PNG, JPEG, WebP, BMP, TIFF or GIF "
             "(a damaged file, or another kind with an image's name?)"
         )
     return np.asarray(image, np.uint8)

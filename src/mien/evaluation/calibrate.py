@@ -49,6 +49,15 @@ class Calibration(Record):
     coverage: float
 
 
+def refuse_too_few(images: int) -> None:
+    """Raise a MienError where there are too few images to calibrate by."""
+    if images < 2 * _FOLDS:
+        raise MienError(
+            f"{images} images to calibrate by, expected {2 * _FOLDS} at least; raise "
+            "train.calibration_share, or set it to 0 for no calibration"
+        )
+
+
 def calibrate(
     logits: Floats, labels: Labels, *, target: float = TARGET_ACCURACY, seed: int = 0
 ) -> Calibration:
@@ -65,11 +74,7 @@ def calibrate(
     Raises:
         MienError: if there are too few images.
     """
-    if len(labels) < 2 * _FOLDS:
-        raise MienError(
-            f"{len(labels)} images to calibrate by, expected {2 * _FOLDS} at least; raise "
-            "train.calibration_share, or set it to 0 for no calibration"
-        )
+    refuse_too_few(len(labels))
     folds = np.random.default_rng(seed).permutation(len(labels)) % _FOLDS
     cooled = np.empty(logits.shape)
     answered = np.empty(len(labels), bool)

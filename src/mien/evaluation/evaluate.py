@@ -7,17 +7,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from pydantic import ValidationError
 
 from mien.data import FaceDataset, load_dataset
 from mien.data.load import Paths, as_paths
 from mien.data.twins import Mask, Overlap, find_overlap
 from mien.emotions import EMOTIONS
+from mien.errors import BundleError
 from mien.evaluation import metrics
 from mien.evaluation.looks import log_look
 from mien.evaluation.protocol import Protocol
 from mien.evaluation.result import ClassScore, Evaluation, Score, WithoutOverlap
 from mien.evaluation.seen import Known, Seen, SeenError
 from mien.evaluation.views import SINGLE, check_views, predict_views
+from mien.recipes.recipe import explain
 from mien.recipes.sections import DataSection
 from mien.runtime.bundle import Bundle, find_bundle
 
@@ -46,16 +49,32 @@ def evaluate(
 
     Raises:
         MienError: if there are no such views.
-        BundleError: if there is no such Bundle.
+        BundleError: if there is no such Bundle, or its recipe splits data in a way not known here.
         DataError: if the data cannot be read or the split has no images.
         RunError: if the split is called test, but the run has seen most of it; or the run is
             damaged, or its directory refuses the look.
     """
     check_views(views)  # before time is spent on reading the data
     bundle = Bundle(find_bundle(model))
-    afresh = DataSection.model_validate(bundle.metadata.recipe.get("data", {}))
-    dataset = load_dataset(*as_paths(data), **afresh.model_dump(), skip_bad=skip_bad)
+    dataset = load_as_trained(bundle, data, skip_bad=skip_bad)
     return measure(bundle, dataset, split, views=views)
+
+
+def load_as_trained(bundle: Bundle, data: Paths, *, skip_bad: bool = False) -> FaceDataset:
+    """Load a data set, split afresh if a Bundle's recipe splits data so.
+
+    Raises:
+        BundleError: if the recipe splits data in a way that is not known here.
+        DataError: if the data cannot be read.
+    """
+    try:
+        afresh = DataSection.model_validate(bundle.metadata.recipe.get("data", {}))
+    except ValidationError as error:
+        raise BundleError(
+            f"{bundle.path}: its recipe splits data in a way that this version of mien does not "
+            f"know ({explain(error.errors()[0], form=DataSection)}); update mien"
+        ) from None
+    return load_dataset(*as_paths(data), **afresh.model_dump(), skip_bad=skip_bad)
 
 
 def measure(bundle: Bundle, dataset: FaceDataset, split: str, *, views: str = SINGLE) -> Evaluation:

@@ -6,6 +6,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
+from mien.data.split import AS_STATED
 from mien.evaluation import metrics
 from mien.evaluation.views import describe_views
 
@@ -70,7 +71,7 @@ class Protocol(Record):
         """Return the protocol as one line for people; the overlap comes last."""
         views = describe_views(self.views)
         parts = [f"{self.split} split of {self.data}, {self.images:,} images, {views}"]
-        if self.split_rule != "as the files say":
+        if self.split_rule != AS_STATED:
             parts.append(f"splits: {self.split_rule}")
         if self.checkpoint:
             parts.append(f"weights: {self.checkpoint}")

@@ -1,6 +1,6 @@
 """mien's own network: plain 3×3 convolutions with residual pairs, made for 48×48 faces.
 
-One convolution at full size and then pooled: on a CPU the layers at 48×48 are bound by memory, and
+Few convolutions at full size, pooled soon: on a CPU the layers at 48×48 are bound by memory, and
 cost more time than arithmetic.
 """
 
@@ -29,8 +29,9 @@ class MienNet(nn.Module):
     def __init__(self, model: MienNetModel) -> None:
         super().__init__()
         width = model.stem
+        pool = [nn.MaxPool2d(2)] if model.pooled_stem else []
         parts: dict[str, nn.Module] = {
-            "stem": nn.Sequential(*_conv(input_channels(model), width), nn.MaxPool2d(2), nn.ReLU())
+            "stem": nn.Sequential(*_conv(input_channels(model), width), *pool, nn.ReLU())
         }
         for stage, (channels, blocks) in enumerate(zip(model.channels, model.blocks, strict=True)):
             if stage:
@@ -44,8 +45,9 @@ class MienNet(nn.Module):
         self.features = nn.Sequential(OrderedDict(parts))
         self.num_features = width
         self.head = nn.Sequential(*dense_layers(width, model))
-        # Of the last map's 2x2 cells each is half the face; the stage before ends in 5x5 or 6x6.
-        cells = [model.input_px // 2 ** (stage + 1) for stage in range(len(model.channels))]
+        # Cells of a map of 2x2 are half the face each; the stage before it ends in 5x5 or 6x6.
+        first = model.input_px // (2 if model.pooled_stem else 1)
+        cells = [first // 2**stage for stage in range(len(model.channels))]
         located = max(stage for stage, side in enumerate(cells) if side >= LEAST_CAM_CELLS)
         self._cam_layer = f"pairs{located}"
         initialize(self, model)

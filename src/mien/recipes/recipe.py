@@ -11,6 +11,7 @@ from pydantic import BaseModel, Discriminator, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from mien.errors import RecipeError, nearest
+from mien.names import Name
 from mien.recipes.sections import (
     MODELS,
     AugmentSection,
@@ -32,7 +33,7 @@ _SHIPPED: Final = Path(__file__).parent
 class Recipe(Section):
     """One training, described whole."""
 
-    name: str
+    name: Name
     description: str = ""
     source: SourceSection = SourceSection()
     data: DataSection = DataSection()
@@ -158,6 +159,8 @@ def explain(error: ErrorDetails, *, form: type[Section] = Recipe) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] in ("model_type", "dict_type"):
         message = "expected a section, which holds keys"
+    if error["type"] == "tuple_type":
+        message = "expected a list, in brackets, for example [64, 128]"
     shown = "" if isinstance(error["input"], Mapping) else f" = {error['input']!r}"[:60]
     return f"{key}{shown}: {message[0].lower()}{message[1:]}".removeprefix(": ")
 

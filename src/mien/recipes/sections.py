@@ -117,6 +117,7 @@ class MienNetModel(_ModelSection):
     """3×3 convolutions with residual pairs, for 48×48 faces (see `mien.models.mien_net`).
 
     ``blocks`` has the number of residual pairs of each stage, as ``channels`` has its width.
+    ``pooled_stem``: the map is halved before the first stage, for a quarter of the cost.
     ``input_px``: it reads the middle so many pixels of a face crop.
     ``weights``: ``mien-s`` for those that come with mien, the ``model.safetensors`` of a run with
     this network, or ``none``.
@@ -125,6 +126,7 @@ class MienNetModel(_ModelSection):
     family: Literal["mien_net"]
     normalization: Literal["unit", "standardize", "imagenet"] = "standardize"
     stem: Positive = 24
+    pooled_stem: bool = True
     channels: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=4)] = (48, 96, 192)
     blocks: Annotated[tuple[Annotated[int, Field(ge=0, le=100)], ...], Field(min_length=1)] = (
         1,

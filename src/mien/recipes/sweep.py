@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import Field, ValidationError, model_validator
 
 from mien.errors import RecipeError, nearest
+from mien.names import Name
 from mien.recipes.recipe import (
     Recipe,
     explain,
@@ -65,7 +66,7 @@ class Sweep(Section):
         seed: of that search.
     """
 
-    name: str
+    name: Name
     description: str = ""
     source: SourceSection = SourceSection()
     recipe: str
@@ -152,8 +153,8 @@ def load_sweep(
     values = _read(name_or_path)
     values["base"] = _base(values.pop("recipe"), values.pop("set", {}), overrides)
     values["recipe"] = values["base"]["name"]
-    given = dict(_assignment(text, "--grid", _parse_values) for text in grid)
-    ranges = dict(_assignment(text, "--search", _parse_range) for text in search)
+    given = _assignments(grid, "--grid", _parse_values)
+    ranges = _assignments(search, "--search", _parse_range)
     if ranges and (given or values.get("grid")):
         raise RecipeError("a grid or a search, one of them: leave --grid or --search out")
     values["grid"] = {**values.get("grid", {}), **given}
@@ -223,11 +224,20 @@ def _flatten(section: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str
             yield prefix + key, value
 
 
-def _assignment(text: str, option: str, parse: Any) -> tuple[str, Any]:
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip() or not value.strip():
-        raise RecipeError(f"{option} {text}: expected KEY=VALUES, for example model.stages=2,3,4")
-    return key.strip(), parse(value.strip())
+def _assignments(texts: Iterable[str], option: str, parse: Any) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not key or not value:
+            raise RecipeError(
+                f"{option} {text}: expected KEY=VALUES, for example model.stages=2,3,4"
+            )
+        if key in given:
+            raise RecipeError(
+                f"{option} {text}: {key} is named twice; give all that is to be tried of it at once"
+            )
+        given[key] = parse(value)
+    return given
 
 
 def _parse_values(text: str) -> list[Any]:

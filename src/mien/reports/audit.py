@@ -11,7 +11,7 @@ import numpy as np
 from mien.audit import Audit, Finding
 from mien.audit.findings import Item
 from mien.data import FaceDataset
-from mien.files import write_text
+from mien.files import write_bytes
 from mien.reports.pages import TextTable, environment, to_png
 
 _SHOWN: Final = 12  # cases of a finding on its contact sheet
@@ -64,8 +64,7 @@ def write_audit(audit: Audit, dataset: FaceDataset, folder: Path) -> Path:
     rows = {str(name): row for row, name in enumerate(dataset.ids)}
     audit.save(folder / "audit.json")
     page = folder / "audit.html"
-    write_text(
-        page,
+    html = (
         environment()
         .get_template("audit.html")
         .render(
@@ -88,8 +87,9 @@ def write_audit(audit: Audit, dataset: FaceDataset, folder: Path) -> Path:
                 for finding in audit.findings
             ],
             shown=_SHOWN,
-        ),
+        )
     )
+    write_bytes(page, html.encode(errors="backslashreplace"))  # names of files can hold any byte
     return page
 
 

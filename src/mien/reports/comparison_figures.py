@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,7 +34,7 @@ class Point:
 def draw_curves(histories: Mapping[str, Sequence[dict[str, float]]], column: str) -> Figure:
     """Draw one column of several histories against epochs, a line a run."""
     figure, axes = new_figure(3.4)
-    for index, (name, history) in enumerate(histories.items()):
+    for index, history in enumerate(histories.values()):
         epochs = [row["epoch"] for row in history]
         axes.plot(
             epochs,
@@ -43,13 +43,14 @@ def draw_curves(histories: Mapping[str, Sequence[dict[str, float]]], column: str
             color=COLOURS[index % len(COLOURS)],
             marker="o" if len(epochs) == 1 else None,
             linewidth=1.4,
-            label=name,
         )
     axes.set_xlabel("epoch")
     axes.set_ylabel(column.replace("_", " "))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     columns = 3 if max(map(len, histories), default=0) <= _SHORT_NAME else 2
-    figure.legend(loc="outside lower center", ncols=columns, fontsize=8)
+    figure.legend(  # all named: of itself Matplotlib leaves out names that begin with _
+        axes.lines, _plain(histories), loc="outside lower center", ncols=columns, fontsize=8
+    )
     return figure
 
 
@@ -57,7 +58,6 @@ def draw_curves(histories: Mapping[str, Sequence[dict[str, float]]], column: str
 def draw_intervals(scores: Mapping[str, Score], quantity: str) -> Figure:
     """Draw a score of several runs with its 95% interval, the best on top."""
     figure, axes = new_figure(0.9 + 0.33 * len(scores))
-    names = list(scores)
     for row, score in enumerate(scores.values()):
         if score.value is None or score.low is None or score.high is None:
             continue
@@ -67,8 +67,8 @@ def draw_intervals(scores: Mapping[str, Score], quantity: str) -> Figure:
             f"{score.value:.3f}", (score.value, row), (0, 5), textcoords="offset points",
             ha="center", fontsize=8,
         )  # fmt: skip
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.5, -0.7)
+    axes.set_yticks(range(len(scores)), _plain(scores))
+    axes.set_ylim(len(scores) - 0.5, -0.7)
     axes.set_xlabel(f"{quantity}, 95% interval")
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
@@ -83,7 +83,9 @@ def draw_tradeoff(points: Sequence[Point], quantity: str) -> Figure:
     accuracy = [point.accuracy for point in points]
     axes.scatter(cost, accuracy, color=COLOURS[0], zorder=3)
     for point, x, y in zip(points, cost, accuracy, strict=True):
-        axes.annotate(point.name, (x, y), (4, 4), textcoords="offset points", fontsize=8)
+        axes.annotate(
+            point.name, (x, y), (4, 4), textcoords="offset points", fontsize=8, parse_math=False
+        )
     if max(cost) > 8 * min(cost):
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:g}")
@@ -113,11 +115,12 @@ def draw_parallel(columns: Mapping[str, Sequence[float | str]], quantity: str) -
         for text, height in _ticks(values):
             axes.annotate(
                 text, (position, height), (4, 3), textcoords="offset points", fontsize=8,
-                va="bottom",
+                va="bottom", parse_math=False,
             )  # fmt: skip
         axes.annotate(
-            name, (position, 1.06), ha="center", va="bottom", fontsize=8, annotation_clip=False
-        )
+            name, (position, 1.06), ha="center", va="bottom", fontsize=8, annotation_clip=False,
+            parse_math=False,
+        )  # fmt: skip
     axes.set_xlim(-0.3, len(columns) - 0.45)
     axes.set_ylim(-0.06, 1.06)
     axes.axis("off")
@@ -125,6 +128,11 @@ def draw_parallel(columns: Mapping[str, Sequence[float | str]], quantity: str) -
         mpl.cm.ScalarMappable(span, _BY_VALUE), ax=axes, label=quantity, pad=0.02, aspect=30
     )
     return figure
+
+
+def _plain(names: Iterable[str]) -> list[str]:
+    """Return names as Matplotlib writes them whole: between two dollars it would read formulas."""
+    return [name.replace("$", r"\$") for name in names]
 
 
 def _scaled(values: Sequence[float | str]) -> list[float]:

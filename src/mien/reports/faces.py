@@ -125,9 +125,12 @@ def doubt_labels(dataset: FaceDataset, evaluation: Evaluation) -> Doubts:
 
 
 def augment_examples(dataset: FaceDataset, recipe: Recipe) -> list[Augmented]:
-    """Return a training face of each of three emotions and what augmentation makes of it."""
+    """Return a training face of each of three emotions and what augmentation makes of it.
+
+    Nothing where the recipe augments nothing, or the data set has no train split.
+    """
     augmentation = build_augmentation(recipe.augment)
-    if len(augmentation) == 0:
+    if len(augmentation) == 0 or "train" not in dataset.split_counts():
         return []
     train = dataset.train
     examples = []

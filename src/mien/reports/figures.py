@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from mien.emotions import COLOURS as EMOTION_COLOURS
 from mien.emotions import EMOTIONS
 from mien.reports.svg import COLOURS, INK, STYLE, WIDTH_IN, new_figure
 
@@ -66,9 +67,7 @@ def draw_class_shares(counts: dict[str, dict[str, int]]) -> Figure:
     for index, (split, by_emotion) in enumerate(counts.items(), start=1):
         axes = figure.add_subplot(1, len(counts), index)
         values = [by_emotion[emotion] for emotion in EMOTIONS]
-        wedges, _ = axes.pie(
-            values, colors=COLOURS[: len(EMOTIONS)], startangle=90, counterclock=False
-        )
+        wedges, _ = axes.pie(values, colors=EMOTION_COLOURS, startangle=90, counterclock=False)
         axes.set_title(split, fontsize=9)
         for wedge, value in zip(wedges, values, strict=True):
             share, middle = value / sum(values), np.radians((wedge.theta1 + wedge.theta2) / 2)

@@ -23,6 +23,7 @@ from mien.reports.pages import environment
 from mien.reports.report_content import MOST_CONFUSED, Content, gather
 from mien.reports.report_files import write_files
 from mien.reports.svg import to_svg
+from mien.runtime.bundle import Bundle, shipped_bundles
 from mien.training.run import Run
 
 
@@ -42,7 +43,7 @@ def write_report(
         split: to report on. Of a run's own data an evaluation that it keeps is taken as it is; what
             was never measured is measured now, and a look at a test split is logged.
         out: the page; by default ``report.html`` in the run, ``report-SPLIT.html`` for another
-            split than val, and ``report-NAME.html`` here for a Bundle.
+            split than val, and ``report-NAME.html`` here for a Bundle, after its file.
         with_files: write each figure as SVG and PNG and all numbers as JSON and CSV too, into the
             folder ``figures`` beside the page, called after it unless it is ``report.html``.
 
@@ -178,7 +179,8 @@ def _count_faces(content: Content, chosen: dict[str, Any]) -> int:
 
 def _default_path(content: Content) -> Path:
     if content.run is None:
-        return Path(f"report-{content.name}.html")
+        assert content.bundle is not None
+        return Path(f"report-{content.bundle.path.stem}.html")
     if content.split == "val":
         return content.run.report_path
     return content.run.report_path.with_stem(f"report-{content.split}")
@@ -216,12 +218,18 @@ def _recipe_text(content: Content) -> str:
 
 def _command(content: Content) -> str:
     if content.run is None:
-        return shlex.join(
-            ["mien", "report", content.name, "--data", "PATH", "--split", content.split]
-        )
+        assert content.bundle is not None
+        named = _as_named(content.bundle)
+        return shlex.join(["mien", "report", named, "--data", "PATH", "--split", content.split])
     record = content.run.record
     words = ["mien", "train", str(content.run.path / "recipe.toml")]
     for path in record.data.paths:
         words += ["--data", path]
     words += ["--skip-bad"] if record.data.skip_bad else []
     return shlex.join([*words, "--out", f"{content.run.path}-again"])
+
+
+def _as_named(bundle: Bundle) -> str:
+    """Return what names a Bundle on the command line: its file, or the name of a shipped one."""
+    names = {path: name for name, path in shipped_bundles().items()}
+    return names.get(bundle.path, str(bundle.path))

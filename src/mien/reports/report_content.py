@@ -13,10 +13,9 @@ from mien.data import FaceDataset, load_dataset
 from mien.data.load import Paths, as_paths
 from mien.errors import BundleError, MienError
 from mien.evaluation import Evaluation
-from mien.evaluation.evaluate import measure
+from mien.evaluation.evaluate import load_as_trained, measure
 from mien.evaluation.robustness import Robustness, measure_robustness
 from mien.explain.overview import Overview, explain_split
-from mien.recipes.sections import DataSection
 from mien.runtime.bundle import Bundle, find_bundle
 from mien.training.run import Run
 
@@ -124,8 +123,7 @@ def _find_data(
                 f"{bundle.metadata.name}: a Bundle does not say where its data is; name some: "
                 "--data PATH"
             )
-        afresh = DataSection.model_validate(bundle.metadata.recipe.get("data", {}))
-        return load_dataset(*as_paths(data), **afresh.model_dump())
+        return load_as_trained(bundle, data)
     skip_bad = run.record.data.skip_bad
     if data is not None:
         return load_dataset(*as_paths(data), **run.recipe.data.model_dump(), skip_bad=skip_bad)

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from mien.emotions import COLOURS as EMOTION_COLOURS
 from mien.emotions import EMOTIONS
 from mien.evaluation import Evaluation, metrics
 from mien.evaluation.calibrate import risk_coverage
@@ -93,7 +94,7 @@ def draw_roc(evaluation: Evaluation) -> Figure:
     for label in _present(evaluation):
         curve = roc_curve(labels == label, probabilities[:, label])
         name = f"{EMOTIONS[label]} {show_score(areas.roc[EMOTIONS[label]])}"
-        _draw_line(axes, *curve, name, color=COLOURS[label])
+        _draw_line(axes, *curve, name, color=EMOTION_COLOURS[label])
     micro = roc_curve(*pool_classes(labels, probabilities))
     _draw_line(axes, *micro, f"micro {areas.roc_micro:.3f}", color=INK, linestyle="--")
     if areas.roc_macro is not None:
@@ -114,7 +115,7 @@ def draw_precision_recall(evaluation: Evaluation) -> Figure:
     for label in _present(evaluation):
         curve = precision_recall_curve(labels == label, probabilities[:, label])
         name = f"{EMOTIONS[label]} {show_score(areas.precision[EMOTIONS[label]])}"
-        _draw_line(axes, *curve, name, color=COLOURS[label])
+        _draw_line(axes, *curve, name, color=EMOTION_COLOURS[label])
     micro = precision_recall_curve(*pool_classes(labels, probabilities))
     _draw_line(axes, *micro, f"micro {areas.precision_micro:.3f}", color=INK, linestyle="--")
     axes.set_xlabel("recall")

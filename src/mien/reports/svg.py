@@ -18,7 +18,7 @@ INK: Final = "#010203"  # stands for currentColor until the SVG is written
 WIDTH_IN: Final = 5.2  # about a phone's width at 72 points an inch, so letters stay readable there
 
 # Paul Tol's bright scheme, which colour-blind readers can tell apart, then what of his other
-# schemes can be seen on light and on dark.
+# schemes can be seen on light and on dark. For runs and splits: emotions have their own colours.
 COLOURS: Final = (
     "#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#999999",
     "#EE7733", "#44AA99", "#9970AB", "#999933", "#CC6677",

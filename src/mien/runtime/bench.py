@@ -38,7 +38,7 @@ class Speed:
         operations_per_second: two for each multiply-accumulate; None where the Bundle does not say
             how many a face costs.
         peak_per_second: operations of ONNX Runtime's matrix product in the same precision on as
-            many threads, measured around it; None for int8 without the ``train`` extra.
+            many threads, measured around it; None without onnx, which the ``train`` extra has.
     """
 
     bundle: str

@@ -21,6 +21,7 @@ from mien.data.pixels import SIZE_PX
 from mien.emotions import EMOTIONS
 from mien.errors import BundleError, nearest
 from mien.files import expand_user
+from mien.names import Name
 
 INPUT_NAME: Final = "images"
 OUTPUT_NAMES: Final = ("logits", "probabilities")
@@ -62,7 +63,7 @@ class BundleMetadata(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     mien_format: Literal[1] = 1
-    name: str
+    name: Name
     labels: tuple[str, ...] = EMOTIONS
     crop_margin: float = 0.0
     temperature: float = 1.0
@@ -159,9 +160,13 @@ class Bundle:
         try:
             fields = {name: json.loads(value) for name, value in properties.items()}
             metadata = BundleMetadata.model_validate(fields)
-        except (ValueError, ValidationError):
+        except ValueError as error:
+            why = ""
+            if isinstance(error, ValidationError):
+                first = error.errors()[0]
+                why = f" ({first['loc'][0]}: {first['msg'].removeprefix('Value error, ')})"
             raise BundleError(
-                f"{self.path}: a Bundle of a format that this version of mien does not know; "
+                f"{self.path}: a Bundle of a format that this version of mien does not know{why}; "
                 "update mien, or export it again"
             ) from None
         if metadata.labels != EMOTIONS:

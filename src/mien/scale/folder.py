@@ -28,10 +28,20 @@ class _Record(BaseModel):
 
 
 class SweepRecord(_Record):
-    """What ``sweep.json`` holds."""
+    """What ``sweep.json`` holds.
+
+    Args:
+        sweep: what is tried.
+        started_in: the folder that its settings' paths are relative to; empty in older sweeps, for
+            the one where mien runs.
+        paths: of the data set.
+        fingerprint: of the data set.
+        skip_bad: whether images that cannot be used are left out.
+    """
 
     mien_sweep: Literal[1] = 1
     sweep: Sweep
+    started_in: str = ""
     paths: tuple[str, ...]
     fingerprint: str
     skip_bad: bool

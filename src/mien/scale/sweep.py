@@ -72,6 +72,7 @@ def start_sweep(
     paths = as_paths(data)
     record = SweepRecord(
         sweep=sweep,
+        started_in=str(Path.cwd()),
         paths=describe_paths(paths),
         fingerprint=_fingerprint(sweep, paths, skip_bad=skip_bad),
         skip_bad=skip_bad,

@@ -93,7 +93,7 @@ def export_int8(
     bundle = Bundle(find_bundle(run.path))
     dataset, _ = load_data(run, data, mend="name them by --data")
     fitted, _ = hold_back(dataset, run.recipe.train)
-    int8 = quantize(bundle, fitted.images, Path(out or run.path / "model-int8.onnx"))
+    int8 = quantize(bundle, fitted.images, Path(out or run.int8_path))
     score = evaluate_bundle(int8, dataset, "val", seen=Seen.load(run.path)).summary()
     return update_metadata(int8, int8.metadata.model_copy(update={"scores": (score,)}))
 
@@ -119,7 +119,13 @@ def load_kept(run: Run) -> tuple[Classifier, list[dict[str, float]]]:
         if name.startswith(prefix)
     }
     classifier = build_model(run.recipe.model)
-    classifier.load_state_dict(state)
+    try:
+        classifier.load_state_dict(state)
+    except RuntimeError as error:  # its message lists every tensor
+        raise RunError(
+            f"{run.kept_checkpoint}: is of another network than recipe.toml beside it describes; "
+            "put the recipe back as it was trained, or train again"
+        ) from error
     return classifier.eval(), checkpoint["callbacks"][History.__qualname__]["rows"]
 
 

@@ -20,9 +20,9 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from mien.data import FaceDataset, load_dataset
 from mien.data.load import Paths, as_paths
-from mien.errors import DataError, Interrupted, RecipeError, RunError
+from mien.errors import Interrupted, RecipeError, RunError
 from mien.evaluation.seen import Seen
-from mien.files import expand_user, write_text
+from mien.files import expand_user, write_bytes
 from mien.models import build_model, count_macs, count_parameters
 from mien.models.weights import describe_weights, find_weights, load_weights
 from mien.recipes import Recipe, load_recipe
@@ -42,6 +42,7 @@ from mien.training.finish import chosen_by, finish, load_checkpoint
 from mien.training.hold_back import hold_back
 from mien.training.memory import keep_freed_memory
 from mien.training.module import Trainable, backbone_of, balanced_weights, use_channels_last
+from mien.training.rehearsal import rehearse
 from mien.training.run import (
     Run,
     RunRecord,
@@ -95,16 +96,15 @@ def train(
     if weights is not None:
         load_weights(untrained, weights)  # what is wrong with them is told now
         recipe = _found_from_any_folder(recipe, weights)
-    if recipe.train.frozen_epochs:
-        backbone_of(untrained)
     recipe = with_whole_paths(recipe)
     find_teachers(recipe)
-    dataset = load_dataset(*paths, **recipe.data.model_dump(), skip_bad=skip_bad)
-    for split in ("train", "val"):
-        dataset.split(split)  # says clearly when it is empty
-    if len(dataset.train) < 2:  # batch normalisation needs two
-        raise DataError(f"{dataset.name}: 1 image to train on, expected hundreds at least")
     accelerator = resolve_device(device)
+    dataset = load_dataset(*paths, **recipe.data.model_dump(), skip_bad=skip_bad)
+    watcher = watcher or Watcher()
+    if recipe.train.calibration_share:
+        watcher.preparing("Looking for twins of the images that are kept back for calibration")
+    parameters, macs = count_parameters(untrained), count_macs(untrained)
+    rehearse(recipe, dataset, untrained)
     record = RunRecord(
         status="training",
         started=now(),
@@ -113,13 +113,14 @@ def train(
         precision=resolve_precision(recipe.train.precision, accelerator),
         threads=torch.get_num_threads(),
         environment=describe_environment(),
-        parameters=count_parameters(untrained),
-        macs=count_macs(untrained),
+        parameters=parameters,
+        macs=macs,
         initial_weights=describe_weights(weights),
     )
     run = Run.create(out, recipe, record)
     if dataset.skipped:
-        write_text(run.skipped_path, "\n".join(dataset.skipped) + "\n")
+        lines = "\n".join(dataset.skipped) + "\n"
+        write_bytes(run.skipped_path, lines.encode(errors="surrogateescape"))  # any file name
     with run.locked():
         return _carry_on(run, dataset, watcher)
 
@@ -190,8 +191,6 @@ def _fit(run: Run, dataset: FaceDataset, watcher: Watcher) -> bool:
     keep_freed_memory()
     torch.set_num_threads(settings.threads)  # sums depend on how many threads share them
     device = torch.device(settings.device)
-    if recipe.train.calibration_share:
-        watcher.preparing("Looking for twins of the images that are kept back for calibration")
     images, _ = hold_back(dataset, recipe.train)
     fitted = Batches(images, recipe.train.batch_size, device, recipe.train.seed)
     judged = Batches(dataset.val, _VAL_BATCH, device)

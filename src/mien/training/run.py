@@ -155,6 +155,11 @@ class Run:
         return self.path / "model.onnx"
 
     @property
+    def int8_path(self) -> Path:
+        """The int8 Bundle, where one was exported."""
+        return self.path / "model-int8.onnx"
+
+    @property
     def history_path(self) -> Path:
         """One row an epoch."""
         return self.path / "history.csv"
@@ -192,8 +197,8 @@ class Run:
         """
         if not self.history_path.is_file():
             return []
-        lines = self.history_path.read_text(encoding="utf-8").splitlines()
         try:
+            lines = self.history_path.read_text(encoding="utf-8").splitlines()
             names = lines[0].split(",")
             return [
                 {name: float(value) for name, value in zip(names, line.split(","), strict=True)}
@@ -209,9 +214,11 @@ class Run:
         of looks stays: whoever looked may go on because of what they saw.
         """
         shutil.rmtree(self.path / "evaluations", ignore_errors=True)
-        results = (self.weights_path, self.bundle_path, self.calibration_path, self.report_path)
-        for path in results:
+        results = (self.weights_path, self.bundle_path, self.int8_path, self.calibration_path)
+        for path in (*results, *self.path.glob("report*.html")):
             path.unlink(missing_ok=True)
+        for folder in self.path.glob("figures*"):
+            shutil.rmtree(folder, ignore_errors=True)
         for path in self.path.rglob(".*"):
             if path.is_file() and re.fullmatch(r"\..+\.[a-z0-9_]{8}(\.\w+)?", path.name):
                 path.unlink(missing_ok=True)

@@ -26,12 +26,11 @@ def open_address(address: str, limits: Limits) -> Source:
     Raises:
         SourceError: if it is no such address, does not answer, or gives what cannot be read.
     """
+    name = without_password(address)
     try:
         parts = urlsplit(address)
     except ValueError as error:
-        raise SourceError(f"{address.rpartition('@')[2]}: no address ({error})") from None
-    # A camera's address often holds its password, which is nothing for a screen or a CSV file.
-    name = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        raise SourceError(f"{name}: no address ({error})") from None
     if parts.scheme not in _SCHEMES:
         raise SourceError(
             f"{name}: {parts.scheme}:// is not read, expected http://, https:// or rtsp://; name a "
@@ -51,6 +50,16 @@ def open_address(address: str, limits: Limits) -> Source:
         timeout_s=limits.timeout_s,
         retries=limits.retries,
     )
+
+
+def without_password(address: str) -> str:
+    """Return an address as it may be shown and written, without the login that it may hold."""
+    scheme, _, rest = address.partition("://")
+    login, _, place = rest.rpartition("@")
+    # A password may hold /, # and ? unescaped; without one, what is before an @ may be a path's.
+    if ":" not in login and set(login) & set("/?#"):
+        place = rest
+    return f"{scheme}://{place}"
 
 
 def _fetch(address: str, limits: Limits) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,7 @@ def choose_detector(name: str = "auto", model: str | Path | None = None) -> Choi
 
     Raises:
         MienError: if there is no detector of that name, or YuNet was named and its file is missing,
-            wrong or out of reach.
+            wrong, out of reach or, by ``MIEN_OFFLINE``, not to be fetched.
     """
     if name not in DETECTORS:
         raise MienError(
@@ -52,10 +53,12 @@ def choose_detector(name: str = "auto", model: str | Path | None = None) -> Choi
     if name == "haar":
         return Choice(name, HaarDetector)
     path = find_yunet(model)
+    by_hand = BY_HAND.format(folder=cached_path().parent)
     if path is None:
+        if name == "yunet" and os.environ.get("MIEN_OFFLINE"):
+            raise MienError(f"YuNet is not there, and MIEN_OFFLINE forbids to fetch it: {by_hand}")
         path = fetch_yunet() if name == "yunet" else fetch_yunet_once()
     if path is None:
-        by_hand = BY_HAND.format(folder=cached_path().parent)
         return Choice(
             "haar",
             HaarDetector,

@@ -46,11 +46,18 @@ def cut_face(image: Image, face: Face, margin: float) -> Image:
 
 
 def _cut_level(image: Image, face: Face, side: int) -> Image:
-    left, top, right, bottom = face.box
+    height, width = image.shape[:2]
+    middle_x, middle_y = (face.box[0] + face.box[2]) / 2, (face.box[1] + face.box[3]) / 2
+    # Only what the turned square can reach, as OpenCV warps no picture of 32,767 pixels a side.
+    reach = side / 2**0.5 + 2
+    first_x, first_y = max(0, int(middle_x - reach)), max(0, int(middle_y - reach))
+    last_x, last_y = min(width, int(middle_x + reach) + 1), min(height, int(middle_y + reach) + 1)
+    around = image[first_y:last_y, first_x:last_x]
+    middle_x, middle_y = middle_x - first_x, middle_y - first_y
     # OpenCV's rotation is counterclockwise for positive angles, as people see the picture.
-    turn = cv2.getRotationMatrix2D(((left + right) / 2, (top + bottom) / 2), face.tilt_degrees, 1)
-    turn[:, 2] += np.array([(side - left - right) / 2, (side - top - bottom) / 2])
+    turn = cv2.getRotationMatrix2D((middle_x, middle_y), face.tilt_degrees, 1)
+    turn[:, 2] += np.array([side / 2 - middle_x, side / 2 - middle_y])
     level = cv2.warpAffine(
-        image, turn, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        around, turn, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(level, np.uint8)

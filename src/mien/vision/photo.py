@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from mien.data.headers import promised_size
+from mien.data.headers import is_whole_jpeg, promised_size
 from mien.data.pixels import IMAGE_SUFFIXES, Image, decode_image
 from mien.errors import DataError, SourceError
 from mien.vision.defaults import MAX_PIXELS, RETRIES, SILENCE_S
@@ -76,17 +76,19 @@ def decode_photo(content: bytes, name: str, limits: Limits, wrong: list[SourceEr
         if not content:
             raise SourceError(f"{name}: a PNG of which nothing can be read; {_AGAIN}")
         part = "" if whole else "a PNG that is damaged or cut off"
-    # Each begin has its end, those of a preview inside too; pixels' bytes are like neither.
-    elif content.startswith(b"\xff\xd8") and (
-        content.count(b"\xff\xd8\xff") > content.count(b"\xff\xd9")
-    ):
+    elif not width * height:  # OpenCV decodes kinds whose size cannot be checked before
+        raise SourceError(
+            f"{name}: cannot be decoded as an image, expected PNG, JPEG, WebP, BMP, TIFF, GIF or "
+            "AVIF (a damaged file, or another kind with an image's name?)"
+        )
+    elif content.startswith(b"\xff\xd8") and not is_whole_jpeg(content):
         content += b"\xff\xd9"
         part = "a JPEG that is cut off"
     try:
         image = decode_image(content, name)
     except DataError as error:
         raise SourceError(str(error)) from None
-    if image.shape[0] * image.shape[1] > limits.max_pixels:  # of a kind not in promised_size
+    if image.shape[0] * image.shape[1] > limits.max_pixels:  # of a header that did not say so
         raise too_large(name, image.shape[0] * image.shape[1], limits.max_pixels)
     if part:
         wrong.append(SourceError(f"{name}: {part}; what there is of it was used; {_AGAIN}"))

@@ -1,8 +1,8 @@
 """Any source to Readings: find the faces, crop them as in training, read them, follow them.
 
 Frames are decoded in the caller's thread while other threads look for faces in those before, and
-another reads all the faces of some frames in one call. What is under way is bounded, so memory
-stays flat however long a video is.
+another reads all the faces of some frames in one call. What is under way is bounded in number and
+in pixels, so memory stays flat however long a video is, and however large its frames are.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ T = TypeVar("T")
 S = TypeVar("S")
 
 _CHUNK_FRAMES: Final = 16  # whose faces are read in one call
+_MOST_PIXELS: Final = _CHUNK_FRAMES * 1920 * 1080  # of a chunk and of what waits at either stage
 _MOST_WORKERS: Final = 4  # that look for faces; decoding does not keep up with more
 
 
@@ -113,9 +114,18 @@ class Reader:
         workers = 1 if live else max(1, min(_MOST_WORKERS, os.cpu_count() or 1))
         ahead = 0 if live else 2 * workers
         with opened:
-            found = _in_order(self._find, opened, workers=workers, ahead=ahead)
+            found = _in_order(
+                self._find, opened, workers=workers, ahead=ahead, pixels=_pixels_of_frame
+            )
             chunks = _chunks(found, 1 if live else _CHUNK_FRAMES)
-            for chunk in _in_order(self._read_chunk, chunks, workers=1, ahead=0 if live else 1):
+            read = _in_order(
+                self._read_chunk,
+                chunks,
+                workers=1,
+                ahead=0 if live else 1,
+                pixels=_pixels_of_chunk,
+            )
+            for chunk in read:
                 for one, rows in chunk:
                     yield one.frame, self._readings(one, rows, follow)
 
@@ -198,23 +208,32 @@ class _Follower:
 
 
 def _in_order(
-    function: Callable[[T], S], given: Iterable[T], *, workers: int, ahead: int
+    function: Callable[[T], S],
+    given: Iterable[T],
+    *,
+    workers: int,
+    ahead: int,
+    pixels: Callable[[T], int],
 ) -> Iterator[S]:
-    """Give what ``function`` makes of each thing, in their order, so many being made ahead."""
+    """Give what ``function`` makes of each thing, in their order, so many being made ahead.
+
+    Where these have more than `_MOST_PIXELS` together, fewer are.
+    """
     if not ahead:
         yield from map(function, given)
         return
-    pending: deque[Future[S]] = deque()
+    pending: deque[tuple[int, Future[S]]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="mien-read") as pool:
         try:
             for one in given:
-                pending.append(pool.submit(function, one))
-                if len(pending) > ahead:
-                    yield pending.popleft().result()
+                pending.append((pixels(one), pool.submit(function, one)))
+                del one  # or its picture is held while the next is decoded
+                while len(pending) > ahead or sum(size for size, _ in pending) > _MOST_PIXELS:
+                    yield pending.popleft()[1].result()
             while pending:
-                yield pending.popleft().result()
+                yield pending.popleft()[1].result()
         finally:
-            for future in pending:  # iteration was left early: what has not begun is not needed
+            for _, future in pending:  # iteration was left early: what has not begun is not needed
                 future.cancel()
 
 
@@ -222,8 +241,17 @@ def _chunks(found: Iterable[_Found], size: int) -> Iterator[list[_Found]]:
     chunk: list[_Found] = []
     for one in found:
         chunk.append(one)
-        if len(chunk) == size:
+        if len(chunk) == size or _pixels_of_chunk(chunk) >= _MOST_PIXELS:
             yield chunk
             chunk = []
     if chunk:
         yield chunk
+
+
+def _pixels_of_frame(frame: Frame) -> int:
+    height, width = frame.image.shape[:2]
+    return int(height * width)
+
+
+def _pixels_of_chunk(chunk: list[_Found]) -> int:
+    return sum(_pixels_of_frame(found.frame) for found in chunk)

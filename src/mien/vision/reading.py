@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -39,13 +39,14 @@ class Source(ABC):
 
     Args:
         name: the path or address; an empty string for pixels.
-        kind: ``photos``; ``video``, of which every frame comes in order, and which is also what a
-            list, folder or pattern with a video in it is; or ``live``, which gives the newest frame
-            and never lags.
+        kind: ``photos``; ``video``, of which every frame comes in order; or ``live``, which gives
+            the newest frame and never lags. A list, folder or pattern is ``live`` with a camera or
+            an address in it that has no photo's name, else ``video`` with a video in it.
         total: how many frames or photos there are, where that is known.
         fps: frames a second, as the file or the device says, where it does.
 
     Attributes:
+        names: the paths and addresses of all that is in it; an empty string for pixels.
         failures: what could not be read in the iteration so far, or only in part.
         dropped: frames of a live source that newer ones replaced before they were asked for.
         over: may be set to what a live source asks, some five times a second while it waits for a
@@ -61,6 +62,7 @@ class Source(ABC):
         self.kind = kind
         self.total = total
         self.fps = fps
+        self.names: Sequence[str] = [name]
         self.failures: list[SourceError] = []
         self.dropped = 0
         self.over: Callable[[], bool] = lambda: False

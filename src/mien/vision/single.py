@@ -12,10 +12,18 @@ import numpy as np
 
 from mien.errors import MienError, SourceError
 from mien.files import expand_user
-from mien.vision.address import open_address
+from mien.vision.address import open_address, without_password
 from mien.vision.live import open_camera
-from mien.vision.photo import Limits, PhotoSource, check_array, decode_photo, from_pil, read_photo
-from mien.vision.reading import Source
+from mien.vision.photo import (
+    PHOTO_SUFFIXES,
+    Limits,
+    PhotoSource,
+    check_array,
+    decode_photo,
+    from_pil,
+    read_photo,
+)
+from mien.vision.reading import Kind, Source
 from mien.vision.video import VIDEO_SUFFIXES, open_video
 
 SUPPORTED: Final = (
@@ -99,11 +107,23 @@ def _is_pil(source: object) -> bool:
     return isinstance(getattr(source, "mode", None), str) and hasattr(source, "convert")
 
 
-def is_photo(source: object) -> bool:
-    """Return whether it is surely no video and no camera, without opening it."""
-    if is_number(source) or is_address(source):
-        return False
-    return not is_path(source) or Path(str(source)).suffix.lower() not in VIDEO_SUFFIXES
+def kind_by_name(source: object) -> Kind:
+    """Return what it is taken for without opening it: an address, unless a photo's, for live."""
+    if is_number(source):
+        return "live"
+    if not is_path(source):
+        return "photos"
+    if is_address(source):
+        path = re.split("[?#]", str(source))[0]
+        return "photos" if Path(path).suffix.lower() in PHOTO_SUFFIXES else "live"
+    return "video" if Path(str(source)).suffix.lower() in VIDEO_SUFFIXES else "photos"
+
+
+def shown_name(source: object) -> str:
+    """Return a path, a camera's number or an address without its login; for pixels nothing."""
+    if is_address(source):
+        return without_password(str(source))
+    return str(source) if is_path(source) or is_number(source) else ""
 
 
 def as_path(source: Any) -> Path:

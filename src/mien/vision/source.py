@@ -14,15 +14,16 @@ from mien.data.pixels import Image
 from mien.errors import SourceError
 from mien.vision.defaults import MAX_PIXELS, RETRIES, SILENCE_S
 from mien.vision.photo import PHOTO_SUFFIXES, Limits, wrong_array
-from mien.vision.reading import Frame, Source
+from mien.vision.reading import Frame, Kind, Source
 from mien.vision.single import (
     SUPPORTED,
     as_path,
     is_address,
     is_number,
     is_path,
-    is_photo,
+    kind_by_name,
     open_one,
+    shown_name,
 )
 from mien.vision.video import VIDEO_SUFFIXES
 
@@ -96,10 +97,10 @@ class _Several(Source):
     """Several sources, each opened when its turn comes; a SourceError among them is said then."""
 
     def __init__(self, members: list[object], name: str, limits: Limits) -> None:
-        photos = all(is_photo(member) for member in members)
-        super().__init__(
-            name, "photos" if photos else "video", total=len(members) if photos else None
-        )
+        kinds = {kind_by_name(member) for member in members}
+        kind: Kind = "live" if "live" in kinds else "video" if "video" in kinds else "photos"
+        super().__init__(name, kind, total=len(members) if kind == "photos" else None)
+        self.names = [shown_name(member) for member in members]
         self._members = members
         self._limits = limits
         self._closed = False
@@ -118,6 +119,11 @@ class _Several(Source):
                 with self._current as current:
                     if self._closed:  # while it was opened
                         return
+                    if self.kind == "photos" and current.kind != "photos":
+                        raise SourceError(
+                            f"{current.name}: a video or a stream, though called like a photo; "
+                            "name it alone"
+                        )
                     try:
                         yield from current
                     finally:

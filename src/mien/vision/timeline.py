@@ -13,6 +13,7 @@ from mien.vision.reading import Frame, Reading
 
 UNCERTAIN: Final = "uncertain"
 BIN_S: Final = 0.5
+_ASSUMED_STEP_S: Final = 1 / 25  # of a single frame
 _LONGEST_GAP_S: Final = 1.0  # a frame stands for no longer than this, whatever came after
 
 
@@ -59,6 +60,7 @@ class Timeline:
     def __init__(self) -> None:
         self._people: dict[int, Person] = {}
         self._waiting: tuple[float, list[Reading]] | None = None
+        self._step_s = _ASSUMED_STEP_S
         self.seconds = 0.0
         self.frames = 0
 
@@ -82,15 +84,19 @@ class Timeline:
             sums += [reading.probabilities[emotion] for emotion in EMOTIONS]
 
     def people(self) -> list[Person]:
-        """Return everybody who was followed, those seen longest first."""
+        """Return everybody who was followed, those seen longest first; once all frames are in."""
+        self._settle(None)
         return sorted(self._people.values(), key=lambda person: (-person.seconds, person.track))
 
-    def _settle(self, now: float) -> None:
-        """Count the frame before for as long as it stood."""
+    def _settle(self, now: float | None) -> None:
+        """Count the frame before for as long as it stood; a video's last as long as its own."""
         if self._waiting is None:
             return
         since, readings = self._waiting
-        stood = min(max(0.0, now - since), _LONGEST_GAP_S)
+        self._waiting = None
+        if now is not None and now > since:
+            self._step_s = min(now - since, _LONGEST_GAP_S)
+        stood = self._step_s
         for reading in readings:
             if reading.track is not None:
                 person = self._people[reading.track]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,6 +17,7 @@ from mien.emotions import EMOTIONS
 from mien.errors import MienError
 from mien.files import atomic_file, expand_user, write_bytes
 from mien.vision.draw import draw_readings
+from mien.vision.places import SourceFiles, refuse_unwritable, short_stem
 from mien.vision.reading import Frame, Reading
 
 CSV_COLUMNS: Final = (
@@ -28,6 +28,7 @@ CSV_COLUMNS: Final = (
 PHOTO_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp")
 
 _DECIMALS: Final = 6
+_LONGEST_JPEG_SIDE_PX: Final = 65_500  # libjpeg's own limit
 
 
 class Writer(ABC):
@@ -137,16 +138,20 @@ class PhotoWriter(Writer):
         path: of a file; or of a folder, where each photo has a name of its own. A folder is what
             is one, has no suffix, or is for other than one photo.
         photos: how many will come; None where that is not known.
+        sources: files that stay as they are, whatever a copy would be called.
 
     Raises:
         MienError: if nothing can be written there, or a file's suffix is not of `PHOTO_SUFFIXES`.
     """
 
-    def __init__(self, path: str | Path, *, photos: int | None = 1) -> None:
+    def __init__(
+        self, path: str | Path, *, photos: int | None = 1, sources: SourceFiles | None = None
+    ) -> None:
         super().__init__()
         self._path = expand_user(path)
         self._is_folder = photos != 1 or self._path.is_dir() or not self._path.suffix
         self._taken: set[Path] = set()
+        self._sources = sources or SourceFiles()
         if self._is_folder and self._path.exists() and not self._path.is_dir():
             raise MienError(f"{path}: a file, but {photos or 'several'} photos need a folder")
         if not self._is_folder and self._path.suffix.lower() not in PHOTO_SUFFIXES:
@@ -155,8 +160,8 @@ class PhotoWriter(Writer):
 
     def write(self, frame: Frame, readings: Sequence[Reading]) -> None:
         """Save an annotated copy."""
-        path = self._free_path(frame.source) if self._is_folder else self._path
-        if _is_source(path, frame):
+        path = self._free_path(frame) if self._is_folder else self._path
+        if path in self._sources or _is_source(path, frame):
             raise _source_refused(path, frame)
         picture = draw_readings(frame.image, readings)
         try:
@@ -172,13 +177,14 @@ class PhotoWriter(Writer):
     def close(self) -> None:
         """Do nothing: each photo is whole already."""
 
-    def _free_path(self, source: str) -> Path:
+    def _free_path(self, frame: Frame) -> Path:
         """Return a name of its own for each photo of this call, also where two are called alike."""
-        stem = Path(source).stem or "picture"
-        path, number = self._path / f"{stem}-read.jpg", 1
-        while path in self._taken:
+        stem = short_stem(frame.source)
+        suffix = ".jpg" if max(frame.image.shape[:2]) <= _LONGEST_JPEG_SIDE_PX else ".png"
+        path, number = self._path / f"{stem}-read{suffix}", 1
+        while path in self._taken or path in self._sources:
             number += 1
-            path = self._path / f"{stem}-read-{number}.jpg"
+            path = self._path / f"{stem}-read-{number}{suffix}"
         self._taken.add(path)
         return path
 
@@ -199,11 +205,8 @@ class Target:
     def __init__(self, path: str | Path) -> None:
         self.path = expand_user(path)
         self._has_frames = self._is_source = False
-        with ExitStack() as stack:
-            self.temporary = stack.enter_context(atomic_file(self.path))
-            if self.path.exists() and not self.path.is_file():
-                raise MienError(f"{path}: is not a file, and cannot be replaced by one")
-            self.parts = stack.pop_all()
+        self.parts = ExitStack()
+        self.temporary = self.parts.enter_context(atomic_file(self.path))
 
     def open_text(self) -> TextIO:
         """Return the temporary file, opened for text; it is closed with the target."""
@@ -234,25 +237,12 @@ class Target:
 
 
 def _is_source(path: Path, frame: Frame) -> bool:
-    try:
-        return path.samefile(frame.source)
-    except (OSError, ValueError):  # one of them is not there, or the source is an address
-        return False
+    return path in SourceFiles([frame.source])
 
 
 def _source_refused(path: Path, frame: Frame) -> MienError:
     kind = "photo" if frame.seconds is None else "video"
     return MienError(f"{path}: is the {kind} itself, which stays as it is; name another")
-
-
-def refuse_unwritable(folder: Path) -> None:
-    """Raise a MienError if nothing can be written to a folder, which need not be there yet."""
-    try:
-        nearest = next(place for place in (folder, *folder.parents) if place.exists())
-        with tempfile.TemporaryFile(dir=nearest):
-            pass
-    except OSError as error:
-        raise MienError(f"{folder}: cannot be written ({error.strerror})") from error
 
 
 def _row(reading: Reading) -> list[object]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mien.cli.console import JsonOption, err, out, print_json, print_table, say_path
 from mien.cli.data.options import PathsArgument, VotesOption
+
+if TYPE_CHECKING:
+    from mien.data import FaceDataset
+    from mien.data.twins import Mask
+    from mien.runtime.bundle import Bundle
 
 FOUND = 1
 
@@ -38,6 +43,10 @@ def audit(
 
     Exits with 1 when a finding is serious. Changes nothing: see mien data clean.
     """
+    if against and (votes is not None or model is not None):
+        option = "--votes" if votes is not None else "--model"
+        raise typer.BadParameter("has no effect with --against", param_hint=option)
+
     from mien.audit import audit_dataset, audit_overlap
     from mien.cli.data.search import watch_search
     from mien.data import load_dataset
@@ -45,13 +54,14 @@ def audit(
     from mien.runtime.bundle import Bundle, find_bundle
 
     bundle = Bundle(find_bundle(model)) if model is not None else None
-    known = load_dataset(*path, skip_bad=True, votes=votes)
-    dataset = load_dataset(*against, skip_bad=True) if against else known
+    known = load_dataset(*path, make_val=False, skip_bad=True, votes=votes)
+    dataset = load_dataset(*against, make_val=False, skip_bad=True) if against else known
     with watch_search() as progress:
         if against:
             found = audit_overlap(dataset, known, progress=progress)
         else:
-            found = audit_dataset(dataset, bundle=bundle, progress=progress)
+            learnt = _learnt(dataset, bundle) if bundle else None
+            found = audit_dataset(dataset, bundle=bundle, learnt=learnt, progress=progress)
     page = write_audit(found, dataset, folder)
     if as_json:
         print_json(found.model_dump(mode="json"))
@@ -72,3 +82,13 @@ def audit(
     worst = found.worst()
     if worst == "serious" or (strict and worst == "warning"):
         raise typer.Exit(FOUND)
+
+
+def _learnt(dataset: FaceDataset, bundle: Bundle) -> Mask | None:
+    """Return which images the run of a Bundle was trained on; None where nothing says so."""
+    from mien.evaluation.evaluate import run_folder
+    from mien.evaluation.seen import Seen
+
+    run = run_folder(bundle.path)
+    seen = Seen.load(run) if run else None
+    return seen.known_among(dataset.images).trained_on if seen else None

@@ -26,6 +26,16 @@ def refuse_target(target: Path, sources: Sequence[Path]) -> None:
             )
 
 
+def refuse_suffix(target: Path, layout: str, whose: str) -> None:
+    """Raise a MienError if the name of ``target`` ends as another layout's does."""
+    suffix = target.suffix.lower()
+    if suffix in (".csv", ".parquet") and suffix != f".{layout}":
+        raise MienError(
+            f"{target}: ends in {suffix}, but the layout is {layout}, {whose}; choose another name "
+            f"or --layout {suffix[1:]}"
+        )
+
+
 def choose_layout(target: Path, layout: str | None, dataset: FaceDataset) -> str:
     """Return how a data set is to be stored: as asked for, else as it is.
 
@@ -35,13 +45,7 @@ def choose_layout(target: Path, layout: str | None, dataset: FaceDataset) -> str
         MienError: if the name of ``target`` ends as another layout's does.
     """
     chosen = layout or dataset.layout
-    suffix = target.suffix.lower()
-    if suffix in (".csv", ".parquet") and suffix != f".{chosen}":
-        whose = "as you ask" if layout else "as the source's"
-        raise MienError(
-            f"{target}: ends in {suffix}, but the layout is {chosen}, {whose}; choose another name "
-            f"or --layout {suffix[1:]}"
-        )
+    refuse_suffix(target, chosen, "as you ask" if layout else "as the source's")
     if dataset.votes is not None and chosen != "parquet":
         err.print(f"FER+ votes are not kept in the layout {chosen}; --layout parquet keeps them.")
     return chosen
