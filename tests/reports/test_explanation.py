@@ -14,7 +14,7 @@ from mien.reports.explanation import FaceMaps, Neighbour, overlay, write_explana
 from mien.runtime.bundle import BundleMetadata
 from mien.vision.reading import Reading
 
-ABOUT = BundleMetadata(name="<b>net</b>", parameters=1, mien_version="0")
+ABOUT = BundleMetadata(name="net & more", parameters=1, mien_version="0")
 SANITY = Sanity(
     images=2, networks=5, correlation=0.12, low=-0.1, high=0.3, passed=True, seed=0
 )  # fmt: skip
@@ -93,7 +93,7 @@ def test_the_page_has_a_panel_a_face_and_needs_nothing_else(tmp_path):
     assert len(set(parsed.ids)) == len(parsed.ids)
     assert text.count("<img") == 1 + 2 * 3
     assert "<i>party" not in text
-    assert "<b>net" not in text
+    assert "net &amp; more" in text
     assert "party&lt;/i&gt;.jpg, box 1, 2, 30, 40" in text
     assert "1 · happy 70%" in text
     assert "2 · uncertain, most likely fear 31%" in text
