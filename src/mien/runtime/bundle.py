@@ -25,7 +25,7 @@ from mien.names import Name
 
 INPUT_NAME: Final = "images"
 OUTPUT_NAMES: Final = ("logits", "probabilities")
-_BATCH: Final = 256  # bounds the memory that a large data set takes
+_BATCH: Final = 64  # bounds the memory that many images take; larger ones are no faster
 
 # The names of shipped Bundles, best first: what is used where none is named.
 _SHIPPED: Final = files("mien") / "weights"
