@@ -27,10 +27,8 @@ def promised_size(content: bytes) -> Size:
     try:
         if content.startswith(b"\xff\xd8"):
             return _jpeg_size(content)
-        if content.startswith((b"II*\0", b"MM\0*")):
+        if content.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
             return _tiff_size(content)
-        if content.startswith((b"II+\0", b"MM\0+")):
-            return _big_tiff_size(content)
         for magic, kind, where in _SIZES_AT:
             if content.startswith(magic):
                 width, height = struct.unpack_from(kind, content, where)
@@ -84,25 +82,19 @@ def _webp_size(content: bytes) -> Size:
 
 
 def _tiff_size(content: bytes) -> Size:
-    """Source: Adobe, TIFF Revision 6.0, 1992, section 2."""
-    order = "<" if content.startswith(b"I") else ">"
-    (at,) = struct.unpack_from(f"{order}I", content, 4)
-    (count,) = struct.unpack_from(f"{order}H", content, at)
-    values = {}
-    for entry in range(at + 2, at + 2 + 12 * count, 12):
-        tag, kind = struct.unpack_from(f"{order}HH", content, entry)
-        (values[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), content, entry + 8)
-    return values.get(256, 0), values.get(257, 0)
+    """Read the first directory of a TIFF, or of a BigTIFF, whose offsets have 64 bits.
 
-
-def _big_tiff_size(content: bytes) -> Size:
-    """Source: AWare Systems, The BigTIFF File Format, 2008: TIFF with 64-bit offsets."""
+    Source: Adobe, TIFF Revision 6.0, 1992; AWare Systems, The BigTIFF File Format, 2008.
+    """
     order = "<" if content.startswith(b"I") else ">"
-    (at,) = struct.unpack_from(f"{order}Q", content, 8)
-    (count,) = struct.unpack_from(f"{order}Q", content, at)
+    big = b"+" in content[2:4]
+    offset, count, start = ("Q", "Q", 8) if big else ("I", "H", 4)
+    (at,) = struct.unpack_from(order + offset, content, start)
+    (entries,) = struct.unpack_from(order + count, content, at)
+    first, entry_bytes, value_at = (at + 8, 20, 12) if big else (at + 2, 12, 8)
     values = {}
-    for entry in range(at + 8, at + 8 + 20 * count, 20):
+    for entry in range(first, first + entry_bytes * entries, entry_bytes):
         tag, kind = struct.unpack_from(f"{order}HH", content, entry)
-        how = {3: "H", 4: "I"}.get(kind, "Q")
-        (values[tag],) = struct.unpack_from(order + how, content, entry + 12)
+        how = {3: "H", 4: "I"}.get(kind, offset)
+        (values[tag],) = struct.unpack_from(order + how, content, entry + value_at)
     return values.get(256, 0), values.get(257, 0)

@@ -16,7 +16,7 @@ from mien.vision.defaults import MAX_PIXELS, RETRIES, SILENCE_S
 from mien.vision.png import PNG_MAGIC, mend_png
 from mien.vision.reading import Frame, Source
 
-PHOTO_SUFFIXES: Final = IMAGE_SUFFIXES | {".gif"}
+PHOTO_SUFFIXES: Final = IMAGE_SUFFIXES
 _AGAIN: Final = "copy or download it again"
 _ORIENTATION: Final = 0x0112  # EXIF's tag
 
