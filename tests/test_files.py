@@ -16,6 +16,11 @@ def test_a_file_appears_whole(tmp_path):
     assert len(list((tmp_path / "new").iterdir())) == 1
 
 
+def test_a_name_that_is_no_utf8_keeps_its_bytes(tmp_path):
+    write_text(tmp_path / "a.txt", os.fsdecode(b"caf\xe9.png\n"))
+    assert (tmp_path / "a.txt").read_bytes() == b"caf\xe9.png\n"
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "a.txt"
     write_text(path, "old")

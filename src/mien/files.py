@@ -48,9 +48,11 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` in UTF-8, whole or not at all."""
-    with atomic_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    """Write ``text`` to ``path`` in UTF-8, whole or not at all.
+
+    Names of files that are no UTF-8 keep their bytes, as `os.fsdecode` hides them in text.
+    """
+    write_bytes(path, text.encode(errors="surrogateescape"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:

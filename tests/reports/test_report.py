@@ -114,7 +114,7 @@ def test_calibration_is_told_where_there_is_any(copied, text, tmp_path):
     update_metadata(bundle, bundle.metadata.model_copy(update=update))
     page = write_report(Run(path)).read_text(encoding="utf-8")
     assert "Nothing was calibrated" not in page
-    assert f"temperature ({found.temperature:.3f})" in page
+    assert f"the threshold ({found.uncertain_below:.2f})" in page
     sure = np.array(evaluation.probabilities).max(1) >= threshold
     wrong = 1 - evaluation.right()[sure].mean()
     assert f"sure: {sure.mean():.0%} of faces, {wrong:.0%} wrong" in page

@@ -11,6 +11,7 @@ from torch import nn
 
 from mien.emotions import EMOTIONS
 from mien.errors import BundleError
+from mien.evaluation.calibrate import softmax
 from mien.models import Classifier
 from mien.runtime.bundle import Bundle, BundleMetadata, find_bundle, shipped_bundles
 from mien.runtime.export import export_bundle, update_metadata
@@ -71,12 +72,15 @@ def test_it_carries_no_path_of_the_machine_that_made_it(bundle, run):
         assert str(run.path.parent) not in str(model)
 
 
-def test_temperature_is_in_the_graph(run, tmp_path, faces):
-    metadata = Bundle(run.bundle_path).metadata.model_copy(update={"temperature": 2.0})
-    hot = export_bundle(load_kept(run)[0], metadata, tmp_path / "hot.onnx")
-    logits, probabilities = hot.predict(faces.images[:9])
-    expected = torch.softmax(torch.from_numpy(logits) / 2, 1).numpy()
-    np.testing.assert_allclose(probabilities, expected, atol=1e-6)
+def test_calibration_is_in_the_graph(run, bundle, tmp_path, faces):
+    matrix, bias = np.diag(np.arange(1.0, 8.0)) + 0.1, np.linspace(-1, 1, 7)
+    calibration = {"matrix": matrix.tolist(), "bias": bias.tolist()}
+    metadata = bundle.metadata.model_copy(update={"calibration": calibration})
+    mapped = export_bundle(load_kept(run)[0], metadata, tmp_path / "mapped.onnx")
+    logits, probabilities = mapped.predict(faces.images[:9])
+    expected = bundle.predict(faces.images[:9])[0] @ matrix + bias
+    np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(probabilities, softmax(expected), atol=1e-5)
 
 
 def test_export_again_gives_the_same_and_keeps_the_scores(run, bundle, faces, tmp_path):

@@ -28,7 +28,7 @@ def test_it_reads_nearly_alike_and_says_what_it_is(run, int8, faces):
     assert about.precision == "int8"
     assert about.scores == ()  # those of the float Bundle are not its own
     assert about.recipe == before.recipe
-    assert about.temperature == before.temperature
+    assert about.calibration == before.calibration
 
 
 def test_weights_are_int8_and_keep_to_seven_bits(int8):

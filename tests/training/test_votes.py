@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -13,13 +14,13 @@ from tests.conftest import TINY
 
 from mien.data import load_dataset
 from mien.data.parquet import write_parquet
-from mien.errors import RecipeError
-from mien.evaluation.calibrate import Calibration
-from mien.models import build_model
+from mien.errors import RecipeError, RunError
+from mien.evaluation.calibrate import Calibration, softmax
+from mien.models import build_model, to_unit
 from mien.models.weights import find_weights, load_weights
 from mien.recipes import load_recipe
 from mien.runtime.bundle import Bundle
-from mien.training.finish import export, export_int8
+from mien.training.finish import export, export_int8, load_kept
 from mien.training.fit import train
 from mien.training.module import Trainable, votes_loss
 
@@ -71,19 +72,28 @@ def calibrated(layouts, tmp_path_factory):
     return train("mien-s", layouts["csv"], out, overrides=MIEN)
 
 
-def test_the_temperature_and_the_threshold_are_in_the_bundle(calibrated, layouts, tmp_path):
+def test_the_calibration_and_the_threshold_are_in_the_bundle(calibrated, layouts, tmp_path):
     found = Calibration.model_validate_json(calibrated.calibration_path.read_bytes())
     bundle = Bundle(calibrated.bundle_path)
     about = bundle.metadata
-    assert about.temperature == found.temperature
     assert about.uncertain_below == found.uncertain_below
     assert about.calibration == json.loads(calibrated.calibration_path.read_bytes())
     images = load_dataset(layouts["csv"]).val.images
     logits, probabilities = bundle.predict(images)
-    powers = np.exp(logits / found.temperature)
-    np.testing.assert_allclose(probabilities, powers / powers.sum(1, keepdims=True), atol=1e-5)
-    again = export(calibrated, tmp_path / "again.onnx").metadata
-    assert again.temperature == found.temperature
+    with torch.no_grad():
+        own = load_kept(calibrated)[0](to_unit(torch.from_numpy(images.copy()))).numpy()
+    expected = softmax(own @ np.array(found.matrix) + np.array(found.bias))
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+    np.testing.assert_allclose(softmax(logits), expected, atol=1e-5)
+    assert export(calibrated, tmp_path / "again.onnx").metadata == about
+
+
+def test_a_calibration_of_another_version_is_told(calibrated, tmp_path):
+    path = tmp_path / "run"
+    shutil.copytree(calibrated.path, path)
+    (path / "calibration.json").write_text('{"temperature": 1.1}')
+    with pytest.raises(RunError, match=r"calibration\.json: not what this version of mien writes"):
+        export(path)
 
 
 def test_the_votes_head_is_no_part_of_the_network(calibrated):
@@ -107,7 +117,7 @@ def test_int8_is_measured_by_itself(calibrated, tmp_path):
     assert bundle.path == calibrated.path / "model-int8.onnx"
     (score,) = bundle.metadata.scores
     assert score["protocol"]["split"] == "val"
-    assert bundle.metadata.temperature == Bundle(calibrated.bundle_path).metadata.temperature
+    assert bundle.metadata.calibration == Bundle(calibrated.bundle_path).metadata.calibration
 
 
 def test_the_protocol_says_that_votes_were_learnt(calibrated, layouts):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Discriminator, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from mien.errors import RecipeError, nearest
+from mien.files import expand_user
 from mien.names import Name
 from mien.recipes.sections import (
     MODELS,
@@ -51,6 +52,20 @@ class Recipe(Section):
     def as_dict(self) -> dict[str, Any]:
         """Return plain data that TOML can hold: no None, lists instead of tuples."""
         return self.model_dump(mode="json", exclude_none=True)
+
+    def found_from(self, folder: Path) -> Recipe:
+        """Return the same, to be run in any folder: its weights and teachers by whole paths.
+
+        ``folder`` is what their names are relative to. Weights that are no file there keep their
+        name: it is one that mien knows.
+        """
+        distill, model = self.distill, self.model
+        teachers = tuple(str((folder / expand_user(name)).resolve()) for name in distill.teachers)
+        weights = folder / expand_user(getattr(model, "weights", ""))
+        if weights.is_file():
+            model = model.model_copy(update={"weights": str(weights.resolve())})
+        distill = distill.model_copy(update={"teachers": teachers})
+        return self.model_copy(update={"distill": distill, "model": model})
 
 
 def list_recipes() -> list[str]:

@@ -1,6 +1,6 @@
 """A Bundle: one ONNX file that takes face crops as they are and says what it is.
 
-Preprocessing and temperature are inside the graph and the rest is in its metadata, so Python, a
+Preprocessing and calibration are inside the graph and the rest is in its metadata, so Python, a
 browser or any other ONNX runtime gives the same answer, and none of it needs torch.
 """
 
@@ -43,10 +43,11 @@ class BundleMetadata(BaseModel):
         name: of the recipe, and so of the Bundle.
         labels: the emotion of each column of the outputs.
         crop_margin: what to add on each side of a detected face's square, as a share of its side.
-        temperature: by which the logits are divided before the softmax.
         uncertain_below: the highest probability under which a reading is called uncertain; 0 where
             no threshold was set.
-        calibration: how these two were set, and what they were worth.
+        calibration: by which matrix and bias the network's logits were calibrated, which is done in
+            the graph, how these and the threshold were set, and what they were worth; empty where
+            nothing was.
         precision: in which its convolutions compute.
         parameters: number of weights.
         macs: multiply-accumulates that reading one face costs; None in older Bundles.
@@ -66,7 +67,6 @@ class BundleMetadata(BaseModel):
     name: Name
     labels: tuple[str, ...] = EMOTIONS
     crop_margin: float = 0.0
-    temperature: float = 1.0
     uncertain_below: float = 0.0
     calibration: dict[str, Any] = {}
     precision: Literal["float32", "int8"] = "float32"

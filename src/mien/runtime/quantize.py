@@ -1,7 +1,7 @@
 """A float Bundle to an int8 one: a quarter of the size, and several times as fast.
 
 Static quantisation as ONNX Runtime does it: activations unsigned, weights signed and per output
-channel, ranges read off real faces. The Bundle's metadata, temperature and names stay.
+channel, ranges read off real faces. The Bundle's metadata, calibration and names stay.
 """
 
 from __future__ import annotations

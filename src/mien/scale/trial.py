@@ -11,7 +11,6 @@ from typing import Any
 
 from mien.errors import Interrupted, MienError, RunError
 from mien.evaluation.seen import SeenError
-from mien.files import expand_user
 from mien.recipes.recipe import Recipe
 from mien.scale.folder import SplitScore, SweepFolder, Trial
 from mien.training.contender import evaluation_of
@@ -24,7 +23,7 @@ STOPPED = 130
 def run_trial(folder: SweepFolder, trial: Trial) -> Trial:
     """Train a trial, or go on with it, measure it on every split, and return its result."""
     record, path = folder.record, folder.run_path(trial.number)
-    recipe = _found_from(Path(record.started_in), record.sweep.recipe_for(trial.settings))
+    recipe = record.sweep.recipe_for(trial.settings).found_from(Path(record.started_in))
     if not path.exists():
         run = train(recipe, record.paths, path, skip_bad=record.skip_bad)
     else:
@@ -53,17 +52,6 @@ def run_trial(folder: SweepFolder, trial: Trial) -> Trial:
             "seconds": sum(row["seconds"] for row in history),
         }
     )
-
-
-def _found_from(folder: Path, recipe: Recipe) -> Recipe:
-    """Return a recipe that names weights and teachers by whole paths, where they are files."""
-    distill, model = recipe.distill, recipe.model
-    teachers = tuple(str((folder / expand_user(name)).resolve()) for name in distill.teachers)
-    weights = folder / expand_user(getattr(model, "weights", ""))
-    if weights.is_file():
-        model = model.model_copy(update={"weights": str(weights.resolve())})
-    distill = distill.model_copy(update={"teachers": teachers})
-    return recipe.model_copy(update={"distill": distill, "model": model})
 
 
 def _comparable(recipe: Recipe) -> dict[str, Any]:

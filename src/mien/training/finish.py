@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import safetensors.torch
 import torch
+from pydantic import ValidationError
 
 from mien import __version__
 from mien.data import FaceDataset
 from mien.data.load import Paths
 from mien.errors import BundleError, RunError
-from mien.evaluation.calibrate import calibrate
+from mien.evaluation.calibrate import Calibration, calibrate
 from mien.evaluation.evaluate import evaluate_bundle, measure
 from mien.evaluation.seen import Seen
 from mien.files import write_bytes, write_text
@@ -174,9 +174,7 @@ def _describe(run: Run, rows: list[dict[str, float]]) -> BundleMetadata:
         why += ", which learnt FER+'s votes beside the labels"
     if run.recipe.distill.teachers:
         why += f", taught by {len(run.recipe.distill.teachers)} other runs"
-    calibration = {}
-    if run.calibration_path.is_file():
-        calibration = json.loads(run.calibration_path.read_bytes())
+    calibration = _read_calibration(run.calibration_path)
     return BundleMetadata(
         name=run.recipe.name,
         parameters=record.parameters,
@@ -189,10 +187,21 @@ def _describe(run: Run, rows: list[dict[str, float]]) -> BundleMetadata:
             "split_counts": record.data.split_counts,
             "chosen_by": chosen_by(train),
         },
-        temperature=calibration.get("temperature", 1.0),
-        uncertain_below=calibration.get("uncertain_below", 0.0),
-        calibration=calibration,
+        uncertain_below=calibration.uncertain_below if calibration else 0.0,
+        calibration=calibration.model_dump(mode="json") if calibration else {},
         epoch=len(rows),
         checkpoint=f"epoch {len(rows)} of {train.epochs}, {why}",
         mien_version=__version__,
     )
+
+
+def _read_calibration(path: Path) -> Calibration | None:
+    if not path.is_file():
+        return None
+    try:
+        return Calibration.model_validate_json(path.read_bytes())
+    except ValidationError:
+        raise RunError(
+            f"{path}: not what this version of mien writes there; delete it, and the Bundle will "
+            "be uncalibrated, or train again"
+        ) from None

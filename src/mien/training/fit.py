@@ -22,7 +22,7 @@ from mien.data import FaceDataset, load_dataset
 from mien.data.load import Paths, as_paths
 from mien.errors import Interrupted, RecipeError, RunError
 from mien.evaluation.seen import Seen
-from mien.files import expand_user, write_bytes
+from mien.files import write_text
 from mien.models import build_model, count_macs, count_parameters
 from mien.models.weights import describe_weights, find_weights, load_weights
 from mien.recipes import Recipe, load_recipe
@@ -52,7 +52,7 @@ from mien.training.run import (
     load_data,
     now,
 )
-from mien.training.teachers import find_teachers, load_teachers, with_whole_paths
+from mien.training.teachers import find_teachers, load_teachers
 from mien.training.watch import Stopped, StopWhenAsked, TellWatcher, Watcher
 
 _VAL_BATCH = 128  # larger ones take more memory and no less time
@@ -95,8 +95,7 @@ def train(
     weights = find_weights(recipe.model)
     if weights is not None:
         load_weights(untrained, weights)  # what is wrong with them is told now
-        recipe = _found_from_any_folder(recipe, weights)
-    recipe = with_whole_paths(recipe)
+    recipe = recipe.found_from(Path())
     find_teachers(recipe)
     accelerator = resolve_device(device)
     dataset = load_dataset(*paths, **recipe.data.model_dump(), skip_bad=skip_bad)
@@ -119,8 +118,7 @@ def train(
     )
     run = Run.create(out, recipe, record)
     if dataset.skipped:
-        lines = "\n".join(dataset.skipped) + "\n"
-        write_bytes(run.skipped_path, lines.encode(errors="surrogateescape"))  # any file name
+        write_text(run.skipped_path, "\n".join(dataset.skipped) + "\n")
     with run.locked():
         return _carry_on(run, dataset, watcher)
 
@@ -265,14 +263,6 @@ def _fit(run: Run, dataset: FaceDataset, watcher: Watcher) -> bool:
     finally:
         watcher.ended()
     return False
-
-
-def _found_from_any_folder(recipe: Recipe, weights: Path) -> Recipe:
-    """Return a recipe that names its weights by their whole path, unless by a known name."""
-    if not expand_user(getattr(recipe.model, "weights", "")).is_file():
-        return recipe
-    model = recipe.model.model_copy(update={"weights": str(weights.resolve())})
-    return recipe.model_copy(update={"model": model})
 
 
 def _early_stopping(recipe: Recipe) -> list[Callback]:

@@ -6,7 +6,7 @@ history.csv          one row an epoch
 checkpoints/         last.ckpt to resume from, best.ckpt to keep
 model.safetensors    the kept weights
 model.onnx           the Bundle
-calibration.json     temperature and threshold, where images were kept back for them
+calibration.json     map of the logits and threshold, where images were kept back for them
 evaluations/         one JSON file a split
 seen.npz             digests of the images that it trains on and chooses by
 looks.csv            one row for each time that it was measured on a test split
@@ -171,7 +171,7 @@ class Run:
 
     @property
     def calibration_path(self) -> Path:
-        """The temperature and the threshold, where images were kept back for them."""
+        """The map of the logits and the threshold, where images were kept back for them."""
         return self.path / "calibration.json"
 
     @property

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -88,11 +86,3 @@ def load_teachers(recipe: Recipe, dataset: FaceDataset) -> Teachers | None:
     if not runs:
         return None
     return Teachers([load_kept(run)[0].eval() for run in runs], recipe.distill)
-
-
-def with_whole_paths(recipe: Recipe) -> Recipe:
-    """Return a recipe that names its teachers by their whole paths, to be found from anywhere."""
-    teachers = tuple(str(Path(expand_user(name)).resolve()) for name in recipe.distill.teachers)
-    return recipe.model_copy(
-        update={"distill": recipe.distill.model_copy(update={"teachers": teachers})}
-    )
