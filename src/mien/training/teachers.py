@@ -63,7 +63,10 @@ def find_teachers(recipe: Recipe) -> list[Run]:
             run = Run(expand_user(name))
             load_kept(run)
         except RunError as error:
-            raise RecipeError(f"distill.teachers: {error}") from None
+            raise RecipeError(
+                f"distill.teachers: {error}; train that first, or without teachers: "
+                "--set 'distill.teachers=[]'"
+            ) from None
         runs.append(run)
     return runs
 
