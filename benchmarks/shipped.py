@@ -20,8 +20,7 @@ from safetensors.torch import load_file
 from mien.data import FaceDataset, load_dataset
 from mien.data.votes import find_majorities, name_an_expression
 from mien.emotions import FERPLUS_VOTES
-from mien.evaluation import Evaluation, metrics
-from mien.evaluation.calibrate import softmax
+from mien.evaluation import Evaluation
 from mien.evaluation.evaluate import evaluate_bundle
 from mien.evaluation.robustness import measure_robustness
 from mien.models import Classifier, build_model, to_unit
@@ -93,12 +92,6 @@ def main() -> None:
             Path(folder) / "float.onnx",
             samples=val.images,
         )
-        uncalibrated = export_bundle(
-            classifier,
-            about.model_copy(update={"calibration": {}}),
-            Path(folder) / "uncalibrated.onnx",
-        )
-        logits_before = uncalibrated.predict(val.images)[0]
         scores = {
             (name, views): evaluate_bundle(bundle, dataset, "val", views=views)
             for name, bundle in (("float32", float32), ("int8", int8))
@@ -114,9 +107,6 @@ def main() -> None:
     row["int8_without_overlap"] = round(without.accuracy.value, 4) if without else None
     row["int8_agrees"] = round(float(agree.mean()), 4)
     row["calibration_error"] = round(headline.calibration_error, 4)
-    row["calibration_error_before"] = round(
-        metrics.calibration_error(val.labels, softmax(logits_before)), 4
-    )
     accuracy, coverage = answered(headline, about.uncertain_below)
     row["answered_accuracy"], row["coverage"] = round(accuracy, 4), round(coverage, 4)
     head = load_file(weights)

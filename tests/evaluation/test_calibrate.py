@@ -42,14 +42,12 @@ def test_a_map_mends_what_no_temperature_can():
     true, labels = honest(20_000, 4)
     true -= true.mean(1, keepdims=True)
     skew = np.array([2.0, 0, 0, 0, 0, 0, -1])  # one emotion given too often, one too rarely
-    logits = true * np.array([1, 1, 1, 3, 1, 1, 0.5]) + skew
-    tempered = logits / fit_temperature(logits, labels)
+    logits = true * np.array([1, 1, 1, 1.5, 1, 1, 0.7]) + skew
     matrix, bias = fit_map(logits, labels)
-    assert metrics.calibration_error(labels, softmax(tempered)) > 0.04
-    assert metrics.calibration_error(labels, softmax(logits @ matrix + bias)) < 0.015
-    assert metrics.log_loss(labels, softmax(logits @ matrix + bias)) == pytest.approx(
-        metrics.log_loss(labels, softmax(true)), abs=0.003
-    )
+    least = metrics.log_loss(labels, softmax(true))
+    tempered = softmax(logits / fit_temperature(logits, labels))
+    assert metrics.log_loss(labels, tempered) > least + 0.05
+    assert metrics.log_loss(labels, softmax(logits @ matrix + bias)) < least + 0.002
 
 
 def test_of_few_images_a_temperature_is_what_comes_out():

@@ -71,6 +71,16 @@ def test_every_weight_is_trained(recipe, images):
     assert count_parameters(model) == sum(p.numel() for p in model.parameters())
 
 
+def test_calibrating_turns_its_logits(recipe, images):
+    model = build_model(recipe.model).eval()
+    drawn = torch.Generator().manual_seed(0)
+    matrix, bias = torch.randn(7, 7, generator=drawn), torch.randn(7, generator=drawn)
+    with torch.no_grad():
+        expected = model(to_unit(images)) @ matrix + bias
+        model.calibrate(matrix.numpy(), bias.numpy())
+        torch.testing.assert_close(model(to_unit(images)), expected, rtol=1e-4, atol=1e-4)
+
+
 def test_an_image_is_read_alike_in_any_batch(recipe, images):
     model = build_model(recipe.model).eval()
     with torch.no_grad():

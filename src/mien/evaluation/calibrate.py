@@ -18,8 +18,8 @@ from mien.evaluation.protocol import Record
 TARGET_ACCURACY: Final = 0.85  # of what is answered
 _FOLDS: Final = 5
 _BETWEEN: Final = (0.05, 20.0)  # a temperature outside of this has another reason than confidence
-# How many images' worth of pull keep a map near its temperature: cross-validated inside Training.
-_PULL: Final = 10.0
+# How strongly a map is held to its temperature: docs/experiments.md has the trials.
+_PULL: Final = 30.0
 
 Floats = metrics.Floats
 Labels = metrics.Labels

@@ -5,6 +5,7 @@ The same module is trained, measured and exported, so that preprocessing exists 
 
 from __future__ import annotations
 
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -75,6 +76,17 @@ class Classifier(nn.Module):
         if self.normalization == "imagenet":
             return (unit - self.imagenet_mean) / self.imagenet_deviation  # one channel to three
         return unit
+
+    def calibrate(self, matrix: npt.ArrayLike, bias: npt.ArrayLike) -> None:
+        """Make its logits what ``logits @ matrix + bias`` were, by changing its last layer.
+
+        Shape: (7, 7), (7,).
+        """
+        last = [part for part in self.network.modules() if isinstance(part, nn.Linear)][-1]
+        turn = torch.as_tensor(matrix, dtype=torch.float64)
+        with torch.no_grad():
+            last.weight.copy_(turn.T @ last.weight.double())
+            last.bias.copy_(last.bias.double() @ turn + torch.as_tensor(bias))
 
 
 def _image_mean(images: Tensor) -> Tensor:

@@ -45,9 +45,8 @@ class BundleMetadata(BaseModel):
         crop_margin: what to add on each side of a detected face's square, as a share of its side.
         uncertain_below: the highest probability under which a reading is called uncertain; 0 where
             no threshold was set.
-        calibration: by which matrix and bias the network's logits were calibrated, which is done in
-            the graph, how these and the threshold were set, and what they were worth; empty where
-            nothing was.
+        calibration: the matrix and bias that the last layer was multiplied by, how these and the
+            threshold were set, and what they were worth; empty where nothing was calibrated.
         precision: in which its convolutions compute.
         parameters: number of weights.
         macs: multiply-accumulates that reading one face costs; None in older Bundles.

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -28,23 +28,14 @@ _PARITY_IMAGES: Final = 256
 class _Deployed(nn.Module):
     """Everything from gray levels to probabilities, as one graph."""
 
-    def __init__(self, classifier: Classifier, calibration: dict[str, Any]) -> None:
+    def __init__(self, classifier: Classifier) -> None:
         super().__init__()
         self.classifier = classifier
-        self.calibrated = nn.Identity() if not calibration else _calibrating_layer(calibration)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Shape: uint8 (batch, 48, 48) -> logits (batch, 7), probabilities (batch, 7)."""
-        logits = self.calibrated(self.classifier(to_unit(images)))
+        logits = self.classifier(to_unit(images))
         return logits, torch.softmax(logits, dim=1)
-
-
-def _calibrating_layer(calibration: dict[str, Any]) -> nn.Linear:
-    matrix = torch.tensor(calibration["matrix"], dtype=torch.float32)
-    layer = nn.Linear(*matrix.shape)
-    layer.weight = nn.Parameter(matrix.T)
-    layer.bias = nn.Parameter(torch.tensor(calibration["bias"], dtype=torch.float32))
-    return layer
 
 
 def export_bundle(
@@ -68,7 +59,7 @@ def export_bundle(
 
     Shape: samples uint8 (N, 48, 48).
     """
-    deployed = _Deployed(classifier.cpu().float(), metadata.calibration).eval()
+    deployed = _Deployed(classifier.cpu().float()).eval()
     example = torch.zeros(2, SIZE_PX, SIZE_PX, dtype=torch.uint8)
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(

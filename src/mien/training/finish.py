@@ -37,14 +37,15 @@ def finish(run: Run, dataset: FaceDataset) -> None:
 
     The Bundle is what is measured, and its metadata then carry the very same figures.
     """
-    classifier, rows = load_kept(run)
-    weights = {**classifier.state_dict(), **_votes_head(run)}
-    write_bytes(run.weights_path, safetensors.torch.save(weights))
+    classifier, rows = _load_fitted(run)
     _, kept_back = hold_back(dataset, run.recipe.train)
     if kept_back is not None:
         logits = _read_logits(classifier, kept_back.images)
         calibration = calibrate(logits, kept_back.labels, seed=run.recipe.train.seed)
         write_text(run.calibration_path, calibration.model_dump_json(indent=2) + "\n")
+        classifier.calibrate(calibration.matrix, calibration.bias)
+    weights = {**classifier.state_dict(), **_votes_head(run)}
+    write_bytes(run.weights_path, safetensors.torch.save(weights))
     metadata = _describe(run, rows)
     bundle = export_bundle(classifier, metadata, run.bundle_path, samples=dataset.val.images)
     evaluation = measure(bundle, dataset, "val")
@@ -99,13 +100,22 @@ def export_int8(
 
 
 def load_kept(run: Run) -> tuple[Classifier, list[dict[str, float]]]:
-    """Return a run's network with its kept weights, and its history up to them.
+    """Return a run's network with its kept weights, calibrated, and its history up to them.
 
     The network is in evaluation mode, on the CPU.
 
     Raises:
         RunError: if there is no checkpoint yet, or it is damaged.
     """
+    classifier, rows = _load_fitted(run)
+    calibration = _read_calibration(run.calibration_path)
+    if calibration:
+        classifier.calibrate(calibration.matrix, calibration.bias)
+    return classifier, rows
+
+
+def _load_fitted(run: Run) -> tuple[Classifier, list[dict[str, float]]]:
+    """Return the same as it was fitted: its checkpoint knows of no calibration."""
     if not run.kept_checkpoint.is_file():
         raise RunError(
             f"{run.path}: no epoch has ended yet, so there are no weights to use; "
