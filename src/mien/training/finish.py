@@ -105,7 +105,7 @@ def load_kept(run: Run) -> tuple[Classifier, list[dict[str, float]]]:
     The network is in evaluation mode, on the CPU.
 
     Raises:
-        RunError: if there is no checkpoint yet, or it is damaged.
+        RunError: if there is no checkpoint yet, or it or the calibration is damaged.
     """
     classifier, rows = _load_fitted(run)
     calibration = _read_calibration(run.calibration_path)
@@ -183,7 +183,8 @@ def _describe(run: Run, rows: list[dict[str, float]]) -> BundleMetadata:
     if train.votes_weight and record.data.train_voted:
         why += ", which learnt FER+'s votes beside the labels"
     if run.recipe.distill.teachers:
-        why += f", taught by {len(run.recipe.distill.teachers)} other runs"
+        others = len(run.recipe.distill.teachers)
+        why += f", taught by {others} other run{'s' if others > 1 else ''}"
     calibration = _read_calibration(run.calibration_path)
     return BundleMetadata(
         name=run.recipe.name,
