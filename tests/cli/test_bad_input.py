@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -52,7 +54,7 @@ CASES = {
     "a run that exists": ("train quick --data train.csv --out faces", "faces: exists already"),
     "resume of nothing": ("train --resume nowhere", "nowhere: no such run directory"),
     "no such split": (
-        "evaluate quick --data train.csv --split test",
+        "evaluate mien-s --data train.csv --split test",
         "split 'test' has no images (there are: train 27, val 3)",
     ),
     "no such model": ("evaluate nowhere --data train.csv", "nowhere: no such run"),
@@ -119,6 +121,23 @@ def test_one_line_code_2_and_nothing_left(mien, folder, case):
     assert sorted(folder.rglob("*")) == before
 
 
+def test_libpng_adds_nothing_to_the_one_line(tmp_path):
+    (tmp_path / "faces" / "sad").mkdir(parents=True)
+    noise = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
+    content = cv2.imencode(".png", noise)[1].tobytes()
+    middle = len(content) // 2
+    (tmp_path / "faces/sad/damaged.png").write_bytes(
+        content[:middle] + bytes(20) + content[middle + 20 :]
+    )
+    outcome = subprocess.run(
+        [sys.executable, "-m", "mien", "data", "info", "faces"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert outcome.returncode == 2
+    assert outcome.stderr.startswith("mien: ")
+    assert outcome.stderr.count("\n") == 1
+
+
 def test_too_little_memory_is_said_without_a_traceback(monkeypatch, capsys):
     monkeypatch.setattr(main, "app", lambda: torch.empty(2**55, dtype=torch.uint8))
     with pytest.raises(SystemExit, match="2"):
@@ -129,8 +148,8 @@ def test_too_little_memory_is_said_without_a_traceback(monkeypatch, capsys):
 @pytest.mark.parametrize(
     "command",
     ["train", "train quick", "train --resume a --out b", "train --resume a --skip-bad",
-     "evaluate quick", "predict", "nonsense", "data synth x --count 3",
-     "evaluate quick --data train.csv --split training"],
+     "evaluate mien-s", "predict", "nonsense", "data synth x --count 3",
+     "evaluate mien-s --data train.csv --split training"],
 )  # fmt: skip
 def test_a_command_that_lacks_something_says_what(mien, folder, command):
     before = sorted(folder.rglob("*"))

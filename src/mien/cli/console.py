@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -100,3 +104,26 @@ def say_skipped(skipped: tuple[str, ...]) -> None:
 def say_path(label: str, path: Path) -> None:
     """Print where something is, on a line of its own that can be copied whole."""
     out.print(f"{label:<12}{path}", soft_wrap=True)
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep what libjpeg and its like print off the terminal; what Python prints is shown.
+
+    It holds for the whole process, so it is only for the command line, before threads begin.
+    """
+    before, standard = sys.stderr, sys.__stderr__
+    if standard is None or before is not standard:  # closed, or somebody else's
+        yield
+        return
+    number = standard.fileno()
+    ours, nowhere = os.dup(number), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number)
+    os.close(nowhere)
+    sys.stderr = os.fdopen(ours, "w", buffering=1, errors="replace")
+    try:
+        yield
+    finally:
+        os.dup2(ours, number)
+        sys.stderr.close()
+        sys.stderr = before

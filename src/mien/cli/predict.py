@@ -22,6 +22,7 @@ from mien.cli.console import (
     JsonOption,
     MaxPixelsOption,
     err,
+    quiet_libraries,
     say_path,
 )
 from mien.errors import Interrupted, MienError
@@ -124,7 +125,7 @@ def predict(
         all_frames=all_frames,
     )
     with ExitStack() as stack:
-        stack.enter_context(_quiet_libraries())
+        stack.enter_context(quiet_libraries())
         source = stack.enter_context(open_source(sources, max_pixels=max_pixels))
         outputs = make_outputs(wanted, source, reader, stack)
         frames, stopped = _read(reader, source, outputs, keep_open=show)
@@ -195,26 +196,3 @@ def _stoppable() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
-
-
-@contextmanager
-def _quiet_libraries() -> Iterator[None]:
-    """Keep what libjpeg and its like print off the terminal; what Python prints is shown.
-
-    It holds for the whole process, so it is only for the command line, before threads begin.
-    """
-    before, standard = sys.stderr, sys.__stderr__
-    if standard is None or before is not standard:  # closed, or somebody else's
-        yield
-        return
-    number = standard.fileno()
-    ours, nowhere = os.dup(number), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, number)
-    os.close(nowhere)
-    sys.stderr = os.fdopen(ours, "w", buffering=1, errors="replace")
-    try:
-        yield
-    finally:
-        os.dup2(ours, number)
-        sys.stderr.close()
-        sys.stderr = before

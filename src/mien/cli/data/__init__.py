@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import typer
 
+from mien.cli.console import quiet_libraries
 from mien.cli.data import audit, clean, explore, fetch, info, split, synth
 
-app = typer.Typer(
-    no_args_is_help=True, help="Look at a data set, audit, clean, split, fetch or draw one."
-)
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def data(context: typer.Context) -> None:
+    """Look at a data set, audit, clean, split, fetch or draw one."""
+    # What cannot be decoded gets one line of mien's, without libpng's own.
+    context.with_resource(quiet_libraries())
+
+
 app.command("info")(info.info)
 app.command("explore")(explore.explore)
 app.command("audit")(audit.audit)
