@@ -61,6 +61,19 @@ def test_votes_teach_the_network_too_and_their_absence_teaches_nothing():
     assert module.votes_head.weight.grad.any()
 
 
+def test_the_votes_layer_learns_as_the_network_does():
+    module = trainable()
+    optimizer = module.configure_optimizers()
+    before = {name: value.detach().clone() for name, value in module.named_parameters()}
+    votes = torch.zeros(8, 10)
+    votes[:, 3] = 10
+    module.training_step(batch(votes), 0).backward()
+    optimizer.step()
+    stuck = [name for name, value in module.named_parameters() if torch.equal(value, before[name])]
+    assert not stuck
+    assert "votes_head.weight" in before
+
+
 def test_networks_without_features_have_no_votes():
     recipe = load_recipe("quick", [*TINY, "train.votes_weight=1.0"])
     with pytest.raises(RecipeError, match=r"train\.votes_weight: this family of networks has no"):

@@ -95,7 +95,7 @@ class Trainable(pl.LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return the recipe's optimiser, with weight decay on kernels only."""
         train = self.recipe.train
-        parameters = list(self.classifier.parameters())
+        parameters = list(self.parameters())  # the votes' layer among them
         # Biases and normalisation's scales are vectors; decaying them only hurts
         # (He et al., Bag of Tricks, 2019).
         groups = [
