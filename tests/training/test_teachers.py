@@ -11,6 +11,7 @@ from mien.errors import RecipeError
 from mien.models import build_model, to_unit
 from mien.recipes import load_recipe
 from mien.recipes.sections import DistillSection
+from mien.runtime.bundle import Bundle
 from mien.training.fit import train
 from mien.training.run import Run
 from mien.training.teachers import Teachers, load_teachers
@@ -46,6 +47,8 @@ def test_a_student_is_trained_and_its_checkpoint_holds_no_teacher(run, layouts, 
     settings = [*TINY, f"distill.teachers=['{run.path}']", "distill.weight=1.0"]
     student = train("quick", layouts["csv"], tmp_path / "student", overrides=settings)
     assert student.recipe.distill.teachers == (str(run.path.resolve()),)
+    about = Bundle(student.bundle_path).metadata
+    assert about.recipe["distill"]["teachers"] == [f"{run.path.parent.name}/{run.path.name}"]
     kept = torch.load(student.last_checkpoint, weights_only=True)["state_dict"]
     own = torch.load(run.last_checkpoint, weights_only=True)["state_dict"]
     assert kept.keys() == own.keys()

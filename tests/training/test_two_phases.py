@@ -12,6 +12,7 @@ from mien.errors import Interrupted, RecipeError, RunError
 from mien.models import build_model
 from mien.recipes import load_recipe
 from mien.reports.report import write_report
+from mien.runtime.bundle import Bundle
 from mien.training.finish import load_kept
 from mien.training.fit import resume, train
 from mien.training.run import Run
@@ -101,6 +102,14 @@ def test_a_run_notes_the_weights_it_began_with(both_phases, published):
     report = write_report(both_phases).read_text()
     assert both_phases.record.initial_weights in report
     assert "1 epochs of the dense layers alone, then 0.0001 for everything" in report
+
+
+def test_its_bundle_names_them_without_the_folders_above(both_phases, published):
+    about = Bundle(both_phases.bundle_path).metadata
+    begun = f"{published.parent.name}/{published.name}"
+    assert about.recipe["model"]["weights"] == begun
+    assert f", begun with the weights {begun}" in about.checkpoint
+    assert str(published.parent) not in about.model_dump_json()
 
 
 def test_it_resumes_in_the_second_phase_to_the_same_weights(both_phases, first_phase, tmp_path):

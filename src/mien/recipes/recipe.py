@@ -67,6 +67,19 @@ class Recipe(Section):
         distill = distill.model_copy(update={"teachers": teachers})
         return self.model_copy(update={"distill": distill, "model": model})
 
+    def as_told(self) -> Recipe:
+        """Return the same for others' eyes: of whole paths their last two parts, the run's name."""
+        distill, model = self.distill, self.model
+        distill = distill.model_copy(update={"teachers": tuple(map(_ending, distill.teachers))})
+        if hasattr(model, "weights"):
+            model = model.model_copy(update={"weights": _ending(model.weights)})
+        return self.model_copy(update={"distill": distill, "model": model})
+
+
+def _ending(name: str) -> str:
+    path = Path(name)
+    return Path(*path.parts[-2:]).as_posix() if path.is_absolute() else name
+
 
 def list_recipes() -> list[str]:
     """Return the names of the recipes that come with mien."""

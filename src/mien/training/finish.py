@@ -178,19 +178,22 @@ def _read_logits(classifier: Classifier, images: npt.NDArray[np.uint8]) -> npt.N
 
 
 def _describe(run: Run, rows: list[dict[str, float]]) -> BundleMetadata:
-    record, train = run.record, run.recipe.train
+    record, recipe = run.record, run.recipe.as_told()
+    train = recipe.train
     why = f"the best by {train.monitor}" if train.keep == "best" else "the last"
+    if record.initial_weights:
+        why += f", begun with the weights {getattr(recipe.model, 'weights', '')}"
     if train.votes_weight and record.data.train_voted:
         why += ", which learnt FER+'s votes beside the labels"
-    if run.recipe.distill.teachers:
-        others = len(run.recipe.distill.teachers)
+    if recipe.distill.teachers:
+        others = len(recipe.distill.teachers)
         why += f", taught by {others} other run{'s' if others > 1 else ''}"
     calibration = _read_calibration(run.calibration_path)
     return BundleMetadata(
-        name=run.recipe.name,
+        name=recipe.name,
         parameters=record.parameters,
         macs=record.macs,
-        recipe=run.recipe.as_dict(),
+        recipe=recipe.as_dict(),
         data={
             "name": record.data.name,
             "fingerprint": record.data.fingerprint,
