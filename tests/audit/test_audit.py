@@ -184,7 +184,7 @@ def test_a_bundle_reads_but_what_it_has_learnt(run, layouts):
     reading = read_with_bundle(other, bundle)
     assert reading.read.all()
     assert "may have learnt" in reading.reader
-    audit = audit_dataset(dataset.take(np.arange(60)), bundle=Bundle(find_bundle("quick")))
+    audit = audit_dataset(dataset.take(np.arange(60)), bundle=Bundle(find_bundle("mien-xs")))
     assert audit.images == 60
 
 

@@ -218,7 +218,7 @@ def test_a_terminal_of_ascii_is_no_error(layouts):
 def test_evaluate_lists_what_it_left_out(mien, layouts, tmp_path):
     path = tmp_path / "bad.csv"
     path.write_text(layouts["csv"].read_text() + "3,1 2,Training\n")
-    outcome = mien("evaluate", "quick", "--data", path, "--skip-bad")
+    outcome = mien("evaluate", "mien-xs", "--data", path, "--skip-bad")
     assert "row 281 has 2 pixels" in outcome.err
     sentence = " ".join(outcome.out.split())
     assert "1 of the data set's images could not be used" in sentence
@@ -297,7 +297,7 @@ def test_evaluate_counts_the_looks_at_test(mien, run, layouts, tmp_path):
                              "--json").out)  # fmt: skip
     assert record["looks"] == 2
     assert "Look" not in mien("evaluate", path, "--data", layouts["csv"]).out
-    alone = mien("evaluate", "quick", "--data", layouts["csv"], "--split", "test")
+    alone = mien("evaluate", "mien-xs", "--data", layouts["csv"], "--split", "test")
     assert "Look" not in alone.out
 
 
@@ -307,7 +307,7 @@ def test_evaluate_says_the_overlap_and_the_score_without_it(mien, faces, tmp_pat
     images[test[:4]] = faces.train.images[:4]
     data = tmp_path / "leaked.csv"
     write_csv(FaceDataset(images, faces.labels, faces.splits, faces.ids), data)
-    arguments = ("evaluate", "quick", "--data", data, "--split", "test")
+    arguments = ("evaluate", "mien-xs", "--data", data, "--split", "test")
     record = json.loads(mien(*arguments, "--json").out)
     protocol, rest = record["protocol"], record["without_overlap"]
     twins = protocol["identical_in_train"] + protocol["near_in_train"]

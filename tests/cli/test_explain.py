@@ -17,6 +17,7 @@ from tests.cli.test_predict import write_video
 from tests.reports.test_report import Page
 
 from mien.data.synthetic import synthetic_faces
+from mien.runtime.bundle import find_bundle
 
 ASTRONAUT = Path(skimage.__file__).parent / "data" / "astronaut.png"
 
@@ -53,9 +54,15 @@ def test_a_run_explains_face_crops(mien, run, crops, tmp_path):
     assert str(path) in rest
 
 
-def test_a_photo_is_searched_for_faces_and_a_bundle_alone_has_occlusion(mien, tmp_path):
+@pytest.fixture
+def alone(tmp_path):
+    """A Bundle without float weights beside it."""
+    return shutil.copy(find_bundle("mien-xs"), tmp_path / "alone.onnx")
+
+
+def test_a_photo_is_searched_for_faces_and_a_bundle_alone_has_occlusion(mien, alone, tmp_path):
     path = tmp_path / "page.html"
-    outcome = mien("explain", "quick", ASTRONAUT, "--detector", "haar", "--out", path)
+    outcome = mien("explain", alone, ASTRONAUT, "--detector", "haar", "--out", path)
     assert outcome.code == 0
     assert "astronaut.png" in outcome.out
     assert "happy" in outcome.out
@@ -77,7 +84,7 @@ def test_json(mien, run, crops, tmp_path):
     assert {"emotion", "probabilities", "box", "source"} <= found["faces"][0].keys()
 
 
-def test_training_faces_are_shown_only_when_asked_for(mien, run, crops, layouts, tmp_path):
+def test_training_faces_are_shown_only_when_asked_for(mien, run, crops, layouts, alone, tmp_path):
     path = tmp_path / "page.html"
     asked = ["explain", run.path, crops / "0.png", "--crops", "--out", path]
     assert mien(*asked).code == 0
@@ -89,7 +96,7 @@ def test_training_faces_are_shown_only_when_asked_for(mien, run, crops, layouts,
     path.unlink()
     for arguments, said in (
         ([*asked, "--nearest", tmp_path / "nowhere.csv"], "nowhere.csv"),
-        (["explain", "quick", *asked[2:], "--nearest", layouts["csv"]], "--nearest needs"),
+        (["explain", alone, *asked[2:], "--nearest", layouts["csv"]], "--nearest needs"),
     ):
         outcome = mien(*arguments)
         assert outcome.code == 2
@@ -104,7 +111,7 @@ def test_of_many_faces_the_largest_are_explained(mien, tmp_path):
         image = large if index in (7, 61) else small[:50, :50]
         cv2.imwrite(str(tmp_path / f"{index:02}.png"), image)
     path = tmp_path / "page.html"
-    outcome = mien("explain", "quick", f"{tmp_path}/*.png", "--crops", "--out", path)
+    outcome = mien("explain", "mien-xs", f"{tmp_path}/*.png", "--crops", "--out", path)
     assert "62 faces were found; explained are the 60 largest" in outcome.out
     text = path.read_text()
     assert "62 faces in 62 photos; shown are the 60 largest" in text
@@ -115,7 +122,7 @@ def test_of_many_faces_the_largest_are_explained(mien, tmp_path):
 
 def test_no_face_is_no_error_and_no_page(mien, run, tmp_path):
     cv2.imwrite(str(tmp_path / "wall.png"), np.full((80, 80, 3), 120, np.uint8))
-    arguments = ["explain", "quick", tmp_path / "wall.png", "--detector", "haar"]
+    arguments = ["explain", "mien-xs", tmp_path / "wall.png", "--detector", "haar"]
     outcome = mien(*arguments, "--out", tmp_path / "page.html")
     assert outcome.code == 0
     assert "no face found in 1 photo; no page" in outcome.out
@@ -129,7 +136,7 @@ def test_one_bad_file_among_many_is_listed(mien, crops, tmp_path):
     shutil.copy(crops / "0.png", tmp_path / "a.png")
     (tmp_path / "b.jpg").write_text("I am text")
     path = tmp_path / "page.html"
-    outcome = mien("explain", "quick", tmp_path, "--crops", "--out", path)
+    outcome = mien("explain", "mien-xs", tmp_path, "--crops", "--out", path)
     assert outcome.code == 1
     assert "b.jpg: cannot be decoded" in outcome.err
     assert "a.png" in path.read_text()
@@ -143,12 +150,12 @@ def test_what_cannot_be_is_one_line_and_no_page(mien, crops, run, tmp_path):
     for arguments, said in (
         (["nobody", crops], "nobody: no such run"),
         ([run.path / "checkpoints", crops], "holds no Bundle"),
-        (["quick", text], "text.jpg: cannot be decoded"),
-        (["quick", tmp_path / "nowhere.png"], "no such file"),
-        (["quick", video], "only photos are explained; save the faces by mien predict"),
-        (["quick", crops / "0.png", video], "only photos are explained"),
-        (["quick", crops, "--crops", "--detector", "haar"], "leave out --detector haar"),
-        (["quick", crops, "--crops", "--max-pixels", "99"], "raise it by --max-pixels"),
+        (["mien-xs", text], "text.jpg: cannot be decoded"),
+        (["mien-xs", tmp_path / "nowhere.png"], "no such file"),
+        (["mien-xs", video], "only photos are explained; save the faces by mien predict"),
+        (["mien-xs", crops / "0.png", video], "only photos are explained"),
+        (["mien-xs", crops, "--crops", "--detector", "haar"], "leave out --detector haar"),
+        (["mien-xs", crops, "--crops", "--max-pixels", "99"], "raise it by --max-pixels"),
     ):
         outcome = mien("explain", *arguments, "--out", path)
         assert outcome.code == 2, arguments
@@ -156,11 +163,11 @@ def test_what_cannot_be_is_one_line_and_no_page(mien, crops, run, tmp_path):
         assert not path.exists()
     photo = crops / "0.png"
     before = photo.read_bytes()
-    outcome = mien("explain", "quick", crops, "--crops", "--out", photo)
+    outcome = mien("explain", "mien-xs", crops, "--crops", "--out", photo)
     assert outcome.code == 2
     assert "is one of the sources" in outcome.err
     assert photo.read_bytes() == before
-    outcome = mien("explain", "quick", crops, "--crops", "--out", "/proc/nowhere/page.html")
+    outcome = mien("explain", "mien-xs", crops, "--crops", "--out", "/proc/nowhere/page.html")
     assert outcome.code == 2
     assert "cannot be written" in outcome.err
 

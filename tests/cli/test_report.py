@@ -25,8 +25,8 @@ def test_it_says_where_the_page_and_its_figures_are(mien, copied):
     ("arguments", "said"),
     [
         (["nowhere"], "no such run, Bundle file or shipped Bundle"),
-        (["quick"], "a Bundle does not say where its data is; name some: --data PATH"),
-        (["quick", "--data", "gone.csv"], "gone.csv"),
+        (["mien-xs"], "a Bundle does not say where its data is; name some: --data PATH"),
+        (["mien-xs", "--data", "gone.csv"], "gone.csv"),
     ],
 )
 def test_bad_input_is_one_line_and_no_page(mien, tmp_path, monkeypatch, arguments, said):

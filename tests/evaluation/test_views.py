@@ -50,4 +50,4 @@ def test_views_stand_in_the_protocol(run, layouts):
 
 def test_unknown_views_are_refused_before_anything_is_read():
     with pytest.raises(MienError, match=r"views 'flop' .did you mean 'flip'"):
-        evaluate("quick", "nowhere.csv", views="flop")
+        evaluate("mien-xs", "nowhere.csv", views="flop")

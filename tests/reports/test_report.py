@@ -267,7 +267,7 @@ def test_a_bundle_alone_gets_one_on_data_that_is_named(copied, tmp_path, monkeyp
     with pytest.raises(MienError, match="a Bundle does not say where its data is"):
         write_report(bundle)
     page = write_report(bundle, data=copied.record.data.paths)
-    assert page.resolve() == tmp_path / "report-mine.html"  # quick is the name of a shipped one
+    assert page.resolve() == tmp_path / "report-mine.html"  # not report-quick: its file's name
     text = page.read_text()
     assert f"mien report {bundle} --data PATH" in text
     assert "How it was trained" not in text

@@ -29,7 +29,7 @@ _BATCH: Final = 64  # bounds the memory that many images take; larger ones are n
 
 # The names of shipped Bundles, best first: what is used where none is named.
 _SHIPPED: Final = files("mien") / "weights"
-_PREFERENCE: Final = ("mien-s", "quick")
+_PREFERENCE: Final = ("mien-s", "mien-xs")
 
 Logits = npt.NDArray[np.float32]
 Probabilities = npt.NDArray[np.float32]
