@@ -8,6 +8,7 @@ import os
 # another process has make everything slower. Before torch is imported, which reads it once.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -68,9 +69,17 @@ def pictures() -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def run(layouts: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A finished run. Tests read it and leave it as it is."""
+def trained(layouts: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The one training that every module's run is a copy of."""
     return train("quick", layouts["csv"], tmp_path_factory.mktemp("runs") / "tiny", overrides=TINY)
+
+
+@pytest.fixture(scope="module")
+def run(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run, the module's own: what its tests measure and log is not met by others."""
+    path = tmp_path_factory.mktemp("run") / "tiny"
+    shutil.copytree(trained.path, path)
+    return Run(path)
 
 
 @dataclass(frozen=True)

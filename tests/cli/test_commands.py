@@ -285,10 +285,9 @@ def test_sweep_prints_its_table_and_says_where_all_is(mien, layouts, tmp_path):
     assert "2 trials, 2 of them before" in again.err
 
 
-def test_evaluate_counts_the_looks_at_test(mien, run, layouts, tmp_path):
+def test_evaluate_counts_the_looks_at_test(mien, trained, layouts, tmp_path):
     path = tmp_path / "run"
-    shutil.copytree(run.path, path)
-    (path / "looks.csv").unlink(missing_ok=True)
+    shutil.copytree(trained.path, path)
     said = mien("evaluate", path, "--data", layouts["csv"], "--split", "test")
     assert "Look number 1 at a test split by this run." in said.out
     assert "makes it a validation split" in " ".join(said.out.split())

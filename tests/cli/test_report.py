@@ -1,24 +1,14 @@
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
 
-@pytest.fixture(scope="module")
-def copied(run, tmp_path_factory):
-    """A copy of the shared run, to be written to."""
-    path = tmp_path_factory.mktemp("report") / "run"
-    shutil.copytree(run.path, path)
-    return path
-
-
-def test_it_says_where_the_page_and_its_figures_are(mien, copied):
-    found = mien("report", copied, "--figures")
+def test_it_says_where_the_page_and_its_figures_are(mien, run):
+    found = mien("report", run.path, "--figures")
     assert (found.code, found.err) == (0, "")
-    assert f"report      {copied / 'report.html'}" in found.out
-    assert f"figures     {copied / 'figures'}" in found.out
-    assert (copied / "figures" / "report.json").is_file()
+    assert f"report      {run.path / 'report.html'}" in found.out
+    assert f"figures     {run.path / 'figures'}" in found.out
+    assert (run.path / "figures" / "report.json").is_file()
 
 
 @pytest.mark.parametrize(

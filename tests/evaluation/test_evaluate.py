@@ -21,9 +21,8 @@ from mien.runtime.export import update_metadata
 
 
 @pytest.fixture
-def copy(run, tmp_path):
-    shutil.copytree(run.path, tmp_path / "copy")
-    (tmp_path / "copy" / FILE_NAME).unlink(missing_ok=True)
+def copy(trained, tmp_path):
+    shutil.copytree(trained.path, tmp_path / "copy")
     return tmp_path / "copy"
 
 

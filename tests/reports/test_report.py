@@ -57,7 +57,6 @@ def copied(run, tmp_path_factory) -> Run:
     """A copy of the shared run, to be written to."""
     path = tmp_path_factory.mktemp("report") / "run"
     shutil.copytree(run.path, path)
-    (path / "looks.csv").unlink(missing_ok=True)  # other tests look at the shared one
     return Run(path)
 
 

@@ -28,8 +28,8 @@ def held_out(layouts, tmp_path_factory):
 
 
 @pytest.fixture
-def copy(run, tmp_path):
-    shutil.copytree(run.path, tmp_path / "copy")
+def copy(trained, tmp_path):
+    shutil.copytree(trained.path, tmp_path / "copy")
     return tmp_path / "copy"
 
 
@@ -54,7 +54,6 @@ def test_an_evaluation_is_measured_once_and_kept(copy):
 def test_measuring_on_test_is_a_look_and_reading_what_was_kept_is_none(copy):
     run = Run(copy)
     shutil.rmtree(copy / "evaluations")
-    (copy / "looks.csv").unlink(missing_ok=True)
     for _ in range(2):
         evaluation_of(run, "val")
         evaluation_of(run, "test")
@@ -63,7 +62,6 @@ def test_measuring_on_test_is_a_look_and_reading_what_was_kept_is_none(copy):
 
 def test_data_that_has_changed_is_not_looked_at(copy, layouts, tmp_path):
     shutil.rmtree(copy / "evaluations")
-    (copy / "looks.csv").unlink(missing_ok=True)
     lines = layouts["csv"].read_text().splitlines()
     (tmp_path / "other.csv").write_text("\n".join(lines[:-1]) + "\n")
     run = Run(copy)
