@@ -3,9 +3,11 @@
     python benchmarks/negatives.py [--detector-model path/to/face_detection_yunet_2023mar.onnx]
                                    [--model mien-s]
 
-Whole pictures and four magnifications of each go through the detectors; patches of them, taken for
-face crops, go through the network alone, and so do blurred drawn faces. Prints how many faces are
-found and how many readings are not `uncertain`; adds rows to ``benchmarks/results/negatives.csv``.
+Whole pictures and four magnifications of each go through the detectors. Patches of the photographs
+among them, taken for face crops, go through the network alone, and so do blurred drawn faces; of
+noise and textures no patches are taken, since `mien.data.non_faces` draws such to train with.
+Prints how many faces are found and how many readings are not `uncertain`; adds rows to
+``benchmarks/results/negatives.csv``.
 """
 
 import argparse
@@ -27,12 +29,17 @@ SCALES = (0.5, 1.0, 2.0, 3.0)
 PATCHES = 1000
 
 
-def pictures() -> dict[str, Image]:
+def photographs() -> dict[str, Image]:
     found = {
         path.name: cv2.imread(str(path))
         for path in sorted(DATA.glob("*"))
         if path.suffix in (".png", ".jpg", ".jpeg", ".gif") and path.name not in WITH_PEOPLE
     }
+    return {name: image for name, image in found.items() if image is not None}
+
+
+def textures() -> dict[str, Image]:
+    found = {}
     generator = np.random.default_rng(0)
     for size in (4, 16, 64):
         coarse = generator.integers(0, 256, (480 // size, 640 // size, 3), np.uint8)
@@ -40,7 +47,7 @@ def pictures() -> dict[str, Image]:
     y, x = np.mgrid[:480, :640]
     found["stripes"] = (127 + 120 * np.sin(x / 9 + y / 23)).astype(np.uint8)
     found["rings"] = (127 + 120 * np.sin(np.hypot(x - 320, y - 240) / 7)).astype(np.uint8)
-    return {name: image for name, image in found.items() if image is not None}
+    return found
 
 
 def patches(images: dict[str, Image]) -> Iterator[Image]:
@@ -59,7 +66,7 @@ def main() -> None:
     parser.add_argument("--detector-model")
     parser.add_argument("--model")
     options = parser.parse_args()
-    images = pictures()
+    images = {**photographs(), **textures()}
     rows = []
     readers = {"haar": Reader(options.model, detector="haar")}
     if options.detector_model:
@@ -86,7 +93,7 @@ def main() -> None:
     # Of Labeled Faces in the Wild, as scikit-image has them: 100 faces, then 100 that are none.
     none = [to_crop(np.uint8(255 * image)) for image in np.load(DATA / "lfw_subset.npy")[100:]]
     sets = {
-        "patches": list(patches(images)),
+        "patches of scikit-image's pictures": list(patches(photographs())),
         "patches of photographs (scikit-image's lfw_subset)": none,
         "blurred drawn faces": blurred,
     }

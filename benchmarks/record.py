@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from mien.training.run import describe_environment
+from mien.training.record import describe_environment
 
 FOLDER = Path(__file__).parent / "results"
 

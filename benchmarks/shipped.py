@@ -23,9 +23,8 @@ from mien.emotions import FERPLUS_VOTES
 from mien.evaluation import Evaluation
 from mien.evaluation.evaluate import evaluate_bundle
 from mien.evaluation.robustness import measure_robustness
-from mien.models import Classifier, build_model, to_unit
-from mien.models.weights import load_weights
-from mien.recipes import Recipe
+from mien.explain.network import load_network
+from mien.models import Classifier, to_unit
 from mien.runtime.bundle import Bundle, find_bundle
 from mien.runtime.export import export_bundle
 from record import add_rows
@@ -81,8 +80,7 @@ def main() -> None:
     int8 = Bundle(find_bundle(options.model))
     about = int8.metadata
     weights = Path(str(files("mien") / "weights" / f"{options.model}.safetensors"))
-    classifier = build_model(Recipe.model_validate(about.recipe).model).eval()
-    load_weights(classifier, weights)
+    classifier = load_network(options.model)
     promises: list[tuple[str, bool]] = []
     with tempfile.TemporaryDirectory() as folder:
         # Parity with torch to 1e-5 is asserted by the export itself, on 256 of these faces.

@@ -71,14 +71,34 @@ def test_every_weight_is_trained(recipe, images):
     assert count_parameters(model) == sum(p.numel() for p in model.parameters())
 
 
-def test_calibrating_turns_its_logits(recipe, images):
+@pytest.mark.parametrize("gated", [False, True])
+def test_calibrating_turns_its_logits(recipe, images, gated):
     model = build_model(recipe.model).eval()
+    if gated:
+        model.add_face_gate(torch.full((model.last_layer.in_features,), 0.01), -0.3)
     drawn = torch.Generator().manual_seed(0)
     matrix, bias = torch.randn(7, 7, generator=drawn), torch.randn(7, generator=drawn)
     with torch.no_grad():
         expected = model(to_unit(images)) @ matrix + bias
         model.calibrate(matrix.numpy(), bias.numpy())
         torch.testing.assert_close(model(to_unit(images)), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_face_gate_scales_its_logits_and_is_restored(recipe, images):
+    model = build_model(recipe.model).eval()
+    unit = to_unit(images)
+    with torch.no_grad():
+        plain = model(unit)
+        for bias, share in ((0.0, 0.5), (30.0, 1.0), (-30.0, 0.0)):
+            model.add_face_gate(torch.zeros(model.last_layer.in_features), bias)
+            torch.testing.assert_close(model(unit), share * plain)
+            model = build_model(recipe.model).eval()  # of the same seed
+        model.add_face_gate(torch.full((model.last_layer.in_features,), 0.01), 0.5)
+        model.calibrate(2 * torch.eye(7), torch.arange(7))
+        again = build_model(recipe.model, seed=1).eval()
+        again.restore(model.state_dict())
+        assert torch.equal(again(unit), model(unit))
+        assert count_parameters(model) == count_parameters(build_model(recipe.model))
 
 
 def test_an_image_is_read_alike_in_any_batch(recipe, images):

@@ -5,12 +5,15 @@ The same module is trained, measured and exported, so that preprocessing exists 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mien.data.pixels import SIZE_PX
+from mien.models.face_gate import FaceGatedLinear
 
 # Of an image without contrast, whose deviation is 0; as in TensorFlow's per_image_standardization.
 _LEAST_DEVIATION = 1 / SIZE_PX
@@ -77,16 +80,49 @@ class Classifier(nn.Module):
             return (unit - self.imagenet_mean) / self.imagenet_deviation  # one channel to three
         return unit
 
+    @property
+    def last_layer(self) -> nn.Linear:
+        """The layer from features to logits."""
+        return self.network.get_submodule(self._last_layer())  # type: ignore[return-value]
+
+    def add_face_gate(self, weight: npt.ArrayLike, bias: float) -> None:
+        """Let logits fade where ``sigmoid(features @ weight + bias)`` is near 0.
+
+        Shape: weight (features,).
+        """
+        gated = FaceGatedLinear(self.last_layer)
+        gated.gate_weight[:] = torch.as_tensor(weight)
+        gated.gate_bias[:] = bias
+        self.network.set_submodule(self._last_layer(), gated)
+
     def calibrate(self, matrix: npt.ArrayLike, bias: npt.ArrayLike) -> None:
         """Make its logits what ``logits @ matrix + bias`` were, by changing its last layer.
 
         Shape: (7, 7), (7,).
         """
-        last = [part for part in self.network.modules() if isinstance(part, nn.Linear)][-1]
+        last = self.last_layer
         turn = torch.as_tensor(matrix, dtype=torch.float64)
+        outermost = last.offset if isinstance(last, FaceGatedLinear) else last.bias
         with torch.no_grad():
             last.weight.copy_(turn.T @ last.weight.double())
-            last.bias.copy_(last.bias.double() @ turn + torch.as_tensor(bias))
+            last.bias.copy_(last.bias.double() @ turn)
+            if outermost is not last.bias:
+                outermost.copy_(outermost.double() @ turn)
+            outermost += torch.as_tensor(bias)
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Load the whole state of a classifier of the same recipe, its face gate if it has one.
+
+        Raises:
+            RuntimeError: if a key is missing, unknown or of another shape.
+        """
+        if f"network.{self._last_layer()}.gate_weight" in state:
+            self.add_face_gate(torch.zeros(self.last_layer.in_features), 0.0)
+        self.load_state_dict(state)
+
+    def _last_layer(self) -> str:
+        linear = [name for name, m in self.network.named_modules() if isinstance(m, nn.Linear)]
+        return str(linear[-1])
 
 
 def _image_mean(images: Tensor) -> Tensor:

@@ -210,6 +210,7 @@ class TrainSection(Section):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     votes_weight: Annotated[float, Field(ge=0, le=100)] = 0.0
     calibration_share: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    face_gate: bool = False
     class_weights: Literal["none", "balanced"] = "none"
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     frozen_epochs: Annotated[int, Field(ge=0)] = 0

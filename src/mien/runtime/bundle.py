@@ -47,6 +47,8 @@ class BundleMetadata(BaseModel):
             no threshold was set.
         calibration: the matrix and bias that the last layer was multiplied by, how these and the
             threshold were set, and what they were worth; empty where nothing was calibrated.
+        face_gate: on how many faces and non-faces the gate was fitted that logits of non-faces do
+            not pass, and at which share of others it is open; empty where there is none.
         precision: in which its convolutions compute.
         parameters: number of weights.
         macs: multiply-accumulates that reading one face costs; None in older Bundles.
@@ -68,6 +70,7 @@ class BundleMetadata(BaseModel):
     crop_margin: float = 0.0
     uncertain_below: float = 0.0
     calibration: dict[str, Any] = {}
+    face_gate: dict[str, Any] = {}
     precision: Literal["float32", "int8"] = "float32"
     parameters: int
     macs: int | None = None

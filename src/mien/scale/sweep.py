@@ -24,7 +24,8 @@ from mien.files import locked_folder
 from mien.recipes.sweep import Sweep
 from mien.scale.folder import SweepFolder, SweepRecord, Trial
 from mien.scale.trial import STOPPED
-from mien.training.run import Run, describe_paths
+from mien.training.record import describe_paths
+from mien.training.run import Run
 
 _POLL_S = 0.5
 

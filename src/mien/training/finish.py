@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from mien.data.load import Paths
 from mien.errors import BundleError, RunError
 from mien.evaluation.calibrate import Calibration, calibrate
 from mien.evaluation.evaluate import evaluate_bundle, measure
+from mien.evaluation.protocol import Record
 from mien.evaluation.seen import Seen
 from mien.files import write_bytes, write_text
 from mien.models import Classifier, build_model, to_unit
@@ -26,10 +27,13 @@ from mien.runtime.bundle import Bundle, BundleMetadata, find_bundle
 from mien.runtime.export import export_bundle, update_metadata
 from mien.runtime.quantize import quantize
 from mien.training.callbacks import History
+from mien.training.face_gate import FaceGate, fit_face_gate
 from mien.training.hold_back import hold_back
 from mien.training.run import Run, load_data
 
 _BATCH = 256
+
+_Record = TypeVar("_Record", bound=Record)
 
 
 def finish(run: Run, dataset: FaceDataset) -> None:
@@ -38,10 +42,15 @@ def finish(run: Run, dataset: FaceDataset) -> None:
     The Bundle is what is measured, and its metadata then carry the very same figures.
     """
     classifier, rows = _load_fitted(run)
-    _, kept_back = hold_back(dataset, run.recipe.train)
+    fitted, kept_back = hold_back(dataset, run.recipe.train)
+    train = run.recipe.train
+    if train.face_gate:
+        gate = fit_face_gate(classifier, fitted.images, run.recipe.augment, seed=train.seed)
+        write_text(run.face_gate_path, gate.model_dump_json(indent=2) + "\n")
+        classifier.add_face_gate(gate.weight, gate.bias)
     if kept_back is not None:
         logits = _read_logits(classifier, kept_back.images)
-        calibration = calibrate(logits, kept_back.labels, seed=run.recipe.train.seed)
+        calibration = calibrate(logits, kept_back.labels, seed=train.seed)
         write_text(run.calibration_path, calibration.model_dump_json(indent=2) + "\n")
         classifier.calibrate(calibration.matrix, calibration.bias)
     weights = {**classifier.state_dict(), **_votes_head(run)}
@@ -100,15 +109,18 @@ def export_int8(
 
 
 def load_kept(run: Run) -> tuple[Classifier, list[dict[str, float]]]:
-    """Return a run's network with its kept weights, calibrated, and its history up to them.
+    """Return a run's network with its kept weights, gated and calibrated, and its history so far.
 
     The network is in evaluation mode, on the CPU.
 
     Raises:
-        RunError: if there is no checkpoint yet, or it or the calibration is damaged.
+        RunError: if there is no checkpoint yet, or it, the gate or the calibration is damaged.
     """
     classifier, rows = _load_fitted(run)
-    calibration = _read_calibration(run.calibration_path)
+    gate = _read_record(FaceGate, run.face_gate_path)
+    if gate:
+        classifier.add_face_gate(gate.weight, gate.bias)
+    calibration = _read_record(Calibration, run.calibration_path)
     if calibration:
         classifier.calibrate(calibration.matrix, calibration.bias)
     return classifier, rows
@@ -188,7 +200,8 @@ def _describe(run: Run, rows: list[dict[str, float]]) -> BundleMetadata:
     if recipe.distill.teachers:
         others = len(recipe.distill.teachers)
         why += f", taught by {others} other run{'s' if others > 1 else ''}"
-    calibration = _read_calibration(run.calibration_path)
+    calibration = _read_record(Calibration, run.calibration_path)
+    gate = _read_record(FaceGate, run.face_gate_path)
     return BundleMetadata(
         name=recipe.name,
         parameters=record.parameters,
@@ -203,19 +216,20 @@ def _describe(run: Run, rows: list[dict[str, float]]) -> BundleMetadata:
         },
         uncertain_below=calibration.uncertain_below if calibration else 0.0,
         calibration=calibration.model_dump(mode="json") if calibration else {},
+        face_gate=gate.summary() if gate else {},
         epoch=len(rows),
         checkpoint=f"epoch {len(rows)} of {train.epochs}, {why}",
         mien_version=__version__,
     )
 
 
-def _read_calibration(path: Path) -> Calibration | None:
+def _read_record(kind: type[_Record], path: Path) -> _Record | None:
     if not path.is_file():
         return None
     try:
-        return Calibration.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(path.read_bytes())
     except ValidationError:
         raise RunError(
             f"{path}: not what this version of mien writes there; delete it, and the Bundle will "
-            "be uncalibrated, or train again"
+            "do without, or train again"
         ) from None

@@ -42,16 +42,15 @@ from mien.training.finish import chosen_by, finish, load_checkpoint
 from mien.training.hold_back import hold_back
 from mien.training.memory import keep_freed_memory
 from mien.training.module import Trainable, backbone_of, balanced_weights, use_channels_last
-from mien.training.rehearsal import rehearse
-from mien.training.run import (
-    Run,
+from mien.training.record import (
     RunRecord,
     describe_data,
     describe_environment,
     describe_paths,
-    load_data,
     now,
 )
+from mien.training.rehearsal import rehearse
+from mien.training.run import Run, load_data
 from mien.training.teachers import find_teachers, load_teachers
 from mien.training.watch import Stopped, StopWhenAsked, TellWatcher, Watcher
 

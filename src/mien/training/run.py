@@ -6,6 +6,7 @@ history.csv          one row an epoch
 checkpoints/         last.ckpt to resume from, best.ckpt to keep
 model.safetensors    the kept weights
 model.onnx           the Bundle
+face_gate.json       what makes it unsure of non-faces, where the recipe wants that
 calibration.json     map of the logits and threshold, where images were kept back for them
 evaluations/         one JSON file a split
 seen.npz             digests of the images that it trains on and chooses by
@@ -15,21 +16,16 @@ report.html
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import re
 import shutil
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from mien.data import FaceDataset, load_dataset
 from mien.data.load import Paths, as_paths
@@ -37,46 +33,7 @@ from mien.errors import RunError
 from mien.files import atomic_folder, locked_folder, write_text
 from mien.recipes import Recipe
 from mien.recipes.recipe import parse_recipe
-
-# What a run's figures depend on.
-_RECORDED_PACKAGES = ("mien", "torch", "lightning", "kornia", "numpy", "onnxruntime")
-
-Status = Literal["training", "interrupted", "finished"]
-
-
-class DataRecord(BaseModel):
-    """Which images a run was trained on."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    paths: tuple[str, ...]
-    layout: str
-    fingerprint: str
-    split_rule: str
-    split_counts: dict[str, int]
-    train_class_counts: dict[str, int]
-    train_voted: int = 0  # images of train that have FER+ votes
-    skip_bad: bool
-    skipped: int
-
-
-class RunRecord(BaseModel):
-    """What ``run.json`` holds."""
-
-    model_config = ConfigDict(frozen=True)
-
-    mien_run: Literal[1] = 1
-    status: Status
-    started: str
-    data: DataRecord
-    device: str
-    precision: Literal["fp32", "bf16"]
-    threads: int
-    environment: dict[str, str]
-    parameters: int
-    macs: int | None = None
-    initial_weights: str = ""
+from mien.training.record import RunRecord
 
 
 class Run:
@@ -122,7 +79,7 @@ class Run:
         with atomic_folder(path) as temporary:
             (temporary / "checkpoints").mkdir()
             (temporary / "recipe.toml").write_text(tomli_w.dumps(recipe.as_dict()), "utf-8")
-            (temporary / "run.json").write_text(_dump(record), "utf-8")
+            (temporary / "run.json").write_text(record.as_json(), "utf-8")
         return cls(path)
 
     @staticmethod
@@ -170,6 +127,11 @@ class Run:
         return self.path / "skipped.txt"
 
     @property
+    def face_gate_path(self) -> Path:
+        """The gate that logits of non-faces do not pass, where the recipe wants one."""
+        return self.path / "face_gate.json"
+
+    @property
     def calibration_path(self) -> Path:
         """The map of the logits and the threshold, where images were kept back for them."""
         return self.path / "calibration.json"
@@ -186,7 +148,7 @@ class Run:
     def update(self, **changes: Any) -> None:
         """Change the record, on disk first."""
         record = self.record.model_copy(update=changes)
-        write_text(self.path / "run.json", _dump(record))
+        write_text(self.path / "run.json", record.as_json())
         self.record = record
 
     def history(self) -> list[dict[str, float]]:
@@ -214,8 +176,9 @@ class Run:
         of looks stays: whoever looked may go on because of what they saw.
         """
         shutil.rmtree(self.path / "evaluations", ignore_errors=True)
-        results = (self.weights_path, self.bundle_path, self.int8_path, self.calibration_path)
-        for path in (*results, *self.path.glob("report*.html")):
+        results = (self.weights_path, self.bundle_path, self.int8_path)
+        fitted = (self.face_gate_path, self.calibration_path)
+        for path in (*results, *fitted, *self.path.glob("report*.html")):
             path.unlink(missing_ok=True)
         for folder in self.path.glob("figures*"):
             shutil.rmtree(folder, ignore_errors=True)
@@ -261,47 +224,6 @@ def load_data(run: Run, data: Paths | None, *, mend: str) -> tuple[FaceDataset, 
     return dataset, paths
 
 
-def describe_data(
-    dataset: FaceDataset, paths: tuple[Path, ...], *, skip_bad: bool = False
-) -> DataRecord:
-    """Return what a run records of its data, no image among it."""
-    votes = dataset.train.votes
-    return DataRecord(
-        name=dataset.name,
-        paths=describe_paths(paths),
-        layout=dataset.layout,
-        fingerprint=dataset.fingerprint,
-        split_rule=dataset.split_rule,
-        split_counts=dataset.split_counts(),
-        train_class_counts=dataset.train.class_counts(),
-        train_voted=0 if votes is None else int(votes.any(1).sum()),
-        skip_bad=skip_bad,
-        skipped=len(dataset.skipped),
-    )
-
-
-def describe_paths(paths: tuple[Path, ...]) -> tuple[str, ...]:
-    """Return where a run's data is, to be found from any folder."""
-    return tuple(str(path.resolve()) for path in paths)
-
-
-def describe_environment() -> dict[str, str]:
-    """Return what a run's figures may depend on: the machine and the versions."""
-    versions = {name: version(name) for name in _RECORDED_PACKAGES}
-    return {
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
-        "cores": str(os.cpu_count()),
-        **versions,
-    }
-
-
-def now() -> str:
-    """Return the time as ISO 8601 to the second, in UTC."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
 def free_name(folder: Path, name: str) -> Path:
     """Return ``folder/name``, or ``folder/name-2`` and so on where that is taken."""
     path, number = folder / name, 1
@@ -309,16 +231,3 @@ def free_name(folder: Path, name: str) -> Path:
         number += 1
         path = folder / f"{name}-{number}"
     return path
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        found = re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text(encoding="utf-8"))
-        if found:
-            return found[1]
-    return platform.processor() or "unknown"
-
-
-def _dump(record: RunRecord) -> str:
-    return json.dumps(record.model_dump(mode="json"), indent=2) + "\n"
