@@ -112,6 +112,17 @@ def test_reliability_and_the_calibration_error_agree():
     assert metrics.calibration_error(labels, probabilities) == pytest.approx(error)
 
 
+def test_a_gate_moves_the_threshold_and_no_answer():
+    logits, labels = honest(2_000, 5)
+    gate = np.where(np.arange(2_000) % 4, 1.0, 0.1)
+    plain, gated = calibrate(logits, labels), calibrate(logits, labels, gate=gate)
+    assert (gated.matrix, gated.bias) == (plain.matrix, plain.bias)
+    assert (gated.accuracy, gated.error_before) == (plain.accuracy, plain.error_before)
+    assert gated.coverage < plain.coverage
+    assert gated.error_after > plain.error_after
+    assert calibrate(logits, labels, gate=np.ones(2_000)) == plain
+
+
 def test_too_few_images_are_refused():
     with pytest.raises(MienError, match="3 images to calibrate by, expected 10 at least"):
         calibrate(np.zeros((3, 7)), np.zeros(3, np.int64))

@@ -20,11 +20,13 @@ from mien.training.finish import export, load_kept
 from mien.training.fit import train
 from mien.training.run import Run
 
+GATED = ["train.face_gate=true", "model.channels=[8,64]"]
+
 
 @pytest.fixture(scope="module")
 def gated(layouts, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "gated"
-    return train("mien-s", layouts["csv"], out, overrides=[*MIEN, "model.channels=[8,64]"])
+    return train("mien-s", layouts["csv"], out, overrides=[*MIEN, *GATED])
 
 
 def logits_of(run, images):
@@ -58,6 +60,17 @@ def test_non_faces_get_less_sure_readings_and_faces_hardly(gated, layouts, tmp_p
         return np.mean((without - own) / (without - 1 / 7))
 
     assert lost(others) > 3 * lost(faces)
+
+
+def test_it_changes_no_answer(gated, layouts):
+    dataset = load_dataset(layouts["csv"])
+    images = np.concatenate([dataset.val.images, draw_non_faces(dataset.val.images, 35)])
+    bare = load_kept(gated)[0]
+    bare.add_face_gate(np.zeros(64), 100.0)
+    with torch.no_grad():
+        without = bare(to_unit(torch.from_numpy(images))).numpy()
+    assert not np.allclose(logits_of(gated, images), without, atol=0.01)
+    np.testing.assert_array_equal(logits_of(gated, images).argmax(1), without.argmax(1))
 
 
 def test_the_bundle_has_it_and_so_has_one_exported_again(gated, layouts, tmp_path):

@@ -28,6 +28,7 @@ from mien.training.run import Run
 MIEN = [
     "train.epochs=2", "train.batch_size=32", "model.stem=8", "model.channels=[8,16]",
     "model.blocks=[1,0]", "train.calibration_share=0.3",
+    "train.face_gate=false",
 ]  # fmt: skip
 
 

@@ -64,38 +64,48 @@ def refuse_too_few(images: int) -> None:
 
 
 def calibrate(
-    logits: Floats, labels: Labels, *, target: float = TARGET_ACCURACY, seed: int = 0
+    logits: Floats,
+    labels: Labels,
+    *,
+    gate: Floats | None = None,
+    target: float = TARGET_ACCURACY,
+    seed: int = 0,
 ) -> Calibration:
     """Set a map of the logits and a threshold on images that the network was not fitted on.
 
     Args:
         logits: of the images.
         labels: of the images.
+        gate: how far a face gate is open to each, which the mapped logits are multiplied by. The
+            map is set without it, so that it changes no answer; threshold and errors are with it.
         target: the accuracy that answered images are to reach.
         seed: of the folds.
 
-    Shape: (N, 7), (N,); N at least 10.
+    Shape: (N, 7), (N,), (N,); N at least 10.
 
     Raises:
         MienError: if there are too few images.
     """
     refuse_too_few(len(labels))
+    opened = np.ones((len(labels), 1)) if gate is None else gate[:, None]
     folds = np.random.default_rng(seed).permutation(len(labels)) % _FOLDS
     mapped = np.empty(logits.shape)
     answered = np.empty(len(labels), bool)
     for fold in range(_FOLDS):
         others, own = folds != fold, folds == fold
         matrix, bias = fit_map(logits[others], labels[others])
-        least = choose_threshold(softmax(logits[others] @ matrix + bias), labels[others], target)
-        mapped[own] = softmax(logits[own] @ matrix + bias)
+        every = softmax(opened * (logits @ matrix + bias))
+        mapped[own] = every[own]
+        least = choose_threshold(every[others], labels[others], target)
         answered[own] = mapped[own].max(1) >= least
     matrix, bias = fit_map(logits, labels)
+    final = softmax(opened * (logits @ matrix + bias))
     right = mapped.argmax(1) == labels
     return Calibration(
         images=len(labels),
         matrix=tuple(map(tuple, matrix.tolist())),
         bias=tuple(bias.tolist()),
-        uncertain_below=choose_threshold(softmax(logits @ matrix + bias), labels, target),
+        uncertain_below=choose_threshold(final, labels, target),
         target_accuracy=target,
         error_before=metrics.calibration_error(labels, softmax(logits)),
         error_after=metrics.calibration_error(labels, mapped),

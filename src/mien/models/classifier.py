@@ -98,17 +98,15 @@ class Classifier(nn.Module):
     def calibrate(self, matrix: npt.ArrayLike, bias: npt.ArrayLike) -> None:
         """Make its logits what ``logits @ matrix + bias`` were, by changing its last layer.
 
+        A face gate goes by the same features as before, and acts after this.
+
         Shape: (7, 7), (7,).
         """
         last = self.last_layer
         turn = torch.as_tensor(matrix, dtype=torch.float64)
-        outermost = last.offset if isinstance(last, FaceGatedLinear) else last.bias
         with torch.no_grad():
             last.weight.copy_(turn.T @ last.weight.double())
-            last.bias.copy_(last.bias.double() @ turn)
-            if outermost is not last.bias:
-                outermost.copy_(outermost.double() @ turn)
-            outermost += torch.as_tensor(bias)
+            last.bias.copy_(last.bias.double() @ turn + torch.as_tensor(bias))
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Load the whole state of a classifier of the same recipe, its face gate if it has one.

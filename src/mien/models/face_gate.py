@@ -8,12 +8,13 @@ from torch import Tensor, nn
 
 
 class FaceGatedLinear(nn.Linear):
-    """``linear(features) * sigmoid(gate(features)) + offset``.
+    """``linear(features) * sigmoid(gate(features))``.
 
     Trained networks are sure of much that is no face. A gate near 1 leaves the logits of a face as
-    they are; one near 0 takes what no face looks like to the offset, where no emotion is likely.
+    they are; one near 0 takes them all to 0, where no emotion is likelier than another. Which is
+    the likeliest never changes.
 
-    The gate and the offset are buffers, not parameters: no training changes them.
+    The gate is of buffers, not parameters: no training changes it.
 
     Args:
         linear: the layer that it takes the place of.
@@ -26,16 +27,14 @@ class FaceGatedLinear(nn.Linear):
 
     gate_weight: Tensor
     gate_bias: Tensor
-    offset: Tensor
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__(linear.in_features, linear.out_features)
         self.weight, self.bias = linear.weight, linear.bias
         self.register_buffer("gate_weight", torch.zeros(1, linear.in_features))
         self.register_buffer("gate_bias", torch.zeros(1))
-        self.register_buffer("offset", torch.zeros(linear.out_features))
 
     def forward(self, features: Tensor) -> Tensor:
         """Return logits (see the class)."""
         gate = torch.sigmoid(F.linear(features, self.gate_weight, self.gate_bias))
-        return super().forward(features) * gate + self.offset
+        return super().forward(features) * gate

@@ -79,7 +79,7 @@ def fit_face_gate(
     bias = fitted.intercept_[0] - mean @ weight + math.log(_FACES_PER_NON_FACE)
 
     def share_open(images: npt.NDArray[np.uint8]) -> float:
-        return float((_features(classifier, _unit(images)) @ weight + bias > 0).mean())
+        return float((read_face_gate(classifier, weight, bias, images) > 0.5).mean())
 
     return FaceGate(
         weight=tuple(weight.tolist()),
@@ -89,6 +89,14 @@ def fit_face_gate(
         faces_open=share_open(others),
         non_faces_open=share_open(draw_non_faces(others, 2 * tested, seed=seed + 1)),
     )
+
+
+def read_face_gate(
+    classifier: Classifier, weight: npt.ArrayLike, bias: float, images: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.float64]:
+    """Return how far a gate is open to each image, 0 to 1. Shape: uint8 (N, 48, 48) -> (N,)."""
+    activations = _features(classifier, _unit(images)) @ np.asarray(weight, np.float64) + bias
+    return np.asarray(1 / (1 + np.exp(-activations)))
 
 
 def _features(classifier: Classifier, unit: Tensor) -> npt.NDArray[np.float64]:

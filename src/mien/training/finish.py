@@ -27,7 +27,7 @@ from mien.runtime.bundle import Bundle, BundleMetadata, find_bundle
 from mien.runtime.export import export_bundle, update_metadata
 from mien.runtime.quantize import quantize
 from mien.training.callbacks import History
-from mien.training.face_gate import FaceGate, fit_face_gate
+from mien.training.face_gate import FaceGate, fit_face_gate, read_face_gate
 from mien.training.hold_back import hold_back
 from mien.training.run import Run, load_data
 
@@ -44,15 +44,19 @@ def finish(run: Run, dataset: FaceDataset) -> None:
     classifier, rows = _load_fitted(run)
     fitted, kept_back = hold_back(dataset, run.recipe.train)
     train = run.recipe.train
+    gate = None
     if train.face_gate:
         gate = fit_face_gate(classifier, fitted.images, run.recipe.augment, seed=train.seed)
         write_text(run.face_gate_path, gate.model_dump_json(indent=2) + "\n")
-        classifier.add_face_gate(gate.weight, gate.bias)
     if kept_back is not None:
-        logits = _read_logits(classifier, kept_back.images)
-        calibration = calibrate(logits, kept_back.labels, seed=train.seed)
+        images = kept_back.images
+        logits = _read_logits(classifier, images)
+        opened = read_face_gate(classifier, gate.weight, gate.bias, images) if gate else None
+        calibration = calibrate(logits, kept_back.labels, gate=opened, seed=train.seed)
         write_text(run.calibration_path, calibration.model_dump_json(indent=2) + "\n")
         classifier.calibrate(calibration.matrix, calibration.bias)
+    if gate:
+        classifier.add_face_gate(gate.weight, gate.bias)
     weights = {**classifier.state_dict(), **_votes_head(run)}
     write_bytes(run.weights_path, safetensors.torch.save(weights))
     metadata = _describe(run, rows)
