@@ -91,10 +91,11 @@ def main() -> None:
     crops = Reader(options.model, detector="none")
     blurred = [cv2.GaussianBlur(face, None, 6) for face in synthetic_faces(200, seed=1).images]
     # Of Labeled Faces in the Wild, as scikit-image has them: 100 faces, then 100 that are none.
-    none = [to_crop(np.uint8(255 * image)) for image in np.load(DATA / "lfw_subset.npy")[100:]]
+    wild = [to_crop(np.uint8(255 * image)) for image in np.load(DATA / "lfw_subset.npy")]
     sets = {
         "patches of scikit-image's pictures": list(patches(photographs())),
-        "patches of photographs (scikit-image's lfw_subset)": none,
+        "patches of photographs (scikit-image's lfw_subset)": wild[100:],
+        "for comparison, faces (of the same)": wild[:100],
         "blurred drawn faces": blurred,
     }
     for name, made in sets.items():
