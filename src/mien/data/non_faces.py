@@ -18,13 +18,13 @@ from mien.data.pixels import SIZE_PX, Image
 _CANVAS_PX: Final = 2 * SIZE_PX  # drawn large, then averaged down: smooth edges
 _TILES: Final = (3, 4, 6)  # a side; each divides SIZE_PX
 _PIECE_PX: Final = (8, 22)  # of a face, taken for the whole: an eye, a cheek
-_OUT_PX: Final = (26, 40)  # by which a face is moved, so that most of it is out of the picture
+_LEFT_PX: Final = (6, 18)  # of a face that is moved out of the picture
 
 _Floats = npt.NDArray[np.float64]
 
 
 def draw_non_faces(faces: npt.NDArray[np.uint8], count: int, *, seed: int = 0) -> Image:
-    """Draw non-faces: the same for the same faces, count and seed, and as many of each kind.
+    """Draw non-faces of every kind: the same for the same faces, count and seed.
 
     Args:
         faces: of which pieces are taken.
@@ -108,13 +108,19 @@ def _magnified(face: Image, generator: np.random.Generator) -> Image:
 
 
 def _moved_out(face: Image, generator: np.random.Generator) -> Image:
-    """A face of which more than half has gone at one edge and come in at the other."""
-    by = int(generator.integers(*_OUT_PX)) * int(generator.choice((-1, 1)))
-    return np.roll(face, by, axis=int(generator.integers(2)))
+    """The edge of a face that is out of the picture; the rest is the edge drawn out, or clouds."""
+    left, side = int(generator.integers(*_LEFT_PX)), int(generator.integers(4))
+    face = np.rot90(face, side)  # and back, so that every side is the top once
+    if generator.random() < 0.5:
+        picture = np.repeat(face[-1:], SIZE_PX, axis=0)
+    else:
+        picture = _clouds(face, generator)
+    picture[:left] = face[-left:]
+    return np.rot90(picture, -side)
 
 
 _Kind = Callable[[Image, np.random.Generator], Image]
-# Shapes twice: they vary most.
+# Shapes twice, since they vary most.
 _KINDS: Final[tuple[_Kind, ...]] = (
     _clouds, _waves, _shapes, _shapes, _shuffled, _magnified, _moved_out,
 )  # fmt: skip

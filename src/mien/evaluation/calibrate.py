@@ -36,7 +36,7 @@ class Calibration(Record):
         uncertain_below: the highest probability under which a reading is called uncertain.
         target_accuracy: that the answered images were to reach.
         error_before: expected calibration error (15 bins) of the logits as they are.
-        error_after: the same by the map that the other folds set.
+        error_after: the same by the map that the other folds set, and by the face gate, if any.
         accuracy: of all the images, by the map that the other folds set.
         answered_accuracy: of those at or above the threshold that the other folds set.
         coverage: their share.
@@ -77,7 +77,8 @@ def calibrate(
         logits: of the images.
         labels: of the images.
         gate: how far a face gate is open to each, which the mapped logits are multiplied by. The
-            map is set without it, so that it changes no answer; threshold and errors are with it.
+            map is set without it, so that it changes no answer; the threshold and what the map
+            was worth are with it.
         target: the accuracy that answered images are to reach.
         seed: of the folds.
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from mien.models import Classifier, to_unit
 
@@ -42,10 +42,9 @@ def nearest_faces(
 
 def _features(classifier: Classifier, images: npt.NDArray[np.uint8]) -> Tensor:
     asked = copy.deepcopy(classifier).cpu().eval()
-    last = [part for part in asked.modules() if isinstance(part, nn.Linear)][-1]
-    seen: list[Tensor] = []
-    last.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     with torch.no_grad():
-        for start in range(0, len(images), _BATCH):
-            asked(to_unit(torch.from_numpy(np.array(images[start : start + _BATCH]))))
+        seen = [
+            asked.features(to_unit(torch.from_numpy(np.array(images[start : start + _BATCH]))))
+            for start in range(0, len(images), _BATCH)
+        ]
     return F.normalize(torch.cat(seen))

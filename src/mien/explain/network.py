@@ -44,7 +44,7 @@ def load_network(model: str | Path | None = None) -> Classifier:
     classifier = build_model(recipe.model)
     try:
         found = safetensors.torch.load_file(weights)
-        classifier.restore(
+        classifier.load_state_dict(
             {key: value for key, value in found.items() if not key.startswith(_VOTES_HEAD)}
         )
     except (SafetensorError, RuntimeError, OSError) as error:

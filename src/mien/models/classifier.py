@@ -5,8 +5,6 @@ The same module is trained, measured and exported, so that preprocessing exists 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
@@ -83,22 +81,20 @@ class Classifier(nn.Module):
     @property
     def last_layer(self) -> nn.Linear:
         """The layer from features to logits."""
-        return self.network.get_submodule(self._last_layer())  # type: ignore[return-value]
+        return [part for part in self.network.modules() if isinstance(part, nn.Linear)][-1]
 
-    def add_face_gate(self, weight: npt.ArrayLike, bias: float) -> None:
-        """Let logits fade where ``sigmoid(features @ weight + bias)`` is near 0.
-
-        Shape: weight (features,).
-        """
-        gated = FaceGatedLinear(self.last_layer)
-        gated.gate_weight[:] = torch.as_tensor(weight)
-        gated.gate_bias[:] = bias
-        self.network.set_submodule(self._last_layer(), gated)
+    def features(self, unit: Tensor) -> Tensor:
+        """Return what the last layer takes in. Shape: (batch, 1, 48, 48) -> (batch, features)."""
+        taken: list[Tensor] = []
+        hook = self.last_layer.register_forward_pre_hook(lambda _, inputs: taken.append(inputs[0]))
+        try:
+            self(unit)
+        finally:
+            hook.remove()
+        return taken[0]
 
     def calibrate(self, matrix: npt.ArrayLike, bias: npt.ArrayLike) -> None:
         """Make its logits what ``logits @ matrix + bias`` were, by changing its last layer.
-
-        A face gate goes by the same features as before, and acts after this.
 
         Shape: (7, 7), (7,).
         """
@@ -108,19 +104,17 @@ class Classifier(nn.Module):
             last.weight.copy_(turn.T @ last.weight.double())
             last.bias.copy_(last.bias.double() @ turn + torch.as_tensor(bias))
 
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Load the whole state of a classifier of the same recipe, its face gate if it has one.
+    def add_face_gate(self, weight: npt.ArrayLike, bias: float) -> None:
+        """Let logits fade where ``sigmoid(features @ weight + bias)`` is near 0.
 
-        Raises:
-            RuntimeError: if a key is missing, unknown or of another shape.
+        For what is exported: neither training nor explanations know of gates.
+
+        Shape: weight (features,).
         """
-        if f"network.{self._last_layer()}.gate_weight" in state:
-            self.add_face_gate(torch.zeros(self.last_layer.in_features), 0.0)
-        self.load_state_dict(state)
-
-    def _last_layer(self) -> str:
-        linear = [name for name, m in self.network.named_modules() if isinstance(m, nn.Linear)]
-        return str(linear[-1])
+        last = self.last_layer
+        name = next(name for name, part in self.network.named_modules() if part is last)
+        gate = torch.tensor(weight, dtype=torch.float32), torch.tensor(bias, dtype=torch.float32)
+        self.network.set_submodule(name, FaceGatedLinear(last, *gate))
 
 
 def _image_mean(images: Tensor) -> Tensor:

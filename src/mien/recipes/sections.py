@@ -222,6 +222,16 @@ class TrainSection(Section):
     seed: Seed = 0
 
     @model_validator(mode="after")
+    def _a_gate_needs_a_threshold(self) -> Self:
+        if self.face_gate and not self.calibration_share:
+            raise ValueError(
+                "face_gate is measured, and the threshold below which readings are uncertain set "
+                "with it, on images kept back from training; set calibration_share to 0.05, or "
+                "face_gate to false"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _two_phases_have_two_rates(self) -> Self:
         if self.frozen_epochs >= self.epochs:
             raise ValueError(

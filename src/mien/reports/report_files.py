@@ -63,6 +63,7 @@ def numbers(content: Content) -> dict[str, Any]:
         ],
         "sanity": explained.sanity.model_dump() if explained and explained.sanity else None,
         "calibration": about.calibration if about else None,
+        "face_gate": about.face_gate if about else None,
         "history": list(content.history),
         "missing": list(content.missing),
     }

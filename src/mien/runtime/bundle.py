@@ -47,8 +47,8 @@ class BundleMetadata(BaseModel):
             no threshold was set.
         calibration: the matrix and bias that the last layer was multiplied by, how these and the
             threshold were set, and what they were worth; empty where nothing was calibrated.
-        face_gate: on how many faces and non-faces the gate was fitted that logits of non-faces do
-            not pass, and at which share of others it is open; empty where there is none.
+        face_gate: weight and bias of the gate that logits of non-faces do not pass, how it was
+            fitted, and at which share of other faces and non-faces it is open; empty without one.
         precision: in which its convolutions compute.
         parameters: number of weights.
         macs: multiply-accumulates that reading one face costs; None in older Bundles.

@@ -27,7 +27,7 @@ from mien.runtime.bundle import Bundle, BundleMetadata, find_bundle
 from mien.runtime.export import export_bundle, update_metadata
 from mien.runtime.quantize import quantize
 from mien.training.callbacks import History
-from mien.training.face_gate import FaceGate, fit_face_gate, read_face_gate
+from mien.training.face_gate import FaceGate, fit_face_gate
 from mien.training.hold_back import hold_back
 from mien.training.run import Run, load_data
 
@@ -43,22 +43,21 @@ def finish(run: Run, dataset: FaceDataset) -> None:
     """
     classifier, rows = _load_fitted(run)
     fitted, kept_back = hold_back(dataset, run.recipe.train)
-    train = run.recipe.train
-    gate = None
-    if train.face_gate:
-        gate = fit_face_gate(classifier, fitted.images, run.recipe.augment, seed=train.seed)
-        write_text(run.face_gate_path, gate.model_dump_json(indent=2) + "\n")
     if kept_back is not None:
-        images = kept_back.images
-        logits = _read_logits(classifier, images)
-        opened = read_face_gate(classifier, gate.weight, gate.bias, images) if gate else None
+        train, opened = run.recipe.train, None
+        if train.face_gate:
+            gate = fit_face_gate(
+                classifier, fitted.images, kept_back.images, run.recipe.augment, seed=train.seed
+            )
+            write_text(run.face_gate_path, gate.model_dump_json(indent=2) + "\n")
+            opened = gate.read(classifier, kept_back.images)
+        logits = _read_logits(classifier, kept_back.images)
         calibration = calibrate(logits, kept_back.labels, gate=opened, seed=train.seed)
         write_text(run.calibration_path, calibration.model_dump_json(indent=2) + "\n")
         classifier.calibrate(calibration.matrix, calibration.bias)
-    if gate:
-        classifier.add_face_gate(gate.weight, gate.bias)
     weights = {**classifier.state_dict(), **_votes_head(run)}
     write_bytes(run.weights_path, safetensors.torch.save(weights))
+    _add_gate(run, classifier)
     metadata = _describe(run, rows)
     bundle = export_bundle(classifier, metadata, run.bundle_path, samples=dataset.val.images)
     evaluation = measure(bundle, dataset, "val")
@@ -79,6 +78,7 @@ def export(run: Run | str | Path, out: str | Path | None = None) -> Bundle:
     """
     run = run if isinstance(run, Run) else Run(run)
     classifier, rows = load_kept(run)
+    _add_gate(run, classifier)
     metadata = _describe(run, rows)
     with suppress(BundleError):  # what has been measured of the same weights goes along
         measured = Bundle(run.bundle_path).metadata
@@ -113,17 +113,14 @@ def export_int8(
 
 
 def load_kept(run: Run) -> tuple[Classifier, list[dict[str, float]]]:
-    """Return a run's network with its kept weights, gated and calibrated, and its history so far.
+    """Return a run's network with its kept weights, calibrated, and its history up to them.
 
     The network is in evaluation mode, on the CPU.
 
     Raises:
-        RunError: if there is no checkpoint yet, or it, the gate or the calibration is damaged.
+        RunError: if there is no checkpoint yet, or it or the calibration is damaged.
     """
     classifier, rows = _load_fitted(run)
-    gate = _read_record(FaceGate, run.face_gate_path)
-    if gate:
-        classifier.add_face_gate(gate.weight, gate.bias)
     calibration = _read_record(Calibration, run.calibration_path)
     if calibration:
         classifier.calibrate(calibration.matrix, calibration.bias)
@@ -220,11 +217,24 @@ def _describe(run: Run, rows: list[dict[str, float]]) -> BundleMetadata:
         },
         uncertain_below=calibration.uncertain_below if calibration else 0.0,
         calibration=calibration.model_dump(mode="json") if calibration else {},
-        face_gate=gate.summary() if gate else {},
+        face_gate=gate.model_dump(mode="json") if gate else {},
         epoch=len(rows),
         checkpoint=f"epoch {len(rows)} of {train.epochs}, {why}",
         mien_version=__version__,
     )
+
+
+def _add_gate(run: Run, classifier: Classifier) -> None:
+    """Give a network its run's face gate, where it has one, for what is exported."""
+    gate = _read_record(FaceGate, run.face_gate_path)
+    if gate is None:
+        return
+    if len(gate.weight) != classifier.last_layer.in_features:
+        raise RunError(
+            f"{run.face_gate_path}: has {len(gate.weight)} weights, expected "
+            f"{classifier.last_layer.in_features}; copy it back from a backup, or train again"
+        )
+    classifier.add_face_gate(gate.weight, gate.bias)
 
 
 def _read_record(kind: type[_Record], path: Path) -> _Record | None:
@@ -234,6 +244,6 @@ def _read_record(kind: type[_Record], path: Path) -> _Record | None:
         return kind.model_validate_json(path.read_bytes())
     except ValidationError:
         raise RunError(
-            f"{path}: not what this version of mien writes there; delete it, and the Bundle will "
-            "do without, or train again"
+            f"{path}: not what this version of mien writes there; copy it back from a backup, or "
+            "train again"
         ) from None
