@@ -19,6 +19,8 @@ _VOTES_HEAD = "votes_head."  # reads FER+ votes in training, and belongs to no n
 def load_network(model: str | Path | None = None) -> Classifier:
     """Return the network of a run or a Bundle with its float weights, in evaluation mode.
 
+    It has no face gate: what speaks for a face speaks for no emotion.
+
     Args:
         model: a run directory; or a shipped Bundle's name or the path of a ``.onnx`` file, beside
             which its float weights lie: ``NAME.safetensors``. None for the best that is shipped.
