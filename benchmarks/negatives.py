@@ -3,8 +3,8 @@
     python benchmarks/negatives.py [--detector-model path/to/face_detection_yunet_2023mar.onnx]
                                    [--model mien-s]
 
-Whole pictures and four magnifications of each go through the detectors. Patches of the photographs
-among them, taken for face crops, go through the network alone, and so do blurred drawn faces; of
+Whole pictures and four magnifications of each go through the detectors. Patches of those
+that are not made here, taken for face crops, go through the network alone, and so do blurred drawn faces; of
 noise and textures no patches are taken, since `mien.data.non_faces` draws such to train with.
 Prints how many faces are found and how many readings are not `uncertain`; adds rows to
 ``benchmarks/results/negatives.csv``.
@@ -29,7 +29,7 @@ SCALES = (0.5, 1.0, 2.0, 3.0)
 PATCHES = 1000
 
 
-def photographs() -> dict[str, Image]:
+def pictures() -> dict[str, Image]:
     found = {
         path.name: cv2.imread(str(path))
         for path in sorted(DATA.glob("*"))
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--detector-model")
     parser.add_argument("--model")
     options = parser.parse_args()
-    images = {**photographs(), **textures()}
+    images = {**pictures(), **textures()}
     rows = []
     readers = {"haar": Reader(options.model, detector="haar")}
     if options.detector_model:
@@ -93,7 +93,7 @@ def main() -> None:
     # Of Labeled Faces in the Wild, as scikit-image has them: 100 faces, then 100 that are none.
     wild = [to_crop(np.uint8(255 * image)) for image in np.load(DATA / "lfw_subset.npy")]
     sets = {
-        "patches of scikit-image's pictures": list(patches(photographs())),
+        "patches of scikit-image's pictures": list(patches(pictures())),
         "patches of photographs (scikit-image's lfw_subset)": wild[100:],
         "for comparison, faces (of the same)": wild[:100],
         "blurred drawn faces": blurred,
