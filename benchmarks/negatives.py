@@ -3,8 +3,8 @@
     python benchmarks/negatives.py [--detector-model path/to/face_detection_yunet_2023mar.onnx]
                                    [--model mien-s]
 
-Whole pictures and four magnifications of each go through the detectors. Patches of those
-that are not made here, taken for face crops, go through the network alone, and so do blurred drawn faces; of
+Whole pictures and four magnifications of each go through the detectors. Patches of those that are
+not made here, taken for face crops, go through the network alone, and so do blurred drawn faces; of
 noise and textures no patches are taken, since `mien.data.non_faces` draws such to train with.
 Prints how many faces are found and how many readings are not `uncertain`; adds rows to
 ``benchmarks/results/negatives.csv``.
