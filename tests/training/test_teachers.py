@@ -43,6 +43,31 @@ def test_each_teacher_has_an_equal_say(classifier, unit):
         assert both.loss(mean.log(), unit) == pytest.approx(0, abs=1e-5)
 
 
+def test_in_turn_each_image_asks_one_teacher(classifier, unit):
+    others = [build_model(load_recipe("quick", TINY).model, seed=seed).eval() for seed in (1, 2)]
+    trio = [classifier, *others]
+    teachers = Teachers(trio, DistillSection(temperature=1, in_turn=True))
+    with torch.no_grad():
+        spoken = torch.stack([trio[i % 3](unit[i : i + 1])[0] for i in range(len(unit))])
+        assert teachers.loss(spoken, unit) == pytest.approx(0, abs=1e-5)
+        assert teachers.loss(spoken[:2], unit[:2]) == pytest.approx(0, abs=1e-5)  # fewer than they
+        assert teachers.loss(spoken.roll(1, 0), unit) > 1e-4
+
+
+def test_in_turn_the_gradient_is_on_average_that_of_all(classifier, unit):
+    other = build_model(load_recipe("quick", TINY).model, seed=1).eval()
+    logits = torch.randn(6, 7, generator=torch.manual_seed(0))
+
+    def gradient(trainers, in_turn):
+        mine = logits.clone().requires_grad_()
+        Teachers(trainers, DistillSection(in_turn=in_turn)).loss(mine, unit).backward()
+        return mine.grad
+
+    pair = [classifier, other]
+    turns = (gradient(pair, True) + gradient(pair[::-1], True)) / 2
+    torch.testing.assert_close(turns, gradient(pair, False))
+
+
 def test_a_student_is_trained_and_its_checkpoint_holds_no_teacher(run, layouts, tmp_path):
     settings = [*TINY, f"distill.teachers=['{run.path}']", "distill.weight=1.0"]
     student = train("quick", layouts["csv"], tmp_path / "student", overrides=settings)

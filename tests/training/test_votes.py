@@ -24,6 +24,7 @@ from mien.training.finish import export, export_int8, load_kept
 from mien.training.fit import train
 from mien.training.module import Trainable, votes_loss
 from mien.training.run import Run
+from mien.training.watch import Watcher
 
 MIEN = [
     "train.epochs=2", "train.batch_size=32", "model.stem=8", "model.channels=[8,16]",
@@ -81,10 +82,27 @@ def test_networks_without_features_have_no_votes():
         Trainable(build_model(recipe.model), recipe)
 
 
+class Ear(Watcher):
+    def __init__(self):
+        self.heard = []
+
+    def working(self, what):
+        self.heard.append(what)
+
+
 @pytest.fixture(scope="module")
-def calibrated(layouts, tmp_path_factory):
+def ear():
+    return Ear()
+
+
+@pytest.fixture(scope="module")
+def calibrated(layouts, ear, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "calibrated"
-    return train("mien-s", layouts["csv"], out, overrides=MIEN)
+    return train("mien-s", layouts["csv"], out, overrides=MIEN, watcher=ear)
+
+
+def test_what_takes_its_time_before_and_after_training_is_said(calibrated, ear):
+    assert [what.split()[0] for what in ear.heard] == ["Looking", "Calibrating"]
 
 
 def test_the_calibration_and_the_threshold_are_in_the_bundle(calibrated, layouts, tmp_path):

@@ -39,7 +39,7 @@ class ProgressBar(Watcher):
         self._first_step = 0
         self._began = self._last_means = 0.0
 
-    def preparing(self, what: str) -> None:
+    def working(self, what: str) -> None:
         """Say it."""
         err.print(what, style="dim")
 

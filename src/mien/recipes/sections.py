@@ -185,10 +185,12 @@ class DistillSection(Section):
     """Teachers whose probabilities are learnt beside the labels; none by default.
 
     ``teachers`` are run directories, trained on the same data; ``weight`` is their share of the
-    loss, ``temperature`` softens what they say.
+    loss, ``temperature`` softens what they say. With ``in_turn`` each image asks one of them, all
+    as often: what is learnt is the same on average, at the cost of one teacher.
     """
 
     teachers: tuple[str, ...] = ()
+    in_turn: bool = False
     weight: Fraction = 0.7
     temperature: Annotated[float, Field(gt=0, le=100)] = 3.0
 

@@ -100,7 +100,7 @@ def train(
     dataset = load_dataset(*paths, **recipe.data.model_dump(), skip_bad=skip_bad)
     watcher = watcher or Watcher()
     if recipe.train.calibration_share:
-        watcher.preparing("Looking for twins of the images that are kept back for calibration")
+        watcher.working("Looking for twins of the images that are kept back for calibration")
     parameters, macs = count_parameters(untrained), count_macs(untrained)
     rehearse(recipe, dataset, untrained)
     record = RunRecord(
@@ -170,6 +170,8 @@ def _fit_and_finish(run: Run, dataset: FaceDataset, watcher: Watcher) -> Run:
             f"stopped before the first epoch was through; start again there: "
             f"mien train --resume {run.path}"
         )
+    if run.recipe.train.calibration_share:
+        watcher.working("Calibrating on the images that were kept back")
     finish(run, dataset)
     if interrupted:
         run.update(status="interrupted")

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mien.data import FaceDataset
+from mien.emotions import NUM_CLASSES
 from mien.errors import RecipeError, RunError
 from mien.files import expand_user
 from mien.models import Classifier
@@ -33,22 +34,33 @@ class Teachers:
     def loss(self, logits: Tensor, unit: Tensor) -> Tensor:
         """Return how far a student's softened probabilities are from the teachers' mean.
 
-        The teachers look at the very images, augmented, that the student saw.
+        The teachers look at the very images, augmented, that the student saw. With ``in_turn``
+        each image asks one of them. The gradient is linear in what they say, and each epoch draws
+        its batches anew, so on average it is the same.
 
         Shape: logits (batch, 7), unit (batch, 1, height, width) -> ().
         Source: Hinton et al., Distilling the Knowledge in a Neural Network, 2015.
         """
         heat = self.distill.temperature
+        asked = self._in_turn if self.distill.in_turn else self._all
         with torch.no_grad():
-            spoken = [
-                F.softmax(teacher(unit).float() / heat, dim=1) for teacher in self._here(unit)
-            ]
-            shares = torch.stack(spoken).mean(0)
+            shares = asked(unit)
         divergence = F.kl_div(F.log_softmax(logits / heat, dim=1), shares, reduction="batchmean")
         return divergence * heat**2  # so that its gradients are of the labels' size at any heat
 
-    def _here(self, unit: Tensor) -> list[Classifier]:
-        return [teacher.to(unit.device) for teacher in self.classifiers]
+    def _all(self, unit: Tensor) -> Tensor:
+        return torch.stack([self._ask(teacher, unit) for teacher in self.classifiers]).mean(0)
+
+    def _in_turn(self, unit: Tensor) -> Tensor:
+        shares = unit.new_empty(len(unit), NUM_CLASSES)
+        for first, teacher in enumerate(self.classifiers[: len(unit)]):
+            its = slice(first, None, len(self.classifiers))
+            shares[its] = self._ask(teacher, unit[its])
+        return shares
+
+    def _ask(self, teacher: Classifier, unit: Tensor) -> Tensor:
+        logits = teacher.to(unit.device)(unit).float()
+        return F.softmax(logits / self.distill.temperature, dim=1)
 
 
 def find_teachers(recipe: Recipe) -> list[Run]:

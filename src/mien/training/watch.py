@@ -19,8 +19,8 @@ from mien.training.run import Run
 class Watcher:
     """Is told how a training goes; the command line's draws a progress bar."""
 
-    def preparing(self, what: str) -> None:
-        """Something that may take minutes comes before training."""
+    def working(self, what: str) -> None:
+        """Something that may take minutes begins, before training or after it."""
 
     def started(self, run: Run, total_epochs: int, batches: int, batch_size: int) -> None:
         """Training begins, or goes on."""
