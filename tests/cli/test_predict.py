@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import skimage
 from tests.vision.made import encoded, silent_stream
+from tests.waiting import wait_until
 
 from mien.emotions import EMOTIONS
 
@@ -222,10 +223,7 @@ def test_a_stopped_run_leaves_whole_files(tmp_path, number):
         [sys.executable, "-m", "mien", *map(str, arguments)], cwd=tmp_path,
         stderr=subprocess.PIPE, text=True, env={**os.environ, "MIEN_OFFLINE": "1"},
     )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while not any(path.stat().st_size > 2000 for path in tmp_path.glob(".r.csv.*")):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: any(path.stat().st_size > 2000 for path in tmp_path.glob(".r.csv.*")))
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -253,10 +251,7 @@ def test_ctrl_c_ends_a_silent_stream_before_its_silence_times_out(silent, tmp_pa
          "--save", "r.avi"],
         cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while not any(path.read_text().count("\n") > 1 for path in tmp_path.glob(".r.csv.*")):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: any(path.read_text().count("\n") > 1 for path in tmp_path.glob(".r.csv.*")))
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
     began = time.monotonic()

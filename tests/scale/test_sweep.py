@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import tomli_w
 import torch
 from safetensors.torch import load_file
 from tests.conftest import TINY
+from tests.waiting import wait_until
 
 from mien.data import FaceDataset
 from mien.data.csv import write_csv
@@ -190,13 +190,6 @@ def is_free(folder) -> bool:
             return True
     except BlockingIOError:
         return False
-
-
-def wait_until(condition, seconds: float = 120) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "took too long"
-        time.sleep(0.05)
 
 
 def test_a_search_is_drawn_from_its_ranges_and_resumes_alike(layouts, tmp_path):

@@ -186,7 +186,7 @@ def test_sigkill_at_any_moment_costs_an_epoch_at_most(layouts, tmp_path):
 def test_what_a_killed_run_exports_says_which_weights_these_are(layouts, tmp_path):
     """It is the checkpoint that knows: nothing else was written when the process died."""
     path = tmp_path / "run"
-    overrides = [*TINY, "train.epochs=40"]
+    overrides = [*TINY, "train.epochs=400"]
     with pytest.raises(Interrupted):
         train("quick", layouts["csv"], path, overrides=overrides, watcher=StopAt(2, 1))
     old = Bundle(Run(path).bundle_path).metadata
@@ -200,7 +200,7 @@ def test_what_a_killed_run_exports_says_which_weights_these_are(layouts, tmp_pat
     metadata = export(path).metadata
     state = torch.load(Run(path).kept_checkpoint, weights_only=True)
     assert metadata.epoch == state["epoch"] + 1
-    assert metadata.checkpoint.startswith(f"epoch {metadata.epoch} of 40")
+    assert metadata.checkpoint.startswith(f"epoch {metadata.epoch} of 400")
     assert metadata.scores == ()
     assert old.scores != ()
 

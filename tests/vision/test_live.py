@@ -11,25 +11,28 @@ from tests.vision.made import (
     serving,
     silent_stream,
 )
+from tests.waiting import wait_until
 
 from mien.vision.source import open_source
 
 
 def test_a_stream_gives_the_newest_frame_and_counts_those_it_drops():
     with serving(lambda handler: send_mjpeg(handler, range(10_000))) as address:
-        with open_source(f"{address}/live", timeout_s=2) as opened:
+        with open_source(f"{address}/live", timeout_s=10) as opened:
             assert (opened.kind, opened.total) == ("live", None)
-            frames = []
+            frames, dropped = [], []
+            begun = time.monotonic()
             for frame in opened:
+                assert 0 <= frame.seconds <= time.monotonic() - begun
                 frames.append(frame)
                 if len(frames) == 5:
                     break
-                time.sleep(0.1)  # slower than they come
+                dropped.append(opened.dropped)
+                wait_until(lambda: opened.dropped >= dropped[-1] + 3)  # slower than they come
         indices = [frame.index for frame in frames]
-        assert min(np.diff(indices)) > 1
+        assert min(np.diff(indices)) >= 4
         assert opened.dropped >= indices[-1] + 1 - len(frames)
-        assert 0 <= frames[0].seconds < 0.5
-        assert all(0.05 < step < 2 for step in np.diff([frame.seconds for frame in frames]))
+        assert min(np.diff([frame.seconds for frame in frames])) > 0
         assert opened.failures == []
         assert not [one for one in threading.enumerate() if one.name.startswith("mien")]
         assert list(opened) == []
@@ -46,7 +49,7 @@ def test_a_stream_that_breaks_is_opened_again_and_its_end_is_said():
             send(handler, b"", "text/plain", 503)
 
     with serving(answer) as address:
-        with open_source(f"{address}/live", timeout_s=2, retries=1) as opened:
+        with open_source(f"{address}/live", timeout_s=10, retries=1) as opened:
             seconds = [frame.seconds for frame in opened]
     assert len(seconds) + opened.dropped > 15  # of more than the first connection
     assert seconds == sorted(seconds)
@@ -64,9 +67,10 @@ def silent():
 
 def test_closing_ends_a_wait_for_a_silent_stream(silent):
     opened = open_source(silent, timeout_s=20)
-    threading.Timer(0.5, opened.close).start()
     begun = time.monotonic()
-    assert len(list(opened)) > 0
+    for count, _ in enumerate(opened):
+        if count == 0:
+            threading.Timer(0.5, opened.close).start()
     assert time.monotonic() - begun < 10  # long before the silence times out
     assert opened.failures == []
 

@@ -156,10 +156,10 @@ def bomb(width: int, height: int, exif: bool = False) -> bytes:
 def test_a_bomb_is_refused_by_its_header(exif, tmp_path):
     path = tmp_path / "bomb.png"
     path.write_bytes(bomb(20_000, 20_000, exif))
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(SourceError, match=r"400\.0 million pixels.*--max-pixels 400000000"):
         list(open_source(path))
-    assert time.monotonic() - begun < 0.5
+    assert time.process_time() - begun < 0.5
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tiff", ".gif", ".avif"])
