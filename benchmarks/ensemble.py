@@ -52,11 +52,12 @@ def main() -> None:
         np.array(evaluate_bundle(bundle, dataset, "val", views=options.views).probabilities)
         for bundle in bundles
     ]
+    places = [Path(model).name for model in options.models]
     rows = [
-        scores(f"{bundle.metadata.name} ({Path(model).name})", labels, probabilities)
-        for bundle, model, probabilities in zip(bundles, options.models, read, strict=True)
+        scores(f"{bundle.metadata.name} ({place})", labels, probabilities)
+        for bundle, place, probabilities in zip(bundles, places, read, strict=True)
     ]
-    rows.append(scores(f"mean of {len(read)}", labels, np.mean(read, axis=0)))
+    rows.append(scores(f"mean of {' + '.join(places)}", labels, np.mean(read, axis=0)))
     for row in rows:
         row["views"] = options.views
         print(" ".join(f"{key} {value}" for key, value in row.items()))
