@@ -68,9 +68,10 @@ def silent():
 def test_closing_ends_a_wait_for_a_silent_stream(silent):
     opened = open_source(silent, timeout_s=20)
     begun = time.monotonic()
-    for count, _ in enumerate(opened):
-        if count == 0:
-            threading.Timer(0.5, opened.close).start()
+    frames = iter(opened)
+    assert next(frames).index >= 0
+    threading.Timer(0.5, opened.close).start()
+    list(frames)
     assert time.monotonic() - begun < 10  # long before the silence times out
     assert opened.failures == []
 
