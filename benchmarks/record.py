@@ -1,11 +1,13 @@
 """What every benchmark's rows have in common: when, on what, how often, how far apart."""
 
 import csv
+import io
 import statistics
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from mien.files import write_text
 from mien.training.record import describe_environment
 
 FOLDER = Path(__file__).parent / "results"
@@ -22,7 +24,10 @@ def spread(name: str, values: list[float]) -> dict[str, Any]:
 
 
 def add_rows(benchmark: str, rows: list[dict[str, Any]]) -> None:
-    """Add rows to ``results/BENCHMARK.csv``, each with the date, the machine and the versions."""
+    """Add rows to ``results/BENCHMARK.csv``, each with the date, the machine and the versions.
+
+    Columns that the file does not have yet are added to it.
+    """
     environment = describe_environment()
     machine = {
         "date": date.today().isoformat(),
@@ -33,10 +38,15 @@ def add_rows(benchmark: str, rows: list[dict[str, Any]]) -> None:
         "mien": environment["mien"],
     }
     path = FOLDER / f"{benchmark}.csv"
-    old = list(csv.DictReader(path.open())) if path.is_file() else []
+    old: list[dict[str, Any]] = []
+    if path.is_file():
+        with path.open(newline="") as handle:
+            old = list(csv.DictReader(handle))
+    # A figure that is new stands before the machine's columns; older rows have no value in it.
+    figures = {key: None for row in [*old, *rows] for key in row if key not in machine}
+    written = io.StringIO()
+    writer = csv.DictWriter(written, [*figures, *machine], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows([*old, *({**row, **machine} for row in rows)])
     FOLDER.mkdir(exist_ok=True)
-    with path.open("w", newline="") as handle:
-        columns = list({key: None for row in [*old, {**rows[0], **machine}] for key in row})
-        writer = csv.DictWriter(handle, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows([*old, *({**row, **machine} for row in rows)])
+    write_text(path, written.getvalue())  # whole or not at all: the older rows exist nowhere else

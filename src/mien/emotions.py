@@ -27,6 +27,12 @@ FERPLUS_VOTES: Final = (
     "NF",
 )
 
+# The position in FERPLUS_VOTES of the vote that means each emotion, in the labels' order.
+VOTES_OF_EMOTIONS: Final = tuple(
+    FERPLUS_VOTES.index(vote)
+    for vote in ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+)
+
 # Paul Tol's "bright" qualitative scheme, told apart by colour-blind readers, in the labels' order.
 COLOURS: Final = ("#EE6677", "#228833", "#AA3377", "#CCBB44", "#4477AA", "#66CCEE", "#999999")
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,6 +19,7 @@ from tests.conftest import TINY
 from mien.cli.main import app
 from mien.data import FaceDataset, load_dataset
 from mien.data.csv import write_csv
+from mien.data.parquet import write_parquet
 from mien.runtime.bundle import Bundle
 
 ASTRONAUT = Path(skimage.__file__).parent / "data" / "astronaut.png"
@@ -335,6 +337,44 @@ def test_evaluate_keeps_a_runs_evaluation_in_the_run(mien, run, layouts, tmp_pat
     (tmp_path / "run" / "evaluations" / "test.json").unlink(missing_ok=True)
     assert mien("evaluate", tmp_path / "run", "--data", layouts["csv"], "--split", "test").code == 0
     assert (tmp_path / "run" / "evaluations" / "test.json").is_file()
+
+
+def test_evaluate_shows_the_four_figures_where_faces_have_votes(mien, trained, faces, tmp_path):
+    votes = np.zeros((len(faces), 10), np.int8)
+    votes[:, 1] = 10  # happiness, all of them
+    write_parquet(replace(faces, votes=votes), tmp_path / "faces.parquet")
+    shutil.copytree(trained.path, tmp_path / "run")
+    arguments = ("evaluate", tmp_path / "run", "--data", tmp_path / "faces.parquet")
+    said = mien(*arguments)
+    assert max(map(len, said.out.splitlines())) <= 80
+    record = json.loads(mien(*arguments, "--json").out)
+    found = record["scorecard"]
+    rows = {
+        "agreement with the label": found["label_agreement"],
+        "agreement with the FER+ majority": found["votes_agreement"],
+        "mean corruption accuracy": found["corruption_accuracy"],
+        "consistency": found["consistency"],
+        "  mirrored": found["survives_mirror"],
+    }
+    for name, figure in rows.items():
+        (line,) = (line for line in said.out.splitlines() if line.startswith(f"{name}  "))
+        shown = [f"{figure[key]:.3f}" for key in ("value", "low", "high")]
+        images = len(faces.val)
+        assert line.removeprefix(name).split() == [*shown[:2], "to", shown[2], str(images)]
+        assert figure["images"] == images
+    assert f"mean of the four                  {found['mean']:.3f}" in said.out
+    assert found["label_agreement"]["value"] == record["accuracy"]["value"]
+    assert "when the face is mirrored" in " ".join(said.out.split())
+    kept = json.loads((tmp_path / "run" / "evaluations" / "val.json").read_text())
+    assert kept["scorecard"] == found
+
+
+def test_evaluate_states_why_there_are_no_four_figures(mien, layouts):
+    arguments = ("evaluate", "mien-xs", "--data", layouts["csv"])
+    said = " ".join(mien(*arguments).out.split())
+    assert "Not measured beyond the label: fer: no face of this split has FER+ votes" in said
+    assert json.loads(mien(*arguments, "--json").out)["scorecard"] is None
+    assert "beyond the label" not in mien(*arguments, "--views", "flip").out
 
 
 def test_fetch_out_of_reach_says_how_to_go_on(mien):

@@ -10,8 +10,14 @@ import pytest
 from mien.data import load_dataset
 from mien.data.csv import read_csv
 from mien.data.split import split_of
-from mien.data.votes import join_votes, read_votes
-from mien.emotions import FERPLUS_VOTES
+from mien.data.votes import (
+    NO_MAJORITY,
+    emotion_shares,
+    join_votes,
+    majority_labels,
+    read_votes,
+)
+from mien.emotions import EMOTIONS, FERPLUS_VOTES
 from mien.errors import DataError
 
 HEADER = (
@@ -187,3 +193,55 @@ def test_what_is_no_text_or_not_there(tmp_path):
         with pytest.raises(DataError) as error:
             read_votes(path)
         assert str(error.value).isprintable()
+
+
+def votes_for(**counts):
+    """The votes of one image, by the voters' words."""
+    return np.array([[counts.get(word, 0) for word in FERPLUS_VOTES]], np.int8)
+
+
+@pytest.mark.parametrize(
+    ("counts", "label"),
+    [
+        ({"anger": 10}, "angry"),
+        ({"disgust": 4, "fear": 3, "neutral": 3}, "disgust"),
+        ({"happiness": 1}, "happy"),
+        ({"sadness": 5, "neutral": 5}, None),
+        ({"sadness": 4, "contempt": 5}, None),
+        ({"sadness": 4, "unknown": 5}, None),
+        ({"sadness": 4, "NF": 5}, None),
+        ({"fear": 3, "contempt": 3, "unknown": 3}, "fear"),  # no fewer than each of the three
+        ({"surprise": 127, "neutral": 126}, "surprise"),
+        ({"contempt": 10}, None),
+        ({}, None),
+    ],
+)
+def test_the_label_that_most_voters_gave(counts, label):
+    (found,) = majority_labels(votes_for(**counts)).tolist()
+    assert found == (NO_MAJORITY if label is None else EMOTIONS.index(label))
+
+
+def test_each_of_the_seven_words_is_its_label():
+    words = ["anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"]
+    votes = np.concatenate([votes_for(**{word: 7, "NF": 3}) for word in words])
+    assert majority_labels(votes).tolist() == list(range(7))
+    assert majority_labels(votes).dtype == np.int64
+    np.testing.assert_array_equal(emotion_shares(votes), np.eye(7))
+
+
+def test_votes_as_a_distribution_over_the_seven():
+    votes = np.concatenate(
+        [
+            votes_for(anger=2, neutral=6, contempt=1, unknown=1),
+            votes_for(contempt=4, NF=6),
+            votes_for(),
+            votes_for(happiness=127, surprise=127),  # more than an int8 holds, taken together
+        ]
+    )
+    shares = emotion_shares(votes)
+    assert (shares.dtype, shares.shape) == (np.float64, (4, 7))
+    assert shares[0].tolist() == [0.25, 0, 0, 0, 0, 0, 0.75]
+    assert not shares[1:3].any()
+    assert shares[3, [EMOTIONS.index("happy"), EMOTIONS.index("surprise")]].tolist() == [0.5, 0.5]
+    assert majority_labels(votes[:0]).shape == (0,)
+    assert emotion_shares(votes[:0]).shape == (0, 7)

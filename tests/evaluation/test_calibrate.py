@@ -6,6 +6,7 @@ import pytest
 from mien.errors import MienError
 from mien.evaluation import metrics
 from mien.evaluation.calibrate import (
+    AnswerSettings,
     calibrate,
     choose_threshold,
     fit_map,
@@ -121,6 +122,37 @@ def test_a_gate_moves_the_threshold_and_no_answer():
     assert gated.coverage < plain.coverage
     assert gated.error_after > plain.error_after
     assert calibrate(logits, labels, gate=np.ones(2_000)) == plain
+
+
+def test_a_prior_that_is_taken_out_lifts_rare_classes_and_is_part_of_the_map():
+    logits, labels = honest(4_000, 7)
+    shares = np.array([0.4, 0.3, 0.1, 0.1, 0.05, 0.03, 0.02])
+    plain = calibrate(logits, labels)
+    found = calibrate(
+        logits, labels, settings=AnswerSettings(prior_share=0.5, log_prior=np.log(shares))
+    )
+    before, after = (
+        (logits @ np.array(one.matrix) + np.array(one.bias)).argmax(1) for one in (plain, found)
+    )
+    assert (after == 6).mean() > (before == 6).mean()
+    assert (after == 0).mean() < (before == 0).mean()
+    assert (found.offset, found.temperature, found.votes_share) == ((), 1.0, 0.0)
+    assert found.prior_share == 0.5
+
+
+def test_mixed_answers_are_calibrated_as_a_whole():
+    logits, labels = honest(4_000, 8)
+    votes = 3 * honest(4_000, 9)[0]  # of other images, and surer than they should be
+    settings = AnswerSettings(votes_share=0.4)
+    found = calibrate(logits, labels, votes_logits=votes, settings=settings)
+    assert found.votes_share == 0.4
+    assert found.temperature != 1
+    mapped = logits @ np.array(found.matrix) + np.array(found.bias)
+    mixed = 0.6 * softmax(mapped) + 0.4 * softmax(votes)
+    answer = softmax(np.log(mixed) / found.temperature)
+    error = metrics.calibration_error(labels, answer)
+    assert error == pytest.approx(found.error_after, abs=0.02)
+    assert metrics.log_loss(labels, answer) < metrics.log_loss(labels, mixed)
 
 
 def test_too_few_images_are_refused():

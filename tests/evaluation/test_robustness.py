@@ -3,7 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mien.evaluation.robustness import CHANGES, FACES, STRENGTHS, measure_robustness
+from mien.evaluation.robustness import (
+    CHANGES,
+    FACES,
+    STRENGTHS,
+    Robustness,
+    draw_faces,
+    measure_robustness,
+    read_changed,
+)
 from mien.runtime.bundle import Bundle
 
 
@@ -24,6 +32,30 @@ def test_it_repeats_and_the_seed_decides(run, faces, found):
     bundle = Bundle(run.bundle_path)
     assert measure_robustness(bundle, faces.images, faces.labels) == found
     assert measure_robustness(bundle, faces.images, faces.labels, seed=1) != found
+
+
+def test_each_face_is_known_of_those_that_were_drawn(run, faces):
+    bundle = Bundle(run.bundle_path)
+    found = measure_robustness(bundle, faces.images, faces.labels, faces=30, seed=2)
+    rows = draw_faces(len(faces), 30, seed=2)
+    assert found.images == len(set(rows.tolist())) == 30
+    right = read_changed(bundle, faces.images[rows], faces.labels[rows], seed=2)
+    for name, each in right.items():
+        assert each.shape == (STRENGTHS, 30)
+        assert tuple(each.mean(1).tolist()) == pytest.approx(found.accuracy[name])
+    shares = np.concatenate(list(right.values())).mean(0)
+    assert shares.mean() == pytest.approx(found.mean)
+
+
+def test_more_faces_than_there_are_is_all_of_them(run, faces):
+    assert draw_faces(7, FACES, seed=0).tolist() == list(range(7))
+
+
+def test_what_older_versions_stored_can_be_read(found):
+    names = ("images", "clean", "accuracy", "amounts", "mean", "seed")
+    stored = found.model_dump(include=set(names))
+    assert set(found.model_dump()) == set(names)
+    assert Robustness.model_validate(stored) == found
 
 
 @pytest.mark.parametrize("name", CHANGES)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
-from mien.models import build_model, count_parameters, to_unit
-from mien.models.face_gate import LEAST_OPEN
+from mien.emotions import VOTES_OF_EMOTIONS
+from mien.models import build_model, count_macs, count_parameters, to_unit
+from mien.models.answer import LEAST_OPEN
+from mien.models.layers import fold
 from mien.recipes import list_recipes, load_recipe
 from mien.recipes.sections import MienNetModel
 from mien.runtime.bundle import BundleMetadata
@@ -26,6 +30,10 @@ VARIANTS = {
     "residual pairs": [
         "model={family='mien_net',stem=8,channels=[8,16],blocks=[2,0],dense=[8]}"
     ],
+    "squeeze and excitation": [
+        "model={family='mien_net',stem=8,channels=[8,16],blocks=[1,1],squeeze=true}"
+    ],
+    "branches": ["model={family='mien_net',stem=8,channels=[8,16],blocks=[1,1],branches=true}"],
     "one stage, wide kernels": ["model.channels=[8]", "model.kernel_px=5"],
 }  # fmt: skip
 # The smallest map of 5x5 cells or more that each of them has: half of it is below that.
@@ -93,6 +101,22 @@ def test_a_face_gate_scales_its_logits(recipe, images):
             assert torch.equal(model(unit).softmax(1).argmax(1), plain.argmax(1))
 
 
+def test_votes_are_averaged_with_its_probabilities(recipe, images):
+    model, unit = build_model(recipe.model).eval(), to_unit(images)
+    width = model.last_layer.in_features
+    drawn = 0.1 * torch.randn(10, width + 1, generator=torch.manual_seed(1))
+    weight, bias = drawn.split([width, 1], 1)
+    mix = SimpleNamespace(votes_share=0.3, offset=(0.5, 0, 0, 0, 0, 0, -0.5), temperature=2.0)
+    with torch.no_grad():
+        votes = (model.features(unit) @ weight.T + bias[:, 0])[:, list(VOTES_OF_EMOTIONS)]
+        mean = 0.7 * model(unit).softmax(1) + 0.3 * votes.softmax(1)
+        model.mix_votes(weight, bias[:, 0], mix)
+        expected = (mean.clamp_min(1e-12).log() + torch.tensor(mix.offset)) / 2
+        torch.testing.assert_close(model(unit), expected, rtol=1e-4, atol=1e-4)
+        model.add_face_gate([0.0] * width, 0.0)
+        torch.testing.assert_close(model(unit), expected / 2, rtol=1e-4, atol=1e-4)
+
+
 def test_its_features_are_what_its_last_layer_takes_in(recipe, images):
     model = build_model(recipe.model).eval()
     with torch.no_grad():
@@ -139,6 +163,19 @@ def test_it_exports_and_agrees_with_torch(recipe, images, tmp_path):
     scale = max(1.0, float(expected.abs().max()))
     torch.testing.assert_close(torch.from_numpy(logits), expected, rtol=0, atol=1e-5 * scale)
     torch.testing.assert_close(torch.from_numpy(probabilities).sum(1), torch.ones(6))
+
+
+def test_folded_branches_read_as_they_were_trained(images):
+    model = build_model(load_recipe("quick", VARIANTS["branches"]).model)
+    for _ in range(3):  # moves the statistics of batch normalisation away from 0 and 1
+        model(to_unit(images))
+    model.eval()
+    folded = fold(model)
+    with torch.no_grad():
+        expected = model(to_unit(images))
+        torch.testing.assert_close(folded(to_unit(images)), expected, rtol=1e-4, atol=1e-3)
+    assert len(list(folded.modules())) < len(list(model.modules()))
+    assert count_macs(model) == count_macs(folded)
 
 
 def test_standardised_input_knows_neither_brightness_nor_contrast():

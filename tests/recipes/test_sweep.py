@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from mien.errors import RecipeError
-from mien.recipes.sweep import list_sweeps, load_sweep
+from mien.recipes.sweep import Sweep, list_sweeps, load_sweep
+
+PLANS = sorted((Path(__file__).parents[2] / "benchmarks" / "plans").glob("*.toml"))
 
 
 @pytest.mark.parametrize("name", list_sweeps())
@@ -105,7 +109,23 @@ def test_what_does_not_fit_is_said_before_anything_is_trained(name, options, sai
         ("[grid]\ntrain.lr = [1, 2]", "expected recipe = the name or file"),
         (
             'recipe = "quick"\n[grid]\ntrain.lr = [1]\n[search]\ntrain.lr = { low = 1, high = 2 }',
-            "expected a grid or a search",
+            "exactly one of [grid], [search] and [variants], found [grid] and [search]",
+        ),
+        (
+            'recipe = "quick"\n[grid]\ntrain.lr = [1]\n[variants.baseline]',
+            "exactly one of [grid], [search] and [variants], found [grid] and [variants]",
+        ),
+        ('recipe = "quick"\n[variants]', "say what to try of it"),
+        ('recipe = "quick"\n[variants]\nslow = 3', "variants.slow: expected a section of settings"),
+        ("[variants.baseline]", "expected recipe = the name or file"),
+        ('recipe = "quick"\n[variants."a/b"]', "variants.a/b = 'a/b': expected a name that a file"),
+        (
+            'recipe = "quick"\n[variants.other]\ndata.seed = 1',
+            "data.seed gives every trial other images",
+        ),
+        (
+            'recipe = "quick"\n[variants.a]\n[variants.b]\ntrain.epoch = 1',
+            "variant b: recipe quick: unknown key 'train.epoch' (did you mean",
         ),
         ('recipe = "quick"\ntrails = 3\n[grid]\ntrain.lr = [1]', "did you mean 'trials'?"),
         ('recipe = "quick"\n[search]\ntrain.lr = { low = "a" }', "search.train.lr.low = 'a'"),
@@ -121,6 +141,65 @@ def test_what_is_wrong_in_a_file_is_said(tmp_path, text, said):
         load_sweep(path)
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+VARIANTS = """
+recipe = "quick"
+[set]
+train.epochs = 2
+[variants.baseline]
+[variants.slow-and-long]
+train.lr = 1e-4
+train.epochs = 5
+[variants.wide.model]
+channels = [64, 128]
+[variants]
+seeded = { train.seed = 7 }
+"""
+
+
+def test_variants_are_trials_with_names_and_settings_of_their_own(tmp_path):
+    (tmp_path / "mine.toml").write_text(VARIANTS)
+    sweep = load_sweep(tmp_path / "mine.toml", overrides=["train.batch_size=16"])
+    assert sweep.names() == ["baseline", "slow-and-long", "wide", "seeded"]
+    assert sweep.points() == [
+        {},
+        {"train.lr": 1e-4, "train.epochs": 5},
+        {"model.channels": [64, 128]},
+        {"train.seed": 7},
+    ]
+    assert sweep.keys == ("train.lr", "train.epochs", "model.channels", "train.seed")
+    recipes = [sweep.recipe_for(settings) for settings in sweep.points()]
+    assert [recipe.train.epochs for recipe in recipes] == [2, 5, 2, 2]
+    assert {recipe.train.batch_size for recipe in recipes} == {16}
+    assert Sweep.model_validate_json(sweep.model_dump_json()) == sweep
+
+
+def test_a_setting_that_a_variant_leaves_has_the_value_of_the_base(tmp_path):
+    (tmp_path / "mine.toml").write_text(VARIANTS)
+    sweep = load_sweep(tmp_path / "mine.toml")
+    assert [sweep.value(one, "train.epochs") for one in sweep.points()] == [2, 5, 2, 2]
+    assert sweep.value({}, "model.stages") is None
+    assert sweep.value({}, "nothing.of.the.kind") is None
+
+
+@pytest.mark.parametrize("options", [{"grid": ["train.lr=1,2"]}, {"search": ["train.lr=1..2"]}])
+def test_variants_take_no_grid_beside_them(tmp_path, options):
+    (tmp_path / "mine.toml").write_text(VARIANTS)
+    with pytest.raises(RecipeError, match=f"tries its variants; leave --{next(iter(options))} out"):
+        load_sweep(tmp_path / "mine.toml", **options)
+
+
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
+def test_every_plan_is_a_sweep_of_variants_that_says_how_it_is_run(path):
+    sweep = load_sweep(path)  # which checks all of them; teachers need not be there yet
+    assert len(sweep.variants) >= 2
+    assert sweep.description
+    assert f"#     python benchmarks/plan.py benchmarks/plans/{path.name} " in path.read_text()
+
+
+def test_there_are_plans():
+    assert PLANS
 
 
 def test_a_sweep_keeps_its_recipe_whatever_becomes_of_the_file(tmp_path):

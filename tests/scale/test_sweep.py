@@ -22,7 +22,7 @@ from tests.waiting import wait_until
 
 from mien.data import FaceDataset
 from mien.data.csv import write_csv
-from mien.errors import Interrupted, RunError
+from mien.errors import Interrupted, MienError, RunError
 from mien.files import locked_folder
 from mien.recipes.sweep import load_sweep
 from mien.scale.folder import SweepFolder, SweepRecord, Trial
@@ -312,6 +312,156 @@ def test_other_data_is_refused(swept, layouts, tmp_path):
     (tmp_path / "sweep" / "sweep.json").write_text(json.dumps(record))
     with pytest.raises(RunError, match=r"less\.csv: not what .* began on"):
         resume_sweep(tmp_path / "sweep")
+
+
+class Clock(SweepWatcher):
+    """Time stands still until trial 0 has trained longer than before, and then is over."""
+
+    def __init__(self, epochs: int = 0) -> None:
+        self.epochs = epochs
+        self.now = 0.0
+        self.ended_trials: list[Trial] = []
+        self.said: list[str] = []
+
+    def running(self, progress):
+        if len(progress.get(0, [])) > self.epochs:
+            self.now = 1e9
+
+    def trial_ended(self, trial):
+        self.ended_trials.append(trial)
+
+    def out_of_time(self, said):
+        self.said.append(said)
+
+
+@pytest.fixture(scope="module")
+def variants(tmp_path_factory):
+    """Three variants that train far longer than any test waits."""
+    path = tmp_path_factory.mktemp("variants") / "three.toml"
+    path.write_text(
+        'recipe = "quick"\n[set]\ntrain.epochs = 5000\n[variants.baseline]\n'
+        "[variants.slow]\ntrain.lr = 1e-4\n[variants.shallow]\nmodel.stages = 2\n"
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def cut_off(variants, layouts, tmp_path_factory):
+    """A sweep whose time budget ends while its first variant trains; and what it said."""
+    clock, out = Clock(), tmp_path_factory.mktemp("sweeps") / "cut-off"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mien.scale.sweep.monotonic", lambda: clock.now)
+        sweep = load_sweep(variants, overrides=TINY[1:])
+        folder = start_sweep(
+            sweep, layouts["csv"], out, device="cpu", minutes=1, splits=("val",), watcher=clock
+        )
+    return folder, clock
+
+
+def test_a_spent_budget_stops_what_runs_and_starts_nothing(cut_off):
+    folder, clock = cut_off
+    first, *others = folder.trials()
+    assert (first.name, first.status) == ("baseline", "stopped")
+    assert [(trial.name, trial.status) for trial in others] == [
+        ("slow", "open"),
+        ("shallow", "open"),
+    ]
+    assert set(first.scores) == {"val"}
+    assert first.epochs == len(Run(folder.run_path(0)).history()) >= 1
+    assert first.seconds > 0
+    assert not folder.run_path(1).exists()
+    assert clock.ended_trials == [first]
+    assert clock.said == [
+        "the time budget (1 min) ended the sweep: 3 of 3 trials unfinished (trial 0 "
+        "(baseline), trial 1 (slow), trial 2 (shallow)); go on: mien sweep --resume "
+        f"{folder.path}"
+    ]
+
+
+def test_a_stopped_trial_leaves_a_whole_run(cut_off):
+    folder, _ = cut_off
+    run = Run(folder.run_path(0))
+    assert (run.record.status, run.record.device) == ("interrupted", "cpu")
+    assert run.weights_path.is_file()
+    assert run.bundle_path.is_file()
+    assert not run.evaluation_path("test").exists()
+
+
+def test_variants_and_stopped_trials_are_shown_as_such(cut_off, tmp_path):
+    shutil.copytree(cut_off[0].path, tmp_path / "sweep")
+    folder = SweepFolder(tmp_path / "sweep")
+    table = results_table(folder)
+    assert table.columns == ("trial", "variant", "lr", "stages", "val loss", "val acc", "MACs")
+    assert table.rows[0][:4] == ("0* stopped", "baseline", "0.05", "–")
+    assert table.rows[1][:6] == ("1", "slow", "0.0001", "–", "open", "")
+    assert f"Trial 0 (baseline) was stopped after {folder.trial(0).epochs} epochs." in table.note
+    html = write_results(folder).read_text()
+    assert html.count("<svg") == 4
+    assert "0 of 3 trials" in html
+    assert "1 stopped before the end" in html
+    assert "has baseline" in html
+    with (folder.path / "sweep.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert [row["variant"] for row in rows] == ["baseline", "slow", "shallow"]
+    assert [row["status"] for row in rows] == ["stopped", "open", "open"]
+    assert [row["train.lr"] for row in rows] == ["0.05", "0.0001", "0.05"]
+    assert [row["model.stages"] for row in rows] == ["", "", "2"]
+
+
+def test_a_resumed_sweep_goes_on_with_stopped_trials(cut_off, tmp_path, monkeypatch):
+    shutil.copytree(cut_off[0].path, tmp_path / "sweep")
+    before = cut_off[0].trial(0)
+    clock = Clock(before.epochs)
+    monkeypatch.setattr("mien.scale.sweep.monotonic", lambda: clock.now)
+    resumed = resume_sweep(tmp_path / "sweep", minutes=1, watcher=clock)
+    after = resumed.trial(0)
+    assert (after.name, after.status) == ("baseline", "stopped")
+    assert after.epochs > before.epochs
+    assert after.seconds > before.seconds
+
+
+def test_the_command_ends_well_when_its_time_is_over(mien, variants, layouts, tmp_path):
+    out = tmp_path / "sweep"
+    outcome = mien(
+        "sweep", variants, "--data", layouts["csv"], "--out", out, "--minutes", "0.0001"
+    )  # fmt: skip
+    assert outcome.code == 0
+    assert "budget (0.0001 min) ended the sweep: 3 of 3 trials unfinished" in outcome.err
+    assert f"go on: mien sweep --resume {out}" in outcome.err
+    assert (out / "sweep.csv").is_file()
+    for options in (["--device", "cpu"], ["--grid", "train.lr=1"]):
+        assert mien("sweep", "--resume", out, *options).code == 2
+
+
+@pytest.mark.parametrize("minutes", [0, -1, float("nan")])
+def test_a_budget_of_no_time_is_refused(variants, layouts, tmp_path, minutes):
+    with pytest.raises(RunError, match="expected more than 0"):
+        start_sweep(load_sweep(variants), layouts["csv"], tmp_path / "sweep", minutes=minutes)
+
+
+def test_what_a_sweep_cannot_have_is_told_before_it_begins(variants, layouts, tmp_path):
+    sweep = load_sweep(variants)
+    with pytest.raises(RunError, match="splits test: expected val"):
+        start_sweep(sweep, layouts["csv"], tmp_path / "sweep", splits=("test",))
+    if not torch.cuda.is_available():
+        with pytest.raises(MienError, match="no CUDA device here"):
+            start_sweep(sweep, layouts["csv"], tmp_path / "sweep", device="cuda")
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_a_sweep_of_an_older_version_goes_on(swept, tmp_path):
+    shutil.copytree(swept.path, tmp_path / "sweep")
+    path = tmp_path / "sweep" / "sweep.json"
+    record = json.loads(path.read_text())
+    del record["device"], record["splits"], record["sweep"]["variants"]
+    path.write_text(json.dumps(record))
+    for path in (tmp_path / "sweep" / "trials").glob("*.json"):
+        trial = json.loads(path.read_text())
+        del trial["name"]
+        path.write_text(json.dumps(trial))
+    resumed = resume_sweep(tmp_path / "sweep")
+    assert [trial.status for trial in resumed.trials()] == ["finished", "failed"] * 2
+    assert results_table(resumed).rows == results_table(swept).rows
 
 
 def test_paths_in_its_settings_lead_from_where_it_was_started(run, layouts, tmp_path, monkeypatch):

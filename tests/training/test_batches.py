@@ -9,7 +9,7 @@ CPU = torch.device("cpu")
 
 def test_a_shuffled_epoch_gives_every_image_at_most_once(faces):
     batches = Batches(faces, 32, CPU, shuffle_seed=0)
-    seen = torch.cat([images for images, *_ in batches]).flatten(1)
+    seen = torch.cat([batch.images for batch in batches]).flatten(1)
     assert len(batches) == len(faces) // 32
     assert len(seen) == len(batches) * 32
     assert len(seen.unique(dim=0)) == len(seen)
@@ -17,17 +17,17 @@ def test_a_shuffled_epoch_gives_every_image_at_most_once(faces):
 
 def test_epochs_differ_and_repeat_from_seed_and_number_alone(faces):
     batches = Batches(faces, 32, CPU, shuffle_seed=0)
-    first = next(iter(batches))[0]
+    first = next(iter(batches)).images
     batches.epoch = 1
-    second = next(iter(batches))[0]
+    second = next(iter(batches)).images
     batches.epoch = 0
-    assert torch.equal(next(iter(batches))[0], first)
+    assert torch.equal(next(iter(batches)).images, first)
     assert not torch.equal(first, second)
 
 
 def test_without_a_seed_every_image_comes_in_order(faces):
     batches = Batches(faces, 32, CPU)
-    labels = torch.cat([labels for _, labels, _ in batches])
+    labels = torch.cat([batch.labels for batch in batches])
     assert labels.tolist() == faces.labels.tolist()
     assert len(batches) == sum(1 for _ in batches)
 

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
 
 from mien.data.synthetic import synthetic_faces
 from mien.recipes.sections import TrainSection
-from mien.training.callbacks import averaged_weights, history_csv, rate_at
+from mien.training.callbacks import AveragedWeights, Checkpoint, history_csv, rate_at
 from mien.training.module import balanced_weights
 
 
@@ -31,21 +34,66 @@ def test_one_cycle_matches_torchs():
         theirs.step()
 
 
-def test_an_average_follows_fast_at_first_and_slowly_later():
-    average = averaged_weights(0.99)._kwargs["multi_avg_fn"]
-    mean, value = torch.zeros(1), torch.ones(1)
-    average([mean], [value], torch.tensor(0))
-    assert mean.item() == pytest.approx(0.9)  # decay (1 + 0) / (10 + 0)
-    mean.zero_()
-    average([mean], [value], torch.tensor(100_000))
-    assert mean.item() == pytest.approx(0.01)
+class Counter(pl.LightningModule):
+    """A weight and a buffer of whole numbers, as a network and its batch normalisation have."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.register_buffer("batches", torch.tensor(0))
 
 
-def test_an_average_copies_what_is_no_float():
-    average = averaged_weights(0.99)._kwargs["multi_avg_fn"]
-    count = torch.tensor([3])
-    average([count], [torch.tensor([7])], torch.tensor(5))
-    assert count.item() == 7
+def average_after(updates, decay=0.99):
+    """Return the average of a weight that was 0 until now, and is 1 after so many updates."""
+    module, average = Counter(), AveragedWeights(decay, torch.device("cpu"))
+    average.setup(SimpleNamespace(), module, "fit")
+    with torch.no_grad():
+        module.weight.fill_(1)
+    module.batches += 7
+    average.on_train_batch_end(SimpleNamespace(global_step=updates + 1), module, None, None, 0)
+    return average._average_model
+
+
+def test_an_average_begins_as_a_copy_follows_fast_at_first_and_slowly_later():
+    assert average_after(0).module.weight.item() == 1
+    assert average_after(1).module.weight.item() == pytest.approx(
+        9 / 11
+    )  # decay (1 + 1) / (10 + 1)
+    assert average_after(100_000).module.weight.item() == pytest.approx(0.01)
+
+
+def test_an_average_copies_what_is_no_float_and_counts_its_updates():
+    averaged = average_after(5)
+    assert averaged.module.batches.item() == 7
+    assert averaged.n_averaged.item() == 1
+
+
+def checkpoints(tmp_path, **options):
+    """Return how many of ten quick epochs are written."""
+    written = []
+
+    class Counting(Checkpoint):
+        def _save_last_checkpoint(self, trainer, monitor_candidates):
+            written.append(trainer.current_epoch)
+
+        def _should_skip_saving_checkpoint(self, trainer):
+            written.append(trainer.current_epoch)
+            return True
+
+    callback = Counting(dirpath=tmp_path, filename="last", **options)
+    for epoch in range(10):
+        trainer = SimpleNamespace(current_epoch=epoch, max_epochs=10, should_stop=False)
+        callback.on_train_epoch_end(trainer, None)
+    return written
+
+
+def test_checkpoints_are_written_after_each_epoch_or_when_it_is_time_and_at_the_end(tmp_path):
+    every = checkpoints(tmp_path, least_seconds=0, asked_to_stop=lambda: False)
+    assert every == list(range(10))
+    rarely = checkpoints(tmp_path, least_seconds=3600, asked_to_stop=lambda: False)
+    assert rarely == [0, 9]
+    stopping = checkpoints(tmp_path, least_seconds=3600, asked_to_stop=lambda: True)
+    assert stopping == list(range(10))
 
 
 def test_balanced_weights_are_scikit_learns():

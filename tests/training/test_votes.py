@@ -14,15 +14,18 @@ from tests.conftest import TINY
 
 from mien.data import load_dataset
 from mien.data.parquet import write_parquet
+from mien.emotions import FERPLUS_VOTES, VOTES_OF_EMOTIONS
 from mien.errors import RecipeError, RunError
 from mien.evaluation.calibrate import Calibration, softmax
+from mien.explain.network import load_network
 from mien.models import build_model, to_unit
-from mien.models.weights import find_weights, load_weights
+from mien.models.weights import find_weights, load_weights, open_network
 from mien.recipes import load_recipe
 from mien.runtime.bundle import Bundle
+from mien.training.batches import Batch
 from mien.training.finish import export, export_int8, load_kept
 from mien.training.fit import train
-from mien.training.module import Trainable, votes_loss
+from mien.training.module import Trainable
 from mien.training.run import Run
 from mien.training.watch import Watcher
 
@@ -41,16 +44,7 @@ def trainable(*overrides):
 def batch(votes):
     generator = torch.manual_seed(0)
     images = torch.randint(0, 256, (len(votes), 48, 48), dtype=torch.uint8, generator=generator)
-    return images, torch.zeros(len(votes), dtype=torch.int64), votes
-
-
-def test_the_loss_is_the_cross_entropy_with_the_shares_of_the_votes():
-    votes = torch.zeros(2, 10)
-    votes[0, :2] = torch.tensor([6.0, 2.0])
-    logits = torch.randn(2, 10, generator=torch.manual_seed(1))
-    spoken = logits.log_softmax(1)
-    by_hand = -(0.75 * spoken[0, 0] + 0.25 * spoken[0, 1]) / 2  # the second has no votes
-    assert votes_loss(logits, votes) == pytest.approx(float(by_hand))
+    return Batch(images, torch.zeros(len(votes), dtype=torch.int64), votes)
 
 
 def test_votes_teach_the_network_too_and_their_absence_teaches_nothing():
@@ -171,3 +165,91 @@ def test_a_data_set_with_votes_is_learnt_from_and_said(faces, tmp_path):
     run = train("mien-s", path, tmp_path / "run", overrides=[*MIEN, "train.epochs=1"])
     assert run.record.data.train_voted == len(faces.train)
     assert "learnt FER+'s votes" in Bundle(run.bundle_path).metadata.checkpoint
+
+
+@pytest.fixture(scope="module")
+def voted(layouts, tmp_path_factory):
+    """The drawn faces as a data set with votes: of ten, seven for the label and three for fear."""
+    faces = load_dataset(layouts["csv"])
+    votes = np.zeros((len(faces), 10), np.int8)
+    votes[np.arange(len(faces)), np.array(VOTES_OF_EMOTIONS)[faces.labels]] = 7
+    votes[:, FERPLUS_VOTES.index("fear")] += 3
+    path = tmp_path_factory.mktemp("voted") / "voted.parquet"
+    write_parquet(replace(faces, votes=votes), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def mixed(voted, tmp_path_factory):
+    settings = [*MIEN, "train.votes_in_answer=0.4", "calibration.prior=0.5"]
+    return train("mien-s", voted, tmp_path_factory.mktemp("runs") / "mixed", overrides=settings)
+
+
+def by_hand(run, images):
+    """Return the probabilities of a run's answer, from its file of weights and its record."""
+    network, votes_head = open_network(run.recipe.model, run.weights_path)
+    found = Calibration.model_validate_json(run.calibration_path.read_bytes())
+    with torch.no_grad():
+        features = network.features(to_unit(torch.from_numpy(images.copy())))
+        labels = network.last_layer(features).softmax(1)
+        votes = features @ votes_head["votes_head.weight"].T + votes_head["votes_head.bias"]
+    votes = votes[:, list(VOTES_OF_EMOTIONS)].softmax(1)
+    counts = np.array(list(run.record.data.train_class_counts.values()), float)
+    blend = (0.6 * labels + 0.4 * votes).log().numpy()
+    return softmax((blend - 0.5 * np.log(counts / counts.sum())) / found.temperature)
+
+
+def test_votes_are_mixed_into_the_answer_and_the_prior_is_taken_out(mixed, voted):
+    images = load_dataset(voted).val.images
+    answer = Bundle(mixed.bundle_path).predict(images)[1]
+    # The prior is that of the fitted images, whose shares are those of train but for rounding.
+    np.testing.assert_allclose(answer, by_hand(mixed, images), atol=2e-3)
+    about = Bundle(mixed.bundle_path).metadata
+    assert about.calibration["votes_share"] == 0.4
+    assert "a share of 0.4 in the answer" in about.checkpoint
+
+
+def test_what_is_explained_and_taught_answers_as_the_bundle_does(mixed, voted, tmp_path):
+    images = load_dataset(voted).val.images
+    unit = to_unit(torch.from_numpy(images.copy()))
+    expected = Bundle(mixed.bundle_path).predict(images)[0]
+    beside = tmp_path / "mixed.onnx"
+    shutil.copy(mixed.bundle_path, beside)
+    shutil.copy(mixed.weights_path, beside.with_suffix(".safetensors"))
+    slim = tmp_path / "slim"
+    shutil.copytree(mixed.path, slim, ignore=shutil.ignore_patterns("*.ckpt", "*.onnx"))
+    for network in (load_kept(mixed)[0], load_kept(Run(slim))[0], load_network(beside)):
+        with torch.no_grad():
+            np.testing.assert_allclose(network(unit).numpy(), expected, atol=1e-4)
+
+
+def test_int8_keeps_the_mixed_answer(mixed, voted, tmp_path):
+    images = load_dataset(voted).val.images
+    int8 = export_int8(mixed, tmp_path / "int8.onnx").predict(images)[1]
+    np.testing.assert_allclose(int8, Bundle(mixed.bundle_path).predict(images)[1], atol=0.05)
+
+
+def test_without_votes_in_the_data_there_are_none_in_the_answer(layouts, tmp_path):
+    settings = [*MIEN, "train.epochs=1", "train.votes_in_answer=0.4"]
+    run = train("mien-s", layouts["csv"], tmp_path / "run", overrides=settings)
+    about = Bundle(run.bundle_path).metadata
+    assert about.calibration["votes_share"] == 0
+    assert "in the answer" not in about.checkpoint
+
+
+def test_further_training_goes_on_from_the_votes_layer_too(mixed):
+    recipe = load_recipe("mien-s", [*MIEN, f"model.weights='{mixed.weights_path}'"])
+    module = Trainable(build_model(recipe.model), recipe)
+    module.load_votes_head(find_weights(recipe.model))
+    weights = load_file(mixed.weights_path)
+    assert torch.equal(module.votes_head.weight, weights["votes_head.weight"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [("train.votes_weight=0", "set votes_weight to 1"),
+     ("train.calibration_share=0", "set calibration_share to 0.05")],
+)  # fmt: skip
+def test_an_answer_of_votes_needs_their_layer_and_kept_images(setting, said):
+    with pytest.raises(RecipeError, match=f"train: votes_in_answer .*{said}"):
+        load_recipe("mien-s", ["train.face_gate=false", setting])

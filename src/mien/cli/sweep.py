@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mien.cli.console import SkipBadOption, print_table, say_path
+from mien.cli.train import Device
 
 
 def sweep(
@@ -44,6 +45,15 @@ def sweep(
         typer.Option("--out", metavar="DIR", help="The directory to make. Default: runs/NAME."),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="How many trials train at once.")] = 1,
+    device: Annotated[Device, typer.Option(help="Where the trials train.")] = Device.auto,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            metavar="M",
+            help="Time budget of the whole sweep. It is when stopping begins: what is trained is "
+            "then written and measured, so leave time for that. --resume goes on.",
+        ),
+    ] = None,
     resume: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Go on with a sweep that was stopped.")
     ] = None,
@@ -57,9 +67,11 @@ def sweep(
     Each trial is a run of its own; one that fails is recorded and the others go on. Ctrl-C stops
     after the current steps; --resume goes on.
     """
-    if resume is not None and (name or grid or search or trials or settings or path or skip_bad):
+    fixed = name or grid or search or trials or settings or path or skip_bad
+    if resume is not None and (fixed or device is not Device.auto):
         raise typer.BadParameter(
-            "goes with --data, --jobs and --retry-failed only: the rest stands in the sweep",
+            "goes with --data, --jobs, --minutes and --retry-failed only: the rest stands in the "
+            "sweep",
             param_hint="--resume",
         )
     if resume is None:
@@ -83,7 +95,12 @@ def sweep(
         if resume is not None:
             where = resume
             folder = resume_sweep(
-                resume, data, jobs=jobs, retry_failed=retry_failed, watcher=watcher
+                resume,
+                data,
+                jobs=jobs,
+                minutes=minutes,
+                retry_failed=retry_failed,
+                watcher=watcher,
             )
         else:
             assert name is not None
@@ -92,7 +109,16 @@ def sweep(
                 name, grid=grid or (), search=search or (), overrides=settings or (), trials=trials
             )
             where = path or free_name(Path("runs"), chosen.name)
-            folder = start_sweep(chosen, data, where, jobs=jobs, skip_bad=skip_bad, watcher=watcher)
+            folder = start_sweep(
+                chosen,
+                data,
+                where,
+                jobs=jobs,
+                device=device.value,
+                minutes=minutes,
+                skip_bad=skip_bad,
+                watcher=watcher,
+            )
     except Interrupted:
         write_results(SweepFolder(where))
         raise

@@ -23,7 +23,7 @@ class SweepProgress(SweepWatcher):
     def started(self, folder: SweepFolder, total: int) -> None:
         """Say how many trials there are, and which have ended before."""
         self._folder, self._total = folder, total
-        self._ended = sum(trial.status != "open" for trial in folder.trials())
+        self._ended = sum(trial.ended for trial in folder.trials())
         before = f", {self._ended} of them before" if self._ended else ""
         err.print(f"Sweeping {folder.record.sweep.name}: {total} trials{before}")
         self._progress = new_progress()
@@ -38,9 +38,7 @@ class SweepProgress(SweepWatcher):
             if number not in self._tasks:
                 trial = self._folder.trial(number)
                 epochs = self._folder.record.sweep.recipe_for(trial.settings).train.epochs
-                self._tasks[number] = self._progress.add_task(
-                    f"trial {number}", total=epochs, figures=""
-                )
+                self._tasks[number] = self._progress.add_task(trial.label, total=epochs, figures="")
             figures = f"val acc {history[-1]['val_accuracy']:.3f}" if history else ""
             self._progress.update(self._tasks[number], completed=len(history), figures=figures)
 
@@ -49,21 +47,25 @@ class SweepProgress(SweepWatcher):
         assert self._progress is not None
         if trial.number in self._tasks:
             self._progress.remove_task(self._tasks.pop(trial.number))
-        self._ended += 1
+        self._ended += trial.ended
         settings = ", ".join(f"{key}={show_value(value)}" for key, value in trial.settings.items())
         if trial.status == "failed":
             err.print(
-                f"{self._ended}/{self._total} trial {trial.number} failed ({settings}): "
-                f"{trial.error}",
+                f"{self._ended}/{self._total} {trial.label} failed ({settings}): {trial.error}",
                 soft_wrap=True,
             )
             return
         val = trial.scores["val"]
+        stopped = " stopped" if trial.status == "stopped" else ""
         err.print(
-            f"{self._ended}/{self._total} trial {trial.number}: val accuracy {val.accuracy:.4f}, "
+            f"{self._ended}/{self._total} {trial.label}{stopped}: val accuracy {val.accuracy:.4f}, "
             f"loss {val.loss:.4f}, {trial.epochs} epochs in {trial.seconds:.0f} s ({settings})",
             soft_wrap=True,
         )
+
+    def out_of_time(self, said: str) -> None:
+        """Print the line above the bars."""
+        err.print(said, soft_wrap=True)
 
     def ended(self) -> None:
         """Take the bars away."""

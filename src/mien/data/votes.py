@@ -14,12 +14,13 @@ import numpy.typing as npt
 from mien.data.csv import open_csv
 from mien.data.rows import Rows
 from mien.data.split import COMPETITION_WORDS, SPLITS, split_of
-from mien.emotions import EMOTIONS, FERPLUS_VOTES, parse_emotion
+from mien.emotions import EMOTIONS, FERPLUS_VOTES, VOTES_OF_EMOTIONS, parse_emotion
 from mien.errors import DataError
 
 TIE: Final = "tie"
 NO_MAJORITY: Final = -1
 _NO_EXPRESSION: Final = ("unknown", "NF")  # votes that name no expression to compare a label with
+_OTHERS: Final = tuple(set(range(len(FERPLUS_VOTES))) - set(VOTES_OF_EMOTIONS))
 _HEADER: Final = ("Usage", "Image name", *FERPLUS_VOTES)
 _MOST: Final = int(np.iinfo(np.int8).max)  # votes of one kind that a data set can hold
 
@@ -69,6 +70,33 @@ def find_majorities(votes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     most = votes.max(1, keepdims=True)
     clear = np.count_nonzero(votes == most, axis=1) == 1
     return np.where(clear, votes.argmax(1), NO_MAJORITY).astype(np.int64)
+
+
+def majority_labels(votes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return the label that most voters gave each image; NO_MAJORITY where there is none.
+
+    A label has the majority where its emotion got more votes than each of the six others, and no
+    fewer than contempt, unknown and NF each.
+
+    Shape: votes (N, 10) -> int64 (N,), positions in `mien.emotions.EMOTIONS`.
+    """
+    emotions, others = votes[:, VOTES_OF_EMOTIONS], votes[:, _OTHERS]
+    most = emotions.max(1, keepdims=True)
+    clear = np.count_nonzero(emotions == most, axis=1) == 1
+    named = (others <= most).all(1)
+    return np.where(clear & named, emotions.argmax(1), NO_MAJORITY).astype(np.int64)
+
+
+def emotion_shares(votes: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return the votes as a distribution over the seven emotions.
+
+    Votes for contempt, unknown and NF do not count. An image without a vote for one of the seven
+    has zeros.
+
+    Shape: votes (N, 10) -> float64 (N, 7), in the order of `mien.emotions.EMOTIONS`.
+    """
+    emotions = votes[:, VOTES_OF_EMOTIONS].astype(np.float64)
+    return np.asarray(emotions / np.maximum(emotions.sum(1, keepdims=True), 1))
 
 
 def measure_agreement(votes: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> Agreement | None:

@@ -1,16 +1,21 @@
 """Confidence that can be trusted: a map of the logits, and when not to answer at all.
 
-Both are set on images that the network was not fitted on. What they are worth is estimated by
-cross-fitting: set on all folds but one, measured on that one.
+Where a recipe wants it, the answer also averages what labels and FER+ votes have taught, and the
+class shares of the training images are taken out of it. All of this is set on images that the
+network was not fitted on. What it is worth is estimated by cross-fitting: set on all folds but one,
+measured on that one.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from mien.emotions import NUM_CLASSES
 from mien.errors import MienError
 from mien.evaluation import metrics
 from mien.evaluation.protocol import Record
@@ -20,31 +25,40 @@ _FOLDS: Final = 5
 _BETWEEN: Final = (0.05, 20.0)  # a temperature outside of this has another reason than confidence
 # How strongly a map is held to its temperature: docs/experiments.md has the trials.
 _PULL: Final = 30.0
+_LEAST_PROBABILITY: Final = 1e-12  # as in mien.models.answer
 
 Floats = metrics.Floats
 Labels = metrics.Labels
 
 
 class Calibration(Record):
-    """A map of the logits and a threshold, and what they were worth on images not used to set them.
+    """How logits become probabilities, and what that was worth on images not used to set it.
 
     Args:
-        images: that they were set on, none of which the network was fitted on.
-        matrix: with which logits are multiplied before the softmax, ``logits @ matrix + bias``,
-            (7, 7).
+        images: how many images it was set on, none of which the network was fitted on.
+        matrix: with which the labels' logits are multiplied, ``logits @ matrix + bias``, (7, 7).
         bias: that is added then, (7,).
+        votes_share: share of the votes' layer in the probabilities; 0 where it has none.
+        prior_share: share of the log class shares of the training images that is taken out.
+        offset: what is added to the logits of the mixed probabilities to take it out, (7,); the
+            bias holds it where no votes are mixed in.
+        temperature: what the logits are divided by last; 1 where the matrix holds it.
         uncertain_below: the highest probability under which a reading is called uncertain.
-        target_accuracy: that the answered images were to reach.
+        target_accuracy: accuracy that the answered images were to reach.
         error_before: expected calibration error (15 bins) of the logits as they are.
-        error_after: the same by the map that the other folds set, and by the face gate, if any.
-        accuracy: of all the images, by the map that the other folds set.
-        answered_accuracy: of those at or above the threshold that the other folds set.
+        error_after: the same by what the other folds set, and by the face gate, if any.
+        accuracy: accuracy on all the images, by what the other folds set.
+        answered_accuracy: accuracy of those at or above the threshold that the other folds set.
         coverage: their share.
     """
 
     images: int
     matrix: tuple[tuple[float, ...], ...]
     bias: tuple[float, ...]
+    votes_share: float = 0.0
+    prior_share: float = 0.0
+    offset: tuple[float, ...] = ()
+    temperature: float = 1.0
     uncertain_below: float
     target_accuracy: float
     error_before: float
@@ -52,6 +66,51 @@ class Calibration(Record):
     accuracy: float
     answered_accuracy: float | None
     coverage: float
+
+
+@dataclass(frozen=True)
+class AnswerSettings:
+    """What a recipe wants of the answer beside confidence.
+
+    Args:
+        votes_share: share of the votes' layer in the probabilities.
+        prior_share: share of the log class shares to take out.
+        log_prior: logarithm of the class shares of the training images, (7,); only where a share
+            of it is taken out.
+    """
+
+    votes_share: float = 0.0
+    prior_share: float = 0.0
+    log_prior: Floats | None = None
+
+    @property
+    def offset(self) -> Floats:
+        """What is added to logits. Shape: (7,)."""
+        if self.log_prior is None or not self.prior_share:
+            return np.zeros(NUM_CLASSES)
+        # Less its mean, so that logits keep their size: a constant means nothing to a softmax.
+        return np.asarray(self.prior_share * (self.log_prior.mean() - self.log_prior))
+
+
+@dataclass(frozen=True)
+class _Map:
+    """The numbers of a Calibration that make logits of logits."""
+
+    matrix: Floats
+    bias: Floats
+    votes_share: float
+    offset: Floats
+    temperature: float
+
+    def __call__(self, logits: Floats, votes_logits: Floats | None) -> Floats:
+        mapped: Floats = logits @ self.matrix + self.bias
+        if votes_logits is not None and self.votes_share:
+            share = self.votes_share
+            mixed = (1 - share) * softmax(mapped) + share * softmax(votes_logits)
+            mapped = (np.log(np.maximum(mixed, _LEAST_PROBABILITY)) + self.offset) / (
+                self.temperature
+            )
+        return mapped
 
 
 def refuse_too_few(images: int) -> None:
@@ -67,53 +126,92 @@ def calibrate(
     logits: Floats,
     labels: Labels,
     *,
+    votes_logits: Floats | None = None,
+    settings: AnswerSettings | None = None,
+    mapped: bool = False,
     gate: Floats | None = None,
     target: float = TARGET_ACCURACY,
     seed: int = 0,
 ) -> Calibration:
-    """Set a map of the logits and a threshold on images that the network was not fitted on.
+    """Set how logits become probabilities on images that the network was not fitted on.
 
     Args:
-        logits: of the images.
-        labels: of the images.
-        gate: how far a face gate is open to each, which the mapped logits are multiplied by. The
-            map is set without it, so that it changes no answer; the threshold and what the map
+        logits: the labels' logits.
+        labels: the labels.
+        votes_logits: the logits of the votes for the seven emotions, where these are mixed in.
+        settings: what else the recipe wants of the answer; nothing by default.
+        mapped: whether the labels' logits are mapped already, as in a file of weights.
+        gate: how far a face gate is open to each image, which the mapped logits are multiplied by.
+            The map is set without it, so that it changes no answer; the threshold and what the map
             was worth are with it.
-        target: the accuracy that answered images are to reach.
-        seed: of the folds.
+        target: accuracy that answered images are to reach.
+        seed: seed of the folds.
 
-    Shape: (N, 7), (N,), (N,); N at least 10.
+    Shape: (N, 7), (N,), (N, 7), (N,); N at least 10.
 
     Raises:
         MienError: if there are too few images.
     """
     refuse_too_few(len(labels))
+    settings = settings or AnswerSettings()
     opened = np.ones((len(labels), 1)) if gate is None else gate[:, None]
     folds = np.random.default_rng(seed).permutation(len(labels)) % _FOLDS
-    mapped = np.empty(logits.shape)
+
+    def votes_of(chosen: npt.NDArray[np.bool_]) -> Floats | None:
+        return None if votes_logits is None else votes_logits[chosen]
+
+    fit = partial(_fit, settings=settings, mapped=mapped)
+    crossed = np.empty(logits.shape)
     answered = np.empty(len(labels), bool)
     for fold in range(_FOLDS):
         others, own = folds != fold, folds == fold
-        matrix, bias = fit_map(logits[others], labels[others])
-        every = softmax(opened * (logits @ matrix + bias))
-        mapped[own] = every[own]
+        found = fit(logits[others], labels[others], votes_of(others))
+        every = softmax(opened * found(logits, votes_logits))
+        crossed[own] = every[own]
         least = choose_threshold(every[others], labels[others], target)
-        answered[own] = mapped[own].max(1) >= least
-    matrix, bias = fit_map(logits, labels)
-    final = softmax(opened * (logits @ matrix + bias))
-    right = mapped.argmax(1) == labels
+        answered[own] = crossed[own].max(1) >= least
+    found = fit(logits, labels, votes_logits)
+    final = softmax(opened * found(logits, votes_logits))
+    right = crossed.argmax(1) == labels
     return Calibration(
         images=len(labels),
-        matrix=tuple(map(tuple, matrix.tolist())),
-        bias=tuple(bias.tolist()),
+        matrix=tuple(map(tuple, found.matrix.tolist())),
+        bias=tuple(found.bias.tolist()),
+        votes_share=found.votes_share,
+        prior_share=settings.prior_share,
+        offset=tuple(found.offset.tolist()) if found.votes_share else (),
+        temperature=found.temperature,
         uncertain_below=choose_threshold(final, labels, target),
         target_accuracy=target,
         error_before=metrics.calibration_error(labels, softmax(logits)),
-        error_after=metrics.calibration_error(labels, mapped),
+        error_after=metrics.calibration_error(labels, crossed),
         accuracy=float(right.mean()),
         answered_accuracy=float(right[answered].mean()) if answered.any() else None,
         coverage=float(answered.mean()),
     )
+
+
+def _fit(
+    logits: Floats,
+    labels: Labels,
+    votes_logits: Floats | None,
+    *,
+    settings: AnswerSettings,
+    mapped: bool,
+) -> _Map:
+    """Fit the labels' map, mix the votes in, take the prior out, and fit a temperature last."""
+    classes = logits.shape[1]
+    matrix, bias = (np.eye(classes), np.zeros(classes)) if mapped else fit_map(logits, labels)
+    offset, share = settings.offset, settings.votes_share
+    if votes_logits is not None and share:
+        mixed = _Map(matrix, bias, share, offset, temperature=1.0)
+        temperature = fit_temperature(mixed(logits, votes_logits), labels)
+        return replace(mixed, temperature=temperature)
+    if settings.prior_share:
+        # Everything is linear then, so the matrix and the bias hold it.
+        temperature = fit_temperature(logits @ matrix + bias + offset, labels)
+        matrix, bias = matrix / temperature, (bias + offset) / temperature
+    return _Map(matrix, bias, 0.0, np.zeros(classes), temperature=1.0)
 
 
 def fit_map(logits: Floats, labels: Labels) -> tuple[Floats, Floats]:

@@ -15,15 +15,11 @@ from mien.errors import RunError
 from mien.evaluation import metrics
 from mien.evaluation.curves import Areas, measure_areas
 from mien.evaluation.protocol import Protocol, Record
+from mien.evaluation.score import Score, show_score
+from mien.evaluation.scorecard import Scorecard
 from mien.files import write_text
 
-
-class Score(Record):
-    """A score and its 95% bootstrap interval; None where it cannot be had."""
-
-    value: float | None
-    low: float | None
-    high: float | None
+__all__ = ["ClassScore", "Confused", "Evaluation", "Score", "WithoutOverlap", "show_score"]
 
 
 class ClassScore(Record):
@@ -61,6 +57,8 @@ class Evaluation(Record):
     ``without_overlap`` leaves out the images that have a twin in the data set's train split,
     identical or near, and those that the run trained on or chose by; but for choosing by the split
     as a whole, which the protocol says. None where there are none of these, or no others.
+    ``scorecard`` holds the four figures beyond the label; None where they were not asked for, and
+    where they cannot be measured, for the reason that ``no_scorecard`` states.
     """
 
     protocol: Protocol
@@ -71,6 +69,8 @@ class Evaluation(Record):
     per_class: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, ...], ...]
     without_overlap: WithoutOverlap | None = None
+    scorecard: Scorecard | None = None
+    no_scorecard: str = ""
     labels: tuple[int, ...]
     probabilities: tuple[tuple[float, ...], ...]
 
@@ -159,8 +159,3 @@ class Evaluation(Record):
     def summary(self) -> dict[str, Any]:
         """Return everything but the figures of single images, as plain data."""
         return self.model_dump(mode="json", exclude={"labels", "probabilities"})
-
-
-def show_score(value: float | None) -> str:
-    """Return a score as people are shown it, a dash where there is none."""
-    return "–" if value is None else f"{value:.3f}"

@@ -5,7 +5,7 @@ Each change comes in five strengths; its accuracy stands beside that on the same
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import cv2
@@ -17,10 +17,11 @@ from mien.evaluation.protocol import Record
 from mien.runtime.bundle import Bundle
 
 STRENGTHS: Final = 5
-FACES: Final = 200  # of a split, drawn by chance: 50 changed copies of each are read
+FACES: Final = 200  # drawn from a split by chance; 50 changed copies of each are read
 _GRAY: Final = 128
 
 Images = npt.NDArray[np.uint8]
+Right = npt.NDArray[np.bool_]
 Change = Callable[[Images, float, np.random.Generator], Images]
 
 
@@ -45,43 +46,85 @@ class Robustness(Record):
 
 
 def measure_robustness(
-    bundle: Bundle, images: Images, labels: npt.NDArray[np.int64], *, seed: int = 0
+    bundle: Bundle,
+    images: Images,
+    labels: npt.NDArray[np.int64],
+    *,
+    faces: int = FACES,
+    seed: int = 0,
 ) -> Robustness:
     """Return a Bundle's accuracy on changed faces.
 
     Args:
-        bundle: what reads them.
-        images: of a split; of more than 200, so many are drawn.
-        labels: of the images.
-        seed: of the draw and the noise.
+        bundle: the Bundle that reads the faces.
+        images: the images of a split.
+        labels: the labels of the images.
+        faces: the number of faces to draw; of fewer images, all are taken.
+        seed: the seed of the draw and of the noise.
 
     Shape: uint8 (N, 48, 48), (N,); N at least 1.
     Source: Hendrycks and Dietterich, Benchmarking Neural Network Robustness to Common Corruptions
     and Perturbations, 2019; deviations: changes that make sense for 48×48 gray faces, and accuracy
     itself, not relative to another network.
     """
-    generator = np.random.default_rng(seed)
-    drawn = np.sort(generator.permutation(len(images))[:FACES])
-    faces, truth = images[drawn], labels[drawn]
+    rows = draw_faces(len(images), faces, seed=seed)
+    drawn, truth = images[rows], labels[rows]
+    right = read_changed(bundle, drawn, truth, seed=seed)
+    return summarize(right, clean=_right(bundle, drawn, truth), seed=seed)
 
-    def accuracy(changed: Images) -> float:
-        return float((bundle.predict(changed)[0].argmax(1) == truth).mean())
 
-    found = {
-        name: tuple(
-            accuracy(change(faces, amount, np.random.default_rng((seed, index))))
-            for index, amount in enumerate(amounts)
+def draw_faces(images: int, faces: int, *, seed: int) -> npt.NDArray[np.int64]:
+    """Return the positions of the faces to change, drawn without replacement, in their order."""
+    return np.sort(np.random.default_rng(seed).permutation(images)[:faces])
+
+
+def read_changed(
+    bundle: Bundle, images: Images, labels: npt.NDArray[np.int64], *, seed: int = 0
+) -> dict[str, Right]:
+    """Return whether each face is read as labelled, under each change at each strength.
+
+    Args:
+        bundle: the Bundle that reads the faces.
+        images: the faces, all of which are changed.
+        labels: the labels of the faces.
+        seed: the seed of the noise.
+
+    Shape: uint8 (N, 48, 48), (N,) -> for each change bool (5, N).
+    """
+    return {
+        name: np.stack(
+            [
+                _right(bundle, change(images, amount, np.random.default_rng((seed, index))), labels)
+                for index, amount in enumerate(amounts)
+            ]
         )
         for name, (change, amounts) in CHANGES.items()
     }
+
+
+def summarize(right: Mapping[str, Right], *, clean: Right, seed: int) -> Robustness:
+    """Return the accuracies of what `read_changed` found.
+
+    Args:
+        right: whether each face was read as labelled, under each change.
+        clean: the same of the faces as they are.
+        seed: the seed of the draw and of the noise.
+
+    Shape: right bool (5, N) for each change, clean bool (N,).
+    """
+    found = {name: tuple(float(one.mean()) for one in rows) for name, rows in right.items()}
     return Robustness(
-        images=len(faces),
-        clean=accuracy(faces),
+        images=len(clean),
+        clean=float(clean.mean()),
         accuracy=found,
         amounts={name: amounts for name, (_, amounts) in CHANGES.items()},
         mean=float(np.mean(list(found.values()))),
         seed=seed,
     )
+
+
+def _right(bundle: Bundle, images: Images, labels: npt.NDArray[np.int64]) -> Right:
+    return np.asarray(bundle.predict(images)[0].argmax(1) == labels)
 
 
 def _each(change: Callable[[Images], npt.NDArray[np.generic]]) -> Callable[[Images], Images]:

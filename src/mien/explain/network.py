@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import safetensors.torch
-from safetensors import SafetensorError
-
-from mien.errors import BundleError
+from mien.errors import BundleError, RunError
+from mien.evaluation.calibrate import Calibration
 from mien.files import expand_user
-from mien.models import Classifier, build_model
+from mien.models import Classifier
+from mien.models.weights import VOTES_BIAS, VOTES_WEIGHT, open_network
 from mien.recipes.recipe import parse_recipe
 from mien.runtime.bundle import Bundle, find_bundle
-
-_VOTES_HEAD = "votes_head."  # reads FER+ votes in training, and belongs to no network
 
 
 def load_network(model: str | Path | None = None) -> Classifier:
     """Return the network of a run or a Bundle with its float weights, in evaluation mode.
 
-    It has no face gate: what speaks for a face speaks for no emotion.
+    Its answer is the Bundle's, FER+ votes mixed in where they are there. It has no face gate: what
+    speaks for a face speaks for no emotion.
 
     Args:
         model: a run directory; or a shipped Bundle's name or the path of a ``.onnx`` file, beside
@@ -42,18 +40,17 @@ def load_network(model: str | Path | None = None) -> Classifier:
             f"{path.name}: no float weights lie beside it (expected {weights.name}), and a Bundle "
             "alone gives no gradients; name its run directory instead"
         )
-    recipe = parse_recipe(Bundle(path).metadata.recipe, where=str(path))
-    classifier = build_model(recipe.model)
+    about = Bundle(path).metadata
     try:
-        found = safetensors.torch.load_file(weights)
-        classifier.load_state_dict(
-            {key: value for key, value in found.items() if not key.startswith(_VOTES_HEAD)}
+        classifier, votes_head = open_network(
+            parse_recipe(about.recipe, where=str(path)).model, weights
         )
-    except (SafetensorError, RuntimeError, OSError) as error:
-        what = "damaged"
-        if isinstance(error, RuntimeError):  # torch's, which lists every key
-            what = f"not the float weights of {path.name}: its layers have other names or shapes"
+    except RunError as error:
         raise BundleError(
-            f"{weights}: {what}; put the run's model.safetensors there, or name the run directory"
+            f"{error}; put the run's model.safetensors there, or name the run directory"
         ) from None
-    return classifier.eval()
+    if about.calibration:
+        calibration = Calibration.model_validate(about.calibration)
+        if calibration.votes_share:
+            classifier.mix_votes(votes_head[VOTES_WEIGHT], votes_head[VOTES_BIAS], calibration)
+    return classifier

@@ -5,13 +5,17 @@ The same module is trained, measured and exported, so that preprocessing exists 
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mien.data.pixels import SIZE_PX
-from mien.models.face_gate import FaceGatedLinear
+from mien.emotions import VOTES_OF_EMOTIONS
+from mien.models.answer import AnswerLayer
+from mien.models.layers import fold
 
 # Of an image without contrast, whose deviation is 0; as in TensorFlow's per_image_standardization.
 _LEAST_DEVIATION = 1 / SIZE_PX
@@ -19,6 +23,22 @@ _LEAST_DEVIATION = 1 / SIZE_PX
 # Of red, green and blue over ImageNet, as torchvision and Keras's DenseNet preprocessing have them.
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+
+
+class Mix(Protocol):
+    """How labels' and votes' probabilities are averaged (`mien.evaluation.calibrate`)."""
+
+    @property
+    def votes_share(self) -> float:
+        """Share of the votes' probabilities of the seven emotions, which add up to 1."""
+
+    @property
+    def offset(self) -> tuple[float, ...]:
+        """What is added to the logarithm of the average, (7,)."""
+
+    @property
+    def temperature(self) -> float:
+        """What the sum is divided by then."""
 
 
 def to_unit(images: Tensor) -> Tensor:
@@ -80,8 +100,9 @@ class Classifier(nn.Module):
 
     @property
     def last_layer(self) -> nn.Linear:
-        """The layer from features to logits."""
-        return [part for part in self.network.modules() if isinstance(part, nn.Linear)][-1]
+        """The layer from features to the logits of the labels."""
+        _, last = self._last()
+        return last.labels if isinstance(last, AnswerLayer) else last
 
     def features(self, unit: Tensor) -> Tensor:
         """Return what the last layer takes in. Shape: (batch, 1, 48, 48) -> (batch, features)."""
@@ -94,7 +115,7 @@ class Classifier(nn.Module):
         return taken[0]
 
     def calibrate(self, matrix: npt.ArrayLike, bias: npt.ArrayLike) -> None:
-        """Make its logits what ``logits @ matrix + bias`` were, by changing its last layer.
+        """Make the labels' logits what ``logits @ matrix + bias`` were, by changing their layer.
 
         Shape: (7, 7), (7,).
         """
@@ -104,6 +125,31 @@ class Classifier(nn.Module):
             last.weight.copy_(turn.T @ last.weight.double())
             last.bias.copy_(last.bias.double() @ turn + torch.as_tensor(bias))
 
+    def mix_votes(self, weight: Tensor, bias: Tensor, mix: Mix) -> None:
+        """Average the answer with that of the layer that has learnt the FER+ votes.
+
+        What is exported, explained and taught from then on is the average; what is trained further
+        is not.
+
+        Args:
+            weight: the weight of the votes' layer.
+            bias: the bias of the votes' layer.
+            mix: how they are averaged; nothing is changed where the share of the votes is 0.
+
+        Shape: weight (10, features), bias (10,).
+        """
+        if not mix.votes_share:
+            return
+        seven = list(VOTES_OF_EMOTIONS)
+        votes = nn.Linear(weight.shape[1], len(seven), device="meta")  # draws no random weights
+        votes.weight, votes.bias = nn.Parameter(weight[seven]), nn.Parameter(bias[seven])
+        self._answer().mix_votes(
+            votes,
+            share=mix.votes_share,
+            offset=torch.tensor(mix.offset, dtype=torch.float32),
+            temperature=mix.temperature,
+        )
+
     def add_face_gate(self, weight: npt.ArrayLike, bias: float) -> None:
         """Let logits fade where ``sigmoid(features @ weight + bias)`` is near 0.
 
@@ -111,10 +157,25 @@ class Classifier(nn.Module):
 
         Shape: weight (features,).
         """
-        last = self.last_layer
-        name = next(name for name, part in self.network.named_modules() if part is last)
         gate = torch.tensor(weight, dtype=torch.float32), torch.tensor(bias, dtype=torch.float32)
-        self.network.set_submodule(name, FaceGatedLinear(last, *gate))
+        self._answer().add_face_gate(*gate)
+
+    def _answer(self) -> AnswerLayer:
+        """Return the last layer as one that can be added to."""
+        name, last = self._last()
+        if isinstance(last, AnswerLayer):
+            return last
+        answer = AnswerLayer(last).train(self.training)
+        self.network.set_submodule(name, answer)
+        return answer
+
+    def _last(self) -> tuple[str, AnswerLayer | nn.Linear]:
+        """Return the name of the last layer, and the layer, added to or not."""
+        parts = dict(self.network.named_modules())
+        for name, part in parts.items():
+            if isinstance(part, AnswerLayer):
+                return name, part
+        return [(name, part) for name, part in parts.items() if isinstance(part, nn.Linear)][-1]
 
 
 def _image_mean(images: Tensor) -> Tensor:
@@ -125,11 +186,8 @@ def _image_mean(images: Tensor) -> Tensor:
 
 def count_macs(classifier: Classifier) -> int:
     """Return the multiply-accumulates that reading one face costs, convolutions and products."""
-    mode = classifier.training
-    classifier.eval()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        classifier(torch.zeros(1, 1, SIZE_PX, SIZE_PX))
-    classifier.train(mode)
+        fold(classifier)(torch.zeros(1, 1, SIZE_PX, SIZE_PX))
     return int(counter.get_total_flops()) // 2  # a multiplication and an addition each
 
 

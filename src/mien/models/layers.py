@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from abc import ABC, abstractmethod
 from typing import Final
 
 from torch import nn
@@ -53,6 +55,23 @@ def last_located(layers: nn.Sequential, kind: type[nn.Module]) -> nn.Module:
         if isinstance(layer, kind):
             found = layer
     return found
+
+
+class Foldable(nn.Module, ABC):
+    """A part that trains as several layers, and reads as one."""
+
+    @abstractmethod
+    def folded(self) -> nn.Module:
+        """Return the one layer that it is in evaluation mode."""
+
+
+def fold(network: nn.Module) -> nn.Module:
+    """Return a copy of a network as it reads: in evaluation mode, each foldable part one layer."""
+    folded = copy.deepcopy(network).eval()
+    for name, part in list(folded.named_modules()):
+        if isinstance(part, Foldable):
+            folded.set_submodule(name, part.folded())
+    return folded
 
 
 def initialize(module: nn.Module, model: ModelSection) -> None:

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mien.models.layers import LEAST_CAM_CELLS, dense_layers, initialize, input_channels
+from mien.models.layers import (
+    LEAST_CAM_CELLS,
+    Foldable,
+    dense_layers,
+    initialize,
+    input_channels,
+)
 from mien.recipes.sections import MienNetModel
 
 
@@ -30,15 +37,14 @@ class MienNet(nn.Module):
         super().__init__()
         width = model.stem
         pool = [nn.MaxPool2d(2)] if model.pooled_stem else []
-        parts: dict[str, nn.Module] = {
-            "stem": nn.Sequential(*_conv(input_channels(model), width), *pool, nn.ReLU())
-        }
+        stem = _conv(input_channels(model), width, model)
+        parts: dict[str, nn.Module] = {"stem": nn.Sequential(*stem, *pool, nn.ReLU())}
         for stage, (channels, blocks) in enumerate(zip(model.channels, model.blocks, strict=True)):
             if stage:
                 parts[f"pool{stage}"] = nn.MaxPool2d(2)
-            parts[f"widen{stage}"] = nn.Sequential(*_conv(width, channels), nn.ReLU())
+            parts[f"widen{stage}"] = nn.Sequential(*_conv(width, channels, model), nn.ReLU())
             parts[f"pairs{stage}"] = nn.Sequential(
-                *[_ResidualPair(channels) for _ in range(blocks)]
+                *[_ResidualPair(channels, model) for _ in range(blocks)]
             )
             width = channels
         parts |= {"pool": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten()}
@@ -69,16 +75,90 @@ class MienNet(nn.Module):
 
 
 class _ResidualPair(nn.Module):
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, model: MienNetModel) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            *_conv(channels, channels), nn.ReLU(), *_conv(channels, channels)
+            *_conv(channels, channels, model), nn.ReLU(), *_conv(channels, channels, model)
+        )
+        self.squeeze = _Squeeze(channels) if model.squeeze else nn.Identity()
+
+    def forward(self, features: Tensor) -> Tensor:
+        return F.relu(features + self.squeeze(self.layers(features)))
+
+
+class _Squeeze(nn.Module):
+    """Squeeze-and-excitation: weights each channel by what all of them are on average.
+
+    Source: Hu et al., Squeeze-and-Excitation Networks, 2018; reduction 8 instead of 16, since
+    these networks are narrow.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        inner = max(8, channels // 8)
+        self.weigh = nn.Sequential(
+            nn.Conv2d(channels, inner, 1), nn.ReLU(), nn.Conv2d(inner, channels, 1), nn.Sigmoid()
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        return F.relu(features + self.layers(features))
+        weighted: Tensor = features * self.weigh(features.mean((2, 3), keepdim=True))
+        return weighted
 
 
-def _conv(width: int, channels: int) -> list[nn.Module]:
+class _Branches(Foldable):
+    """A 3×3 and a 1×1 convolution and, where the width stays, the identity, each normalised, added.
+
+    Source: Ding et al., RepVGG: Making VGG-style ConvNets Great Again, 2021.
+    """
+
+    def __init__(self, width: int, channels: int) -> None:
+        super().__init__()
+        self.width, self.channels = width, channels
+        self.parts = nn.ModuleList(
+            [_normalised(width, channels, kernel_px=3), _normalised(width, channels, kernel_px=1)]
+        )
+        if width == channels:
+            self.parts.append(nn.BatchNorm2d(channels))
+
+    def forward(self, features: Tensor) -> Tensor:
+        first, *others = (part(features) for part in self.parts)
+        added: Tensor = sum(others, start=first)
+        return added
+
+    @torch.no_grad()
+    def folded(self) -> nn.Conv2d:
+        """Return the one 3×3 convolution that all branches are in evaluation mode."""
+        folded = nn.Conv2d(self.width, self.channels, 3, padding=1, device="meta")
+        kernel = torch.zeros(folded.weight.shape, dtype=torch.float64)
+        bias = torch.zeros(self.channels, dtype=torch.float64)
+        for part in self.parts:
+            conv, norm = (None, part) if isinstance(part, nn.BatchNorm2d) else part
+            scale, shift = _scale_and_shift(norm)
+            own = torch.eye(self.channels, dtype=torch.float64)[:, :, None, None]
+            own = own if conv is None else conv.weight.double()
+            around = (3 - own.shape[-1]) // 2  # a 1×1 kernel is the middle of a 3×3 one
+            kernel += F.pad(own, [around] * 4) * scale[:, None, None, None]
+            bias += shift
+        folded.weight, folded.bias = nn.Parameter(kernel.float()), nn.Parameter(bias.float())
+        return folded
+
+
+def _scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Return what batch normalisation multiplies by and adds in evaluation mode."""
+    mean, variance = norm.running_mean, norm.running_var
+    assert mean is not None
+    assert variance is not None
+    scale = norm.weight.double() / (variance.double() + norm.eps).sqrt()
+    return scale, norm.bias.double() - mean.double() * scale
+
+
+def _conv(width: int, channels: int, model: MienNetModel) -> list[nn.Module]:
+    if model.branches:
+        return [_Branches(width, channels)]
+    return list(_normalised(width, channels, kernel_px=3))
+
+
+def _normalised(width: int, channels: int, *, kernel_px: int) -> nn.Sequential:
     # A bias before batch normalisation would be subtracted again.
-    return [nn.Conv2d(width, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)]
+    conv = nn.Conv2d(width, channels, kernel_px, padding=kernel_px // 2, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(channels))

@@ -9,14 +9,21 @@ from pathlib import Path
 from typing import Final
 
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
 from torch import Tensor
 
 from mien.download import root_cause
-from mien.errors import RecipeError
+from mien.errors import RecipeError, RunError
 from mien.files import expand_user
 from mien.models.classifier import Classifier
 from mien.models.mien_net import MienNet
+from mien.models.table import build_model
 from mien.recipes.sections import ModelSection
+
+# The names of the layer of FER+ votes in a file of weights and in a checkpoint.
+VOTES_WEIGHT: Final = "votes_head.weight"
+VOTES_BIAS: Final = "votes_head.bias"
+VOTES_HEAD: Final = (VOTES_WEIGHT, VOTES_BIAS)
 
 _REPOSITORY: Final = "timm/densenet169.tv_in1k"
 _FILE: Final = "model.safetensors"
@@ -55,6 +62,33 @@ def find_weights(model: ModelSection) -> Path | None:
     raise RecipeError(
         f"model.weights = {named!r}: no such file, expected a .safetensors file, {known} or 'none'"
     )
+
+
+def open_network(model: ModelSection, path: Path) -> tuple[Classifier, dict[str, Tensor]]:
+    """Return the network of a ``model.safetensors``, and its layer of FER+ votes.
+
+    The network is in evaluation mode, and answers by its layer of labels alone; kernels that are
+    kept as float16 become float32. The layer of votes (`VOTES_WEIGHT`, `VOTES_BIAS`) is empty where
+    the file has none.
+
+    Args:
+        model: the recipe's [model].
+        path: the file.
+
+    Raises:
+        RunError: if the file is damaged, or of another network.
+    """
+    classifier = build_model(model)
+    try:
+        found = {name: tensor.float() for name, tensor in load_file(path).items()}
+        votes_head = {str(name): found.pop(name) for name in VOTES_HEAD if name in found}
+        classifier.load_state_dict(found)
+    except (SafetensorError, RuntimeError, OSError) as error:
+        what = "damaged"
+        if isinstance(error, RuntimeError):  # torch's, which lists every key
+            what = "the weights of another network: its layers have other names or shapes"
+        raise RunError(f"{path}: {what}") from None
+    return classifier.eval(), votes_head
 
 
 def load_weights(classifier: Classifier, path: Path) -> None:

@@ -16,6 +16,7 @@ from mien.names import Name
 from mien.recipes.sections import (
     MODELS,
     AugmentSection,
+    CalibrationSection,
     DataSection,
     DenseNetModel,
     DistillSection,
@@ -47,6 +48,7 @@ class Recipe(Section):
     ] = StackedModel()
     augment: AugmentSection = AugmentSection()
     train: TrainSection = TrainSection()
+    calibration: CalibrationSection = CalibrationSection()
     distill: DistillSection = DistillSection()
 
     def as_dict(self) -> dict[str, Any]:

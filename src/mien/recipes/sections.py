@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1, le=100_000)]
+Margin = Annotated[float, Field(gt=-0.5, le=1)]
 Branched = Annotated[int, Field(ge=8, le=100_000)]  # an eighth of it is the narrowest branch
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -20,7 +21,10 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 class Section(BaseModel):
     """A part of a recipe: what it does not know is an error, and nothing changes it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # A string below a field is its documentation (`Section.model_fields[name].description`).
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class SourceSection(Section):
@@ -137,6 +141,10 @@ class MienNetModel(_ModelSection):
     dropout: Dropout = 0.2
     input_px: Annotated[int, Field(ge=16, le=48)] = 48
     weights: str = "none"
+    squeeze: bool = False
+    """Whether each residual pair weights its channels by squeeze-and-excitation."""
+    branches: bool = False
+    """Whether each 3×3 convolution has a 1×1 branch and an identity branch beside it (RepVGG)."""
 
     @model_validator(mode="after")
     def _one_number_of_blocks_a_stage(self) -> Self:
@@ -166,19 +174,57 @@ MODELS: Final[dict[str, type[_ModelSection]]] = {
 
 
 class AugmentSection(Section):
-    """Random changes to each training image, in each epoch anew; all off by default."""
+    """Random changes to each training image, drawn anew in each epoch; all off by default."""
 
     enabled: bool = True
+    """Whether images are changed at all; false turns everything below off."""
     rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
+    """Largest rotation, in degrees, in either direction."""
     zoom: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Largest change of the scale of the face, as a share, larger or smaller."""
+    crop_margin: tuple[Margin, Margin] = (0.0, 0.0)
+    """Range of the margin that the crop gains on the side of its square, as a share of that side:
+    [-0.1, 0.35] draws crops from 10% tighter to 35% wider than the data set's, as face detectors
+    make them."""
     shift: Fraction = 0.0
+    """Largest shift along each axis, as a share of the side of the image."""
     shear_degrees: Annotated[float, Field(ge=0, lt=90)] = 0.0
+    """Largest horizontal shear, in degrees, in either direction."""
     flip: bool = False
+    """Whether every second image, drawn by chance, is mirrored."""
     brightness: Fraction = 0.0
+    """Largest change of the brightness, as a share; a network that standardises does not see it."""
     contrast: Fraction = 0.0
+    """Largest change of the contrast about the image's mean, as a share; likewise."""
+    gamma: Annotated[float, Field(ge=0, le=4)] = 0.0
+    """Largest gamma less 1: gray levels are raised to a power from 1 / (1 + gamma) to 1 + gamma."""
+    corruption: Fraction = 0.0
+    """Share of the images of each batch that are corrupted in one of the four ways below."""
+    blur_px: Annotated[float, Field(ge=0, le=8)] = 2.0
+    """Largest standard deviation of a Gaussian blur, in pixels; 0 leaves blur out."""
+    noise_levels: Annotated[float, Field(ge=0, le=128)] = 25.0
+    """Largest standard deviation of Gaussian noise, in gray levels of 255; 0 leaves noise out."""
+    jpeg_quality: Annotated[int, Field(ge=0, le=80)] = 20
+    """Lowest JPEG quality, up to 80; 0 leaves JPEG out."""
+    low_resolution_px: Annotated[int, Field(ge=0, le=48)] = 16
+    """Smallest side that an image is reduced to and enlarged from, up to twice that; 0 leaves low
+    resolution out."""
     erasing: Fraction = 0.0
+    """Probability that a rectangle of the image is covered in gray."""
     fill: Literal["reflect", "edge", "zeros"] = "reflect"
+    """What fills the places that a geometric change leaves empty."""
     crop_px: Annotated[int, Field(ge=16, le=48)] = 48
+    """Side of the centre crop that the network is trained on, in pixels."""
+    mixup: Annotated[float, Field(ge=0, le=8)] = 0.0
+    """Parameter alpha of mixup: each image, and its target, is blended with another one's by a
+    share drawn from Beta(alpha, alpha); 0 is off."""
+
+    @model_validator(mode="after")
+    def _a_range_of_margins(self) -> Self:
+        low, high = self.crop_margin
+        if low > high:
+            raise ValueError(f"crop_margin = [{low}, {high}]: expected the smaller margin first")
+        return self
 
 
 class DistillSection(Section):
@@ -193,6 +239,17 @@ class DistillSection(Section):
     in_turn: bool = False
     weight: Fraction = 0.7
     temperature: Annotated[float, Field(gt=0, le=100)] = 3.0
+    views: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Number of augmented views of the data set that are drawn and kept with the teachers'
+    probabilities, to be learnt from in turn, an epoch each; 0 draws and asks anew in each epoch."""
+
+
+class CalibrationSection(Section):
+    """How the answer is calibrated on the images that `train.calibration_share` keeps back."""
+
+    prior: Fraction = 0.0
+    """Share of the logarithm of the class shares of the training images that is taken out of the
+    logits: data sets have their own shares of the classes, which are not the world's."""
 
 
 class TrainSection(Section):
@@ -211,6 +268,15 @@ class TrainSection(Section):
     plateau_patience: Positive = 3
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     votes_weight: Annotated[float, Field(ge=0, le=100)] = 0.0
+    votes_in_target: Fraction = 0.0
+    """Share of the FER+ votes for the seven emotions, as a distribution, in the target of each
+    image that has any; the label has the rest."""
+    votes_in_answer: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the layer that has learnt the FER+ votes in the probabilities that the network
+    gives; the layer that has learnt the labels has the rest. Needs votes_weight."""
+    mirror_consistency: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Weight of the symmetric Kullback-Leibler divergence between the probabilities of an image and
+    of its mirror image; above 0 both pass through the network, at twice the cost."""
     calibration_share: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     face_gate: bool = False
     class_weights: Literal["none", "balanced"] = "none"
@@ -221,7 +287,27 @@ class TrainSection(Section):
     keep: Literal["best", "last"] = "best"
     monitor: Literal["val_accuracy", "val_loss"] = "val_accuracy"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    deterministic: bool = True
+    """Whether a GPU uses only algorithms that give the same result each time, which a resumed run
+    needs to end in the same weights; false lets cuDNN choose the fastest."""
+    compile: bool = False
+    """Whether torch.compile compiles the network before training: worth its minute or two on a GPU
+    and in long trainings."""
     seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _an_answer_of_votes_needs_their_layer(self) -> Self:
+        if self.votes_in_answer and not self.votes_weight:
+            raise ValueError(
+                "votes_in_answer takes the layer that learns the FER+ votes; set votes_weight to "
+                "1, or votes_in_answer to 0"
+            )
+        if self.votes_in_answer and not self.calibration_share:
+            raise ValueError(
+                "votes_in_answer is calibrated on images kept back from training; set "
+                "calibration_share to 0.05, or votes_in_answer to 0"
+            )
+        return self
 
     @model_validator(mode="after")
     def _a_gate_needs_a_threshold(self) -> Self:

@@ -27,6 +27,7 @@ from mien.recipes.recipe import (
 from mien.recipes.sections import Positive, Section, Seed, SourceSection
 
 _SHIPPED: Final = Path(__file__).parent / "sweeps"
+_WAYS: Final = ("grid", "search", "variants")  # to say what is tried
 
 Settings = dict[str, Any]  # such as {"model.stages": 3}
 
@@ -55,15 +56,17 @@ class Range(Section):
 
 
 class Sweep(Section):
-    """A recipe and what is tried of it: every point of a grid, or ``trials`` draws of a search.
+    """A recipe and what is tried of it: the points of a grid, named variants, or a search's draws.
 
     Args:
         recipe: the name of the recipe.
         base: that recipe as it was when the sweep was made, with what all trials share.
         grid: values by setting; every combination is a trial.
         search: ranges by setting; an optimiser draws from them, guided by validation accuracy.
-        trials: of a search.
-        seed: of that search.
+        variants: settings by name; each variant is a trial, and what it does not set stays as in
+            ``base``. A variant without settings is the baseline.
+        trials: number of draws of a search.
+        seed: seed of a search.
     """
 
     name: Name
@@ -73,13 +76,18 @@ class Sweep(Section):
     base: dict[str, Any]
     grid: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = {}
     search: dict[str, Range] = {}
+    variants: dict[Name, Settings] = {}
     trials: Positive = 20
     seed: Seed = 0
 
     @model_validator(mode="after")
     def _something_to_try(self) -> Self:
-        if bool(self.grid) == bool(self.search):
-            raise ValueError("expected a grid or a search, one of them")
+        found = [f"[{way}]" for way in _WAYS if getattr(self, way)]
+        if len(found) != 1:
+            raise ValueError(
+                "expected exactly one of [grid], [search] and [variants], found "
+                f"{' and '.join(found) or 'none'}"
+            )
         for key in self.keys:
             if key.split(".")[0] == "data":
                 raise ValueError(
@@ -89,13 +97,33 @@ class Sweep(Section):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The settings that differ between trials."""
-        return tuple(self.grid or self.search)
+        """The settings that differ between trials; of variants, all that any variant sets."""
+        named = itertools.chain.from_iterable(self.variants.values())
+        return tuple(self.grid or self.search or dict.fromkeys(named))
 
     def points(self) -> list[Settings]:
-        """Return the grid's points, the last setting changing fastest; none of a search."""
+        """Return the settings of every trial that is known beforehand; none of a search.
+
+        The points of a grid come with the last setting changing fastest, variants in the file's
+        order.
+        """
+        if self.variants:
+            return list(self.variants.values())
         values = itertools.product(*self.grid.values())
         return [dict(zip(self.grid, point, strict=True)) for point in values] if self.grid else []
+
+    def names(self) -> list[str]:
+        """Return the name of each of ``points()``, empty where it is not a variant."""
+        return list(self.variants) or [""] * len(self.points())
+
+    def value(self, settings: Settings, key: str) -> Any:
+        """Return the value of a setting in a trial; None where neither it nor the base has one."""
+        if key in settings:
+            return settings[key]
+        found: Any = self.base
+        for part in key.split("."):
+            found = found.get(part) if isinstance(found, Mapping) else None
+        return found
 
     def recipe_for(self, settings: Settings) -> Recipe:
         """Return a trial's recipe.
@@ -120,8 +148,14 @@ class Sweep(Section):
         Raises:
             RecipeError: if a key is unknown, or a value does not fit.
         """
-        for settings in self.points() or _corners(self.search):
-            self.recipe_for(settings)
+        for name, settings in self.variants.items():
+            try:
+                self.recipe_for(settings)
+            except RecipeError as error:
+                raise RecipeError(f"variant {name}: {error}") from None
+        if not self.variants:
+            for settings in self.points() or _corners(self.search):
+                self.recipe_for(settings)
 
 
 def list_sweeps() -> list[str]:
@@ -155,15 +189,22 @@ def load_sweep(
     values["recipe"] = values["base"]["name"]
     given = _assignments(grid, "--grid", _parse_values)
     ranges = _assignments(search, "--search", _parse_range)
+    if values.get("variants") and (given or ranges):
+        raise RecipeError(
+            f"{name_or_path}: tries its variants; leave {'--grid' if given else '--search'} out, "
+            "or name a recipe in its place"
+        )
     if ranges and (given or values.get("grid")):
         raise RecipeError("a grid or a search, one of them: leave --grid or --search out")
     values["grid"] = {**values.get("grid", {}), **given}
     values["search"] = {**values.get("search", {}), **ranges}
     if trials is not None:
         if not values["search"]:
-            raise RecipeError("--trials: goes with --search; a grid has as many as it has points")
+            raise RecipeError(
+                "--trials: goes with --search; a grid has one trial a point, variants one each"
+            )
         values["trials"] = trials
-    if not values["grid"] and not values["search"]:
+    if not any(values.get(way) for way in _WAYS):
         raise RecipeError(
             f"{name_or_path}: a recipe; say what to try of it, for example "
             f"--grid train.lr=0.001,0.01, or name a sweep: {', '.join(list_sweeps())}"
@@ -171,7 +212,8 @@ def load_sweep(
     try:
         sweep = Sweep.model_validate(values)
     except ValidationError as error:
-        said = explain(error.errors()[0], form=Sweep)
+        # pydantic marks a name that is refused as a key so
+        said = explain(error.errors()[0], form=Sweep).replace(".[key]", "")
         raise RecipeError(f"sweep {name_or_path}: {said}") from None
     sweep.check()
     return sweep
@@ -191,17 +233,25 @@ def _read(name_or_path: str | Path) -> dict[str, Any]:
                 )
             return {"name": str(name_or_path), "recipe": str(name_or_path)}
     values = read_toml(path)
-    if not {"grid", "search", "recipe"} & values.keys():
+    if not {*_WAYS, "recipe"} & values.keys():
         return {"name": path.stem, "recipe": str(path)}
     return {"name": path.stem, **_checked(values, path)}
 
 
 def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
     """Return a sweep file's values with the keys of its sections joined by dots."""
-    for section in ("set", "grid", "search"):
+    for section in ("set", *_WAYS):
         if not isinstance(values.setdefault(section, {}), Mapping):
             raise RecipeError(f"sweep {path}: {section}: expected a section, which holds keys")
-        values[section] = dict(_flatten(values[section]))
+        if section != "variants":
+            values[section] = dict(_flatten(values[section]))
+    for name, settings in values["variants"].items():
+        if not isinstance(settings, Mapping):
+            raise RecipeError(
+                f"sweep {path}: variants.{name}: expected a section of settings, for example "
+                f"[variants.{name}]"
+            )
+        values["variants"][name] = dict(_flatten(settings, ranges=False))
     recipe = values.get("recipe")
     if not isinstance(recipe, str):
         raise RecipeError(f"sweep {path}: expected recipe = the name or file of the recipe to try")
@@ -216,10 +266,14 @@ def _base(recipe: str, shared: Settings, overrides: Iterable[str]) -> dict[str, 
     return load_recipe(recipe, [*settings, *overrides]).as_dict()
 
 
-def _flatten(section: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+def _flatten(
+    section: Mapping[str, Any], prefix: str = "", *, ranges: bool = True
+) -> Iterable[tuple[str, Any]]:
+    """Yield keys joined by dots and their values; with ``ranges``, a Range's keys are a value."""
     for key, value in section.items():
-        if isinstance(value, Mapping) and not value.keys() <= Range.model_fields.keys():
-            yield from _flatten(value, f"{prefix}{key}.")
+        nested = isinstance(value, Mapping)
+        if nested and not (ranges and value.keys() <= Range.model_fields.keys()):
+            yield from _flatten(value, f"{prefix}{key}.", ranges=ranges)
         else:
             yield prefix + key, value
 

@@ -19,6 +19,7 @@ from mien.data.pixels import SIZE_PX
 from mien.errors import BundleError
 from mien.files import atomic_file, write_bytes
 from mien.models import Classifier, to_unit
+from mien.models.layers import fold
 from mien.runtime.bundle import INPUT_NAME, OUTPUT_NAMES, Bundle, BundleMetadata
 
 PARITY_TOLERANCE: Final = 1e-5
@@ -28,7 +29,7 @@ _PARITY_IMAGES: Final = 256
 class _Deployed(nn.Module):
     """Everything from gray levels to probabilities, as one graph."""
 
-    def __init__(self, classifier: Classifier) -> None:
+    def __init__(self, classifier: nn.Module) -> None:
         super().__init__()
         self.classifier = classifier
 
@@ -59,7 +60,7 @@ def export_bundle(
 
     Shape: samples uint8 (N, 48, 48).
     """
-    deployed = _Deployed(classifier.cpu().float()).eval()
+    deployed = _Deployed(fold(classifier.cpu().float())).eval()
     example = torch.zeros(2, SIZE_PX, SIZE_PX, dtype=torch.uint8)
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(

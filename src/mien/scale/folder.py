@@ -16,9 +16,11 @@ from typing import Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from mien.data.split import SPLITS
 from mien.errors import RunError
 from mien.files import atomic_folder, write_text
 from mien.recipes.sweep import Settings, Sweep
+from mien.training.device import Device
 
 _Form = TypeVar("_Form", bound=BaseModel)
 
@@ -37,6 +39,8 @@ class SweepRecord(_Record):
         paths: of the data set.
         fingerprint: of the data set.
         skip_bad: whether images that cannot be used are left out.
+        device: where the trials train, as for `mien.training.fit.train`.
+        splits: names of the splits that a finished trial is measured on, where the data has them.
     """
 
     mien_sweep: Literal[1] = 1
@@ -45,6 +49,8 @@ class SweepRecord(_Record):
     paths: tuple[str, ...]
     fingerprint: str
     skip_bad: bool
+    device: Device = "auto"
+    splits: tuple[str, ...] = SPLITS
 
 
 class SplitScore(_Record):
@@ -57,18 +63,43 @@ class SplitScore(_Record):
 class Trial(_Record):
     """A trial's settings, and what came of it.
 
-    ``open`` trials have not ended: they wait, run, or were stopped.
+    ``open`` trials have not ended: they wait, run, or were interrupted. ``stopped`` ones were cut
+    off by the sweep's time budget after at least one epoch: they have scores on val, and a resumed
+    sweep goes on with them.
+
+    Args:
+        name: name of the variant; empty for the trials of a grid or a search.
     """
 
     number: int
+    name: str = ""
     settings: Settings
-    status: Literal["open", "finished", "failed"] = "open"
+    status: Literal["open", "stopped", "finished", "failed"] = "open"
     error: str = ""
     scores: dict[str, SplitScore] = {}
     parameters: int | None = None
     macs: int | None = None
     epochs: int | None = None
     seconds: float | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left to train."""
+        return self.status in ("finished", "failed")
+
+    @property
+    def measured(self) -> bool:
+        """Whether there are scores on val to compare it by."""
+        return self.status in ("finished", "stopped")
+
+    @property
+    def label(self) -> str:
+        """What people read it by: ``trial 3``, or ``trial 3 (wide)`` for a variant."""
+        return f"trial {self.number} ({self.name})" if self.name else f"trial {self.number}"
+
+    def anew(self) -> Trial:
+        """Return the trial as it was before it began."""
+        return Trial(number=self.number, name=self.name, settings=self.settings)
 
 
 class SweepFolder:
@@ -100,8 +131,9 @@ class SweepFolder:
         with atomic_folder(path) as temporary:
             (temporary / "trials").mkdir()
             (temporary / "sweep.json").write_text(_dump(record), "utf-8")
-            for number, settings in enumerate(record.sweep.points()):
-                trial = Trial(number=number, settings=settings)
+            points = zip(record.sweep.names(), record.sweep.points(), strict=True)
+            for number, (name, settings) in enumerate(points):
+                trial = Trial(number=number, name=name, settings=settings)
                 (temporary / "trials" / f"{number:03}.json").write_text(_dump(trial), "utf-8")
         return cls(path)
 
@@ -148,7 +180,7 @@ class SweepFolder:
         for trial in self.trials():
             if trial.status == "failed":
                 shutil.rmtree(self.run_path(trial.number), ignore_errors=True)
-                self.save(Trial(number=trial.number, settings=trial.settings))
+                self.save(trial.anew())
 
     def _trial_path(self, number: int) -> Path:
         return self.path / "trials" / f"{number:03}.json"

@@ -21,6 +21,7 @@ _ATTEMPTS: Final = 50
 
 _STATES: Final = {
     "open": TrialState.RUNNING,
+    "stopped": TrialState.RUNNING,
     "finished": TrialState.COMPLETE,
     "failed": TrialState.FAIL,
 }

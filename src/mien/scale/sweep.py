@@ -6,6 +6,7 @@ going; `_next_trial` says what is tried next.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -15,15 +16,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from mien.data import load_dataset
 from mien.data.load import Paths, as_paths
+from mien.data.split import SPLITS
 from mien.errors import Interrupted, RunError
 from mien.files import locked_folder
 from mien.recipes.sweep import Sweep
 from mien.scale.folder import SweepFolder, SweepRecord, Trial
-from mien.scale.trial import STOPPED
+from mien.scale.trial import STOPPED, stopped_trial
+from mien.training.device import Device, resolve_device
 from mien.training.record import describe_paths
 from mien.training.run import Run
 
@@ -40,7 +44,10 @@ class SweepWatcher:
         """Every half second: the histories of the trials under way, by their numbers."""
 
     def trial_ended(self, trial: Trial) -> None:
-        """A trial has finished or failed."""
+        """A trial has finished or failed, or the time budget has stopped it with scores on val."""
+
+    def out_of_time(self, said: str) -> None:
+        """The time budget has ended the sweep: one line of what is unfinished, and how to go on."""
 
     def ended(self) -> None:
         """The sweep is over, for whatever reason."""
@@ -52,6 +59,9 @@ def start_sweep(
     out: str | Path,
     *,
     jobs: int = 1,
+    device: Device = "auto",
+    minutes: float | None = None,
+    splits: tuple[str, ...] = SPLITS,
     skip_bad: bool = False,
     watcher: SweepWatcher | None = None,
 ) -> SweepFolder:
@@ -61,7 +71,15 @@ def start_sweep(
         sweep: what is tried.
         data: the path of a data set, or several of Parquet files.
         out: the directory to make.
-        jobs: how many trials train at once; they share the processor's cores.
+        jobs: number of trials that train at once; they share the processor's cores. On CUDA they
+            share the one device too: it takes turns between their steps, which fills it where one
+            small network cannot, and holds each one's images and context in its memory.
+        device: where the trials train: ``cpu``, ``cuda``, or ``auto`` for CUDA where there is one.
+        minutes: time budget of the whole sweep, counted from this call; None for no limit. It is
+            when stopping begins: each running trial ends its step and then writes and measures what
+            it has, so leave time for that. `resume_sweep` goes on with what is unfinished.
+        splits: names of the splits that a finished trial is measured on; val must be one of them.
+            Leave test out where nothing is to be reported, since each measurement is a look.
         skip_bad: leave out images that cannot be used.
         watcher: is told how it goes.
 
@@ -70,6 +88,9 @@ def start_sweep(
             is its result, and the others go on.
         Interrupted: on Ctrl-C or SIGTERM; `resume_sweep` goes on.
     """
+    budget = _Budget(minutes)
+    _check_splits(splits)
+    resolve_device(device)  # a device that is missing is told now, and not by every trial
     paths = as_paths(data)
     record = SweepRecord(
         sweep=sweep,
@@ -77,9 +98,11 @@ def start_sweep(
         paths=describe_paths(paths),
         fingerprint=_fingerprint(sweep, paths, skip_bad=skip_bad),
         skip_bad=skip_bad,
+        device=device,
+        splits=splits,
     )
     folder = SweepFolder.create(Path(out), record)
-    return _run(folder, jobs, watcher or SweepWatcher())
+    return _run(folder, jobs, budget, watcher or SweepWatcher())
 
 
 def resume_sweep(
@@ -87,15 +110,19 @@ def resume_sweep(
     data: Paths | None = None,
     *,
     jobs: int = 1,
+    minutes: float | None = None,
     retry_failed: bool = False,
     watcher: SweepWatcher | None = None,
 ) -> SweepFolder:
     """Go on with a sweep that was stopped at any moment; what has ended is not run again.
 
+    The trials train on the device that the sweep was started with.
+
     Args:
         path: the sweep's directory.
         data: where the data set is now, if it has been moved.
-        jobs: how many trials train at once.
+        jobs: number of trials that train at once.
+        minutes: time budget from this call on, as for `start_sweep`; None for no limit.
         retry_failed: begin anew the trials that failed.
         watcher: is told how it goes.
 
@@ -103,6 +130,7 @@ def resume_sweep(
         RunError: if it is damaged, or the data is not what it began on.
         Interrupted: on Ctrl-C or SIGTERM.
     """
+    budget = _Budget(minutes)
     folder = SweepFolder(Path(path))
     record = folder.record
     given = as_paths(data or record.paths)
@@ -113,7 +141,32 @@ def resume_sweep(
             "trials could not be compared. Name the right data set by --data"
         )
     folder.move_data(describe_paths(given))
-    return _run(folder, jobs, watcher or SweepWatcher(), retry_failed=retry_failed)
+    return _run(folder, jobs, budget, watcher or SweepWatcher(), retry_failed=retry_failed)
+
+
+class _Budget:
+    """The time that a sweep may take before its trials are asked to stop; None for no limit."""
+
+    def __init__(self, minutes: float | None) -> None:
+        if minutes is not None and not minutes > 0:
+            raise RunError(
+                f"a time budget of {minutes} minutes: expected more than 0; leave minutes out for "
+                "no limit"
+            )
+        self.minutes = minutes
+        self._ends = math.inf if minutes is None else monotonic() + 60 * minutes
+
+    @property
+    def spent(self) -> bool:
+        return monotonic() >= self._ends
+
+
+def _check_splits(splits: tuple[str, ...]) -> None:
+    if "val" not in splits or not set(splits) <= set(SPLITS):
+        raise RunError(
+            f"splits {', '.join(splits) or 'none'}: expected val, by which trials are chosen, and "
+            f"others of {', '.join(SPLITS)}"
+        )
 
 
 def _fingerprint(sweep: Sweep, paths: tuple[Path, ...], *, skip_bad: bool) -> str:
@@ -125,7 +178,12 @@ def _fingerprint(sweep: Sweep, paths: tuple[Path, ...], *, skip_bad: bool) -> st
 
 
 def _run(
-    folder: SweepFolder, jobs: int, watcher: SweepWatcher, *, retry_failed: bool = False
+    folder: SweepFolder,
+    jobs: int,
+    budget: _Budget,
+    watcher: SweepWatcher,
+    *,
+    retry_failed: bool = False,
 ) -> SweepFolder:
     total = len(folder.record.sweep.points()) or folder.record.sweep.trials
     running: dict[int, subprocess.Popen[bytes]] = {}
@@ -135,18 +193,24 @@ def _run(
                 folder.reopen_failed()
             watcher.started(folder, total)
             try:
-                while _fill(folder, running, total, jobs, lock):
+                while not budget.spent and _fill(folder, running, total, jobs, lock):
                     time.sleep(_POLL_S)
                     watcher.running({number: _history(folder, number) for number in running})
                     for number in _ended(running):
                         watcher.trial_ended(_result(folder, number, running.pop(number)))
+                if budget.spent:
+                    _stop_at_budget(folder, running, watcher)
+                    if said := _unfinished(folder, total):
+                        watcher.out_of_time(
+                            f"the time budget ({budget.minutes:.3g} min) ended the sweep: {said}"
+                        )
             finally:
                 try:
                     _stop(running)
                 finally:
                     watcher.ended()
     except KeyboardInterrupt:
-        ended = sum(trial.status != "open" for trial in folder.trials())
+        ended = sum(trial.ended for trial in folder.trials())
         raise Interrupted(
             f"stopped after {ended} of {total} trials; go on: mien sweep --resume {folder.path}"
         ) from None
@@ -177,8 +241,12 @@ def _next_trial(folder: SweepFolder, total: int, running: set[int]) -> Trial | N
     """Return a trial to start: one that waits or was stopped, else the search's next draw."""
     trials = folder.trials()
     for trial in trials:
-        if trial.status == "open" and trial.number not in running:
-            return trial
+        if trial.number in running or trial.ended:
+            continue
+        if trial.status == "stopped":  # its scores are of weights that training now goes beyond
+            trial = trial.anew()
+            folder.save(trial)
+        return trial
     if len(trials) >= total:
         return None
     from mien.scale.search import suggest  # a grid needs no Optuna
@@ -245,6 +313,40 @@ def _history(folder: SweepFolder, number: int) -> list[dict[str, float]]:
         return Run(folder.run_path(number)).history()
     except RunError:
         return []
+
+
+def _stop_at_budget(
+    folder: SweepFolder, running: dict[int, subprocess.Popen[bytes]], watcher: SweepWatcher
+) -> None:
+    """Ask every trial to stop, and note what each has written of itself once it has ended."""
+    for process in running.values():
+        process.terminate()
+    while running:
+        for number in _ended(running):
+            process = running.pop(number)
+            if process.returncode in (STOPPED, -signal.SIGTERM):
+                trial = stopped_trial(folder, folder.trial(number))
+                folder.save(trial)
+            else:
+                trial = _result(folder, number, process)
+            if trial.status != "open":
+                watcher.trial_ended(trial)
+        time.sleep(_POLL_S if running else 0)
+
+
+def _unfinished(folder: SweepFolder, total: int) -> str:
+    """Return which trials are unfinished and how to go on with them; empty where all have ended."""
+    trials = folder.trials()
+    waiting = [trial.label for trial in trials if not trial.ended]
+    if len(trials) < total:  # of a search
+        waiting.append(f"{total - len(trials)} not drawn yet")
+    if not waiting:
+        return ""
+    count = sum(not trial.ended for trial in trials) + total - len(trials)
+    return (
+        f"{count} of {total} trials unfinished ({', '.join(waiting)}); "
+        f"go on: mien sweep --resume {folder.path}"
+    )
 
 
 def _stop(running: dict[int, subprocess.Popen[bytes]]) -> None:

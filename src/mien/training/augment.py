@@ -1,59 +1,305 @@
-"""Random changes to a whole batch of training images at once, as a recipe's [augment] describes."""
+"""Random changes to a whole batch of training images at once, as a recipe's [augment] describes.
+
+Everything is computed on the device of the batch, for all of its images together, and nothing waits
+for a value from the device, so a GPU is never held up. The images of a batch come in random order,
+so "the first ten of the batch" are ten drawn by chance: where only some images are changed, these
+are slices, which need no index.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
-import kornia.augmentation as K
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mien.data.pixels import SIZE_PX
 from mien.recipes.sections import AugmentSection
 
+Change = Callable[[Tensor], Tensor]
+
 _PADDING: Final = {"reflect": "reflection", "edge": "border", "zeros": "zeros"}
 _ERASED_AREA: Final = (0.02, 0.25)  # of the image; Zhong et al., Random Erasing, 2020, up to 0.4
+_ERASED_RATIO: Final = (0.3, 3.3)  # height to width, as there
+_ERASED_TO: Final = 0.5
+_BLURS: Final = 32  # strengths of blur that are told apart
+_LEAST_BLUR_PX: Final = 0.25
+_BLOCK_PX: Final = 8  # of JPEG
+_BEST_QUALITY: Final = 80  # of JPEG; better ones are hardly seen at 48x48
+
+# The luminance table of JPEG's standard (ITU-T T.81, 1992, table K.1), for quality 50.
+_LUMINANCE: Final = (
+    (16, 11, 10, 16, 24, 40, 51, 61),
+    (12, 12, 14, 19, 26, 58, 60, 55),
+    (14, 13, 16, 24, 40, 57, 69, 56),
+    (14, 17, 22, 29, 51, 87, 80, 62),
+    (18, 22, 37, 56, 68, 109, 103, 77),
+    (24, 35, 55, 64, 81, 104, 113, 92),
+    (49, 64, 78, 87, 103, 121, 120, 101),
+    (72, 92, 95, 98, 112, 100, 103, 99),
+)
 
 
-def build_augmentation(augment: AugmentSection) -> nn.Sequential:
-    """Build the changes, each image of a batch drawing its own; empty where all are off.
+def build_augmentation(augment: AugmentSection) -> Augmentation:
+    """Build the changes that a recipe describes, each image of a batch drawing its own.
 
     Shape: float (batch, 1, 48, 48) in [0, 1] -> the same, or cut to (batch, 1, crop_px, crop_px);
     call it on training batches only.
     """
-    changes: list[nn.Module] = []
-    if not augment.enabled:
-        return nn.Sequential()
-    if augment.rotation_degrees or augment.zoom or augment.shift or augment.shear_degrees:
-        changes.append(
-            K.RandomAffine(
-                degrees=augment.rotation_degrees,
-                translate=(augment.shift, augment.shift),
-                scale=(1 - augment.zoom, 1 + augment.zoom),
-                shear=augment.shear_degrees or None,
-                padding_mode=_PADDING[augment.fill],
-                p=1.0,
-            )
-        )
-    if augment.flip:
-        changes.append(K.RandomHorizontalFlip(p=0.5))
-    if augment.brightness or augment.contrast:
-        changes.append(
-            K.ColorJitter(brightness=augment.brightness, contrast=augment.contrast, p=1.0)
-        )
-    if augment.erasing:
-        changes.append(K.RandomErasing(scale=_ERASED_AREA, value=0.5, p=augment.erasing))
-    if augment.crop_px < SIZE_PX:
-        changes.append(_Middle(augment.crop_px))
-    return nn.Sequential(*changes)
+    return Augmentation(augment)
 
 
-class _Middle(nn.Module):
-    """Cuts out the middle, where a turned and shifted image has no made-up border."""
+class Augmentation(nn.Module):
+    """Geometry, light, corruption, erasing and a centre crop, in this order; each can be off.
 
-    def __init__(self, size_px: int) -> None:
+    mixup is no part of this: it also changes the targets (`mien.training.targets`).
+    """
+
+    def __init__(self, augment: AugmentSection) -> None:
         super().__init__()
-        start = (SIZE_PX - size_px) // 2
-        self.kept = slice(start, start + size_px)
+        self.changes: list[Change] = []
+        if not augment.enabled:
+            return
+        geometry = (
+            augment.rotation_degrees,
+            augment.zoom,
+            any(augment.crop_margin),
+            augment.shift,
+            augment.shear_degrees,
+        )
+        if any(geometry):
+            self.changes.append(partial(move, augment=augment))
+        elif augment.flip:
+            self.changes.append(mirror_half)
+        if augment.brightness or augment.contrast or augment.gamma:
+            self.changes.append(partial(relight, augment=augment))
+        self.corruption = Corruption(augment) if augment.corruption else None
+        if self.corruption is not None:
+            self.changes.append(self.corruption)
+        if augment.erasing:
+            self.changes.append(partial(erase, probability=augment.erasing))
+        if augment.crop_px < SIZE_PX:
+            self.changes.append(partial(crop_centre, size_px=augment.crop_px))
+
+    def __len__(self) -> int:
+        return len(self.changes)
 
     def forward(self, unit: Tensor) -> Tensor:
-        return unit[:, :, self.kept, self.kept]
+        """Return the changed images (see `build_augmentation`)."""
+        for change in self.changes:
+            unit = change(unit)
+        return unit
+
+
+def move(unit: Tensor, augment: AugmentSection) -> Tensor:
+    """Rotate, scale, shear, shift and mirror each image, sampled once, bilinearly.
+
+    Shape: (batch, 1, height, width) -> the same.
+    """
+    angle = _between(unit, -augment.rotation_degrees, augment.rotation_degrees) * (math.pi / 180)
+    shear = (_between(unit, -augment.shear_degrees, augment.shear_degrees) * (math.pi / 180)).tan()
+    # The grid says where each pixel of the result comes from: of a wider crop from further out, of
+    # a larger face from further in.
+    scale = (1 + _between(unit, *augment.crop_margin)) / _between(
+        unit, 1 - augment.zoom, 1 + augment.zoom
+    )
+    across = scale * _signs(unit) if augment.flip else scale
+    cos, sin = angle.cos(), angle.sin()
+    shift = 2 * augment.shift  # a side is 2 long in the grid's coordinates
+    grid = torch.stack(
+        [
+            torch.stack([cos * across, (cos * shear - sin) * scale, _between(unit, -shift, shift)]),
+            torch.stack([sin * across, (sin * shear + cos) * scale, _between(unit, -shift, shift)]),
+        ]
+    ).permute(2, 0, 1)  # (batch, 2, 3)
+    return F.grid_sample(
+        unit,
+        F.affine_grid(grid, list(unit.shape), align_corners=False),
+        padding_mode=_PADDING[augment.fill],
+        align_corners=False,
+    )
+
+
+def mirror_half(unit: Tensor) -> Tensor:
+    """Mirror each image with a probability of a half. Shape: (batch, 1, height, width)."""
+    return torch.where(_signs(unit).reshape(-1, 1, 1, 1) > 0, unit, unit.flip(3))
+
+
+def relight(unit: Tensor, augment: AugmentSection) -> Tensor:
+    """Change the gamma, contrast and brightness of each image. Shape: (batch, 1, height, width)."""
+    if augment.gamma:
+        most = math.log1p(augment.gamma)
+        unit = unit ** _each(_between(unit, -most, most).exp())
+    contrast = _each(_between(unit, 1 - augment.contrast, 1 + augment.contrast))
+    brightness = _each(_between(unit, 1 - augment.brightness, 1 + augment.brightness))
+    mean = unit.mean((2, 3), keepdim=True)
+    # brightness * (mean + contrast * (unit - mean)), with one product and one sum a pixel
+    factor = brightness * contrast
+    return torch.addcmul(mean * (brightness - factor), unit, factor).clamp_(0, 1)
+
+
+def erase(unit: Tensor, probability: float) -> Tensor:
+    """Cover a rectangle of some images in gray. Shape: (batch, 1, height, width).
+
+    Source: Zhong et al., Random Erasing Data Augmentation, 2020; deviation: gray, not noise.
+    """
+    height, width = unit.shape[2:]
+    area = _between(unit, *_ERASED_AREA) * (height * width)
+    ratio = _between(unit, *map(math.log, _ERASED_RATIO)).exp()
+    tall, wide = (area * ratio).sqrt().clamp_max(height), (area / ratio).sqrt().clamp_max(width)
+    top = _between(unit, 0, 1) * (height - tall)
+    left = _between(unit, 0, 1) * (width - wide)
+    chosen = _between(unit, 0, 1) < probability
+    rows = _within(top, tall, height) & chosen[:, None]
+    columns = _within(left, wide, width)
+    covered = rows[:, None, :, None] & columns[:, None, None, :]
+    return unit.masked_fill(covered, _ERASED_TO)
+
+
+def crop_centre(unit: Tensor, size_px: int) -> Tensor:
+    """Return the middle, where a rotated and shifted image has no made-up border.
+
+    Shape: (batch, 1, height, width) -> (batch, 1, size_px, size_px).
+    """
+    top, left = ((side - size_px) // 2 for side in unit.shape[2:])
+    return unit[:, :, top : top + size_px, left : left + size_px]
+
+
+class Corruption(nn.Module):
+    """Blur, noise, JPEG or low resolution for a share of each batch, every kind for as many images.
+
+    The share is a number of images, not a probability: which images it meets is chance enough.
+    Blur, low resolution and JPEG's cosine transform are linear in rows and in columns, so each is
+    two products with a 48x48 matrix.
+
+    Shape: (batch, 1, 48, 48) in [0, 1] -> the same.
+    Source: the kinds are those of Hendrycks and Dietterich, Benchmarking Neural Network Robustness
+    to Common Corruptions and Perturbations, 2019, that a 48x48 face meets.
+    """
+
+    blurs: Tensor
+    reductions: Tensor
+    cosines: Tensor
+    luminance: Tensor
+
+    def __init__(self, augment: AugmentSection) -> None:
+        super().__init__()
+        self.augment = augment
+        self.kinds: list[Change] = []
+        if augment.blur_px:
+            strengths = torch.linspace(_LEAST_BLUR_PX, max(augment.blur_px, _LEAST_BLUR_PX), _BLURS)
+            self._keep("blurs", torch.stack([_blur_matrix(float(px)) for px in strengths]))
+            self.kinds.append(self._blur)
+        if augment.noise_levels:
+            self.kinds.append(partial(add_noise, levels=augment.noise_levels))
+        if augment.jpeg_quality:
+            self._keep("cosines", torch.kron(torch.eye(SIZE_PX // _BLOCK_PX), _cosines()))
+            blocks = (SIZE_PX // _BLOCK_PX,) * 2
+            self._keep("luminance", torch.tensor(_LUMINANCE, dtype=torch.float32).repeat(blocks))
+            self.kinds.append(self._jpeg)
+        if augment.low_resolution_px:
+            smallest = augment.low_resolution_px
+            sides = range(smallest, min(2 * smallest, SIZE_PX) + 1)
+            self._keep("reductions", torch.stack([_reduction_matrix(side) for side in sides]))
+            self.kinds.append(self._reduce)
+
+    def forward(self, unit: Tensor) -> Tensor:
+        """Return the batch, its first images corrupted (see the class)."""
+        if not self.kinds:
+            return unit
+        each = self.augment.corruption * len(unit) / len(self.kinds)
+        ends = [round(each * (kind + 1)) for kind in range(len(self.kinds))]
+        parts, start = [], 0
+        for kind, end in zip(self.kinds, ends, strict=True):
+            parts.append(kind(unit[start:end]) if end > start else unit[start:end])
+            start = end
+        return torch.cat([*parts, unit[start:]])
+
+    def _blur(self, unit: Tensor) -> Tensor:
+        return _transform(unit, _drawn(unit, self.blurs))
+
+    def _reduce(self, unit: Tensor) -> Tensor:
+        return _transform(unit, _drawn(unit, self.reductions))
+
+    def _jpeg(self, unit: Tensor) -> Tensor:
+        """Quantise the cosine transform of each block, as JPEG does to a gray picture."""
+        quality = _each(_between(unit, self.augment.jpeg_quality, _BEST_QUALITY))
+        # libjpeg's scale of the table: 5000 / quality below 50, 200 - 2 * quality from there on
+        scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality) / 100
+        steps = (self.luminance * scale).round_().clamp_(1, 255)
+        coefficients = _transform(unit * 255 - 128, self.cosines)
+        kept = (coefficients / steps).round_() * steps
+        return ((_transform(kept, self.cosines.T) + 128) / 255).clamp_(0, 1)
+
+    def _keep(self, name: str, value: Tensor) -> None:
+        self.register_buffer(name, value, persistent=False)
+
+
+def add_noise(unit: Tensor, levels: float) -> Tensor:
+    """Add Gaussian noise of up to so many gray levels. Shape: (batch, 1, height, width)."""
+    std = _each(_between(unit, 0, levels / 255))
+    return torch.addcmul(unit, torch.randn_like(unit), std).clamp_(0, 1)
+
+
+def _transform(unit: Tensor, matrix: Tensor) -> Tensor:
+    """Return ``matrix @ image @ matrix.T`` for each image."""
+    return matrix @ unit @ matrix.transpose(-1, -2)
+
+
+def _drawn(unit: Tensor, matrices: Tensor) -> Tensor:
+    """Return one of the matrices for each image. Shape: (kinds, 48, 48) -> (batch, 1, 48, 48)."""
+    choice = torch.randint(len(matrices), (len(unit),), device=unit.device)
+    return matrices[choice].unsqueeze(1)
+
+
+def _blur_matrix(sigma_px: float) -> Tensor:
+    """Return the matrix that blurs a column, its ends reflected. Shape: (48, 48)."""
+    radius = math.ceil(3 * sigma_px)
+    offsets = torch.arange(-radius, radius + 1)
+    weights = torch.exp(-0.5 * (offsets / sigma_px) ** 2)
+    sources = (torch.arange(SIZE_PX)[:, None] + offsets).abs()
+    sources = torch.where(sources < SIZE_PX, sources, 2 * (SIZE_PX - 1) - sources)
+    matrix = torch.zeros(SIZE_PX, SIZE_PX)
+    matrix.scatter_add_(1, sources, (weights / weights.sum()).expand(SIZE_PX, -1))
+    return matrix
+
+
+def _reduction_matrix(side_px: int) -> Tensor:
+    """Return the matrix that reduces a column by areas and enlarges it again. Shape: (48, 48)."""
+    columns = torch.eye(SIZE_PX).reshape(1, SIZE_PX, SIZE_PX)  # each channel is a unit vector
+    reduced = F.adaptive_avg_pool1d(columns, side_px)
+    return F.interpolate(reduced, SIZE_PX, mode="linear", align_corners=False)[0].T.contiguous()
+
+
+def _cosines() -> Tensor:
+    """Return the matrix of the orthonormal discrete cosine transform, type II. Shape: (8, 8)."""
+    places = torch.arange(_BLOCK_PX, dtype=torch.float64)
+    matrix = torch.cos(math.pi / _BLOCK_PX * (places + 0.5) * places[:, None])
+    matrix *= math.sqrt(2 / _BLOCK_PX)
+    matrix[0] /= math.sqrt(2)
+    return matrix.float()
+
+
+def _between(unit: Tensor, low: float, high: float) -> Tensor:
+    """Return a number for each image, uniform from low to high. Shape: (batch,)."""
+    return torch.rand(len(unit), device=unit.device) * (high - low) + low
+
+
+def _signs(unit: Tensor) -> Tensor:
+    """Return -1 or 1 for each image. Shape: (batch,)."""
+    return torch.randint(2, (len(unit),), device=unit.device) * 2.0 - 1
+
+
+def _each(values: Tensor) -> Tensor:
+    """Return a value for each image as one for each of its pixels. Shape: (batch, 1, 1, 1)."""
+    return values.reshape(-1, 1, 1, 1)
+
+
+def _within(start: Tensor, length: Tensor, side: int) -> Tensor:
+    """Return whether each place of a side lies in a stretch. Shape: (batch,), (batch,)."""
+    places = torch.arange(side, device=start.device) + 0.5
+    return (places >= start[:, None]) & (places < (start + length)[:, None])

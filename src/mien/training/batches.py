@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,8 +12,22 @@ from torch import Tensor
 from mien.data import FaceDataset
 from mien.emotions import FERPLUS_VOTES
 
-# images uint8 (batch, 48, 48), labels int64 (batch,), votes float32 (batch, 10), zeros where none
-Batch = tuple[Tensor, Tensor, Tensor]
+
+class Batch(NamedTuple):
+    """Images and what is known of them.
+
+    Args:
+        images: uint8 (batch, 48, 48), or (batch, crop_px, crop_px) of views.
+        labels: int64 (batch,).
+        votes: float32 (batch, 10), zeros where an image has none.
+        taught: the teachers' softened probabilities, (batch, 7), of views that are augmented and
+            asked about already (`mien.training.views`); else None.
+    """
+
+    images: Tensor
+    labels: Tensor
+    votes: Tensor
+    taught: Tensor | None = None
 
 
 class Batches:
@@ -52,11 +67,15 @@ class Batches:
         return whole + (1 if rest and self.shuffle_seed is None else 0)
 
     def __iter__(self) -> Iterator[Batch]:
+        for rows in self.rows():
+            yield Batch(self.images[rows], self.labels[rows], self.votes[rows])
+
+    def rows(self) -> Iterator[Tensor]:
+        """Yield the positions of the images of each batch of the epoch. Shape: int64 (batch,)."""
         order = torch.arange(len(self.images))
         if self.shuffle_seed is not None:
             generator = np.random.default_rng((self.shuffle_seed, self.epoch))
             order = torch.from_numpy(generator.permutation(len(self.images)))
         order = order.to(self.images.device)
         for index in range(len(self)):
-            rows = order[index * self.batch_size : (index + 1) * self.batch_size]
-            yield self.images[rows], self.labels[rows], self.votes[rows]
+            yield order[index * self.batch_size : (index + 1) * self.batch_size]

@@ -137,22 +137,48 @@ def rate_at(progress: float, train: TrainSection) -> float:
     return train.lr * (1 + math.cos(math.pi * min(fall, 1.0))) / 2
 
 
-def averaged_weights(decay: float) -> WeightAveraging:
-    """Return Lightning's callback that validates and keeps an exponential moving average.
+class AveragedWeights(WeightAveraging):
+    """Lightning's callback that validates and keeps an exponential moving average of the weights.
 
     The decay warms up as (1 + n) / (10 + n), else the first epochs would be judged by random
-    weights (TensorFlow's ExponentialMovingAverage does the same).
+    weights (TensorFlow's ExponentialMovingAverage does the same). Lightning's own update makes the
+    processor wait for the GPU in each step, to ask it how many updates there were, and keeps the
+    average on the CPU; this one counts by itself.
+
+    Args:
+        decay: decay of the average in each step.
+        device: the device of the training, where the average stays.
     """
 
-    def average(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
-        now = min(decay, (1 + int(count)) / (10 + int(count)))
-        for mean, value in zip(averaged, current, strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(value, 1 - now)
-            else:
-                mean.copy_(value)
+    def __init__(self, decay: float, device: torch.device) -> None:
+        super().__init__(device=device)
+        self.decay = decay
 
-    return WeightAveraging(multi_avg_fn=torch.no_grad()(average))
+    @torch.no_grad()
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Move the average towards the weights that the step has left."""
+        assert self._average_model is not None
+        averaged, updates = self._average_model.module, trainer.global_step - 1
+        decay = min(self.decay, (1 + updates) / (10 + updates)) if updates else 0.0
+        pairs = list(zip(_state(averaged), _state(pl_module), strict=True))
+        moving = [pair for pair in pairs if pair[0].is_floating_point()]
+        counts = [pair for pair in pairs if not pair[0].is_floating_point()]
+        torch._foreach_lerp_([mean for mean, _ in moving], [now for _, now in moving], 1 - decay)
+        torch._foreach_copy_([mean for mean, _ in counts], [now for _, now in counts])
+        self._average_model.n_averaged += 1
+        self._latest_update_step = trainer.global_step
+
+
+def _state(module: nn.Module) -> list[Tensor]:
+    """Return parameters and buffers, in their order."""
+    return [value.detach() for value in (*module.parameters(), *module.buffers())]
 
 
 class History(Callback):
@@ -234,7 +260,31 @@ class Patience(EarlyStopping):
 
 
 class Checkpoint(ModelCheckpoint):
-    """Lightning's checkpoint under one fixed name, found again when the run has been moved."""
+    """Lightning's checkpoint under one fixed name, found again when the run has been moved.
+
+    Args:
+        least_seconds: how long after one checkpoint the next is not written yet. Where an epoch
+            takes half a second, as on a GPU, writing one after each would take as long as training.
+        asked_to_stop: says whether the training is about to stop, before which it is always
+            written; it is after the last epoch, too.
+        options: as for Lightning's.
+    """
+
+    def __init__(
+        self, *, least_seconds: float, asked_to_stop: Callable[[], bool], **options: Any
+    ) -> None:
+        super().__init__(save_on_train_epoch_end=True, enable_version_counter=False, **options)
+        self.least_seconds = least_seconds
+        self.asked_to_stop = asked_to_stop
+        self._written = -math.inf
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the checkpoint, if it is time."""
+        waited = time.monotonic() - self._written >= self.least_seconds
+        ends = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
+        if waited or ends or self.asked_to_stop():
+            super().on_train_epoch_end(trainer, pl_module)
+            self._written = time.monotonic()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the best score up again, wherever the directory stood when it was written."""

@@ -15,7 +15,7 @@ from mien.data.non_faces import draw_non_faces
 from mien.data.pixels import SIZE_PX
 from mien.evaluation.protocol import Record
 from mien.models import Classifier, to_unit
-from mien.models.face_gate import LEAST_OPEN
+from mien.models.answer import LEAST_OPEN
 from mien.recipes.sections import AugmentSection
 from mien.training.augment import build_augmentation
 

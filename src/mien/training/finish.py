@@ -10,18 +10,23 @@ import numpy as np
 import numpy.typing as npt
 import safetensors.torch
 import torch
+import torch.nn.functional as F
 from pydantic import ValidationError
+from torch import Tensor
 
 from mien import __version__
 from mien.data import FaceDataset
 from mien.data.load import Paths
+from mien.emotions import VOTES_OF_EMOTIONS
 from mien.errors import BundleError, RunError
-from mien.evaluation.calibrate import Calibration, calibrate
+from mien.evaluation.calibrate import AnswerSettings, Calibration, calibrate
 from mien.evaluation.evaluate import evaluate_bundle, measure
 from mien.evaluation.protocol import Record
 from mien.evaluation.seen import Seen
 from mien.files import write_bytes, write_text
 from mien.models import Classifier, build_model, to_unit
+from mien.models.weights import VOTES_BIAS, VOTES_HEAD, VOTES_WEIGHT, open_network
+from mien.recipes import Recipe
 from mien.recipes.sections import TrainSection
 from mien.runtime.bundle import Bundle, BundleMetadata, find_bundle
 from mien.runtime.export import export_bundle, update_metadata
@@ -41,7 +46,7 @@ def finish(run: Run, dataset: FaceDataset) -> None:
 
     The Bundle is what is measured, and its metadata then carry the very same figures.
     """
-    classifier, rows = _load_fitted(run)
+    classifier, votes_head, rows = _load_fitted(run)
     fitted, kept_back = hold_back(dataset, run.recipe.train)
     if kept_back is not None:
         train, opened = run.recipe.train, None
@@ -51,12 +56,14 @@ def finish(run: Run, dataset: FaceDataset) -> None:
             )
             write_text(run.face_gate_path, gate.model_dump_json(indent=2) + "\n")
             opened = gate.read(classifier, kept_back.images)
-        logits = _read_logits(classifier, kept_back.images)
-        calibration = calibrate(logits, kept_back.labels, gate=opened, seed=train.seed)
+        calibration = calibrate_answer(
+            classifier, votes_head, run.recipe, fitted=fitted, kept_back=kept_back, gate=opened
+        )
         write_text(run.calibration_path, calibration.model_dump_json(indent=2) + "\n")
         classifier.calibrate(calibration.matrix, calibration.bias)
-    weights = {**classifier.state_dict(), **_votes_head(run)}
+    weights = {**classifier.state_dict(), **votes_head}
     write_bytes(run.weights_path, safetensors.torch.save(weights))
+    _mix_votes(run, classifier, votes_head)
     _add_gate(run, classifier)
     metadata = _describe(run, rows)
     bundle = export_bundle(classifier, metadata, run.bundle_path, samples=dataset.val.images)
@@ -112,53 +119,109 @@ def export_int8(
     return update_metadata(int8, int8.metadata.model_copy(update={"scores": (score,)}))
 
 
-def load_kept(run: Run) -> tuple[Classifier, list[dict[str, float]]]:
-    """Return a run's network with its kept weights, calibrated, and its history up to them.
+def calibrate_answer(
+    classifier: Classifier,
+    votes_head: dict[str, Tensor],
+    recipe: Recipe,
+    *,
+    fitted: FaceDataset,
+    kept_back: FaceDataset,
+    mapped: bool = False,
+    gate: npt.NDArray[np.float64] | None = None,
+) -> Calibration:
+    """Calibrate a network's answer on the images that were kept back from its training.
 
-    The network is in evaluation mode, on the CPU.
+    Args:
+        classifier: the fitted network, in evaluation mode.
+        votes_head: the weights of the layer of FER+ votes; empty without one.
+        recipe: says how much of the votes is in the answer, and how much of the prior is not.
+        fitted: the images that the network was fitted on, whose class shares are the prior.
+        kept_back: the images that it was not fitted on.
+        mapped: whether its layer of labels is calibrated already, as in a file of weights.
+        gate: how far the face gate is open to these, (N,).
+    """
+    features = _read_features(classifier, kept_back.images)
+    votes_logits = None
+    # Of images without votes the layer has learnt nothing, whatever the recipe says.
+    share = recipe.train.votes_in_answer if _has_votes(fitted) else 0.0
+    if share:
+        votes = F.linear(features, votes_head[VOTES_WEIGHT], votes_head[VOTES_BIAS])
+        votes_logits = votes[:, list(VOTES_OF_EMOTIONS)].numpy()
+    counts = np.array(list(fitted.class_counts().values()), float)
+    settings = AnswerSettings(
+        votes_share=share,
+        prior_share=recipe.calibration.prior,
+        # An emotion without an image counts as one with half an image.
+        log_prior=np.log(np.maximum(counts, 0.5) / counts.sum()),
+    )
+    with torch.no_grad():
+        logits = classifier.last_layer(features).numpy()
+    return calibrate(
+        logits,
+        kept_back.labels,
+        votes_logits=votes_logits,
+        settings=settings,
+        mapped=mapped,
+        gate=gate,
+        seed=recipe.train.seed,
+    )
+
+
+def _has_votes(dataset: FaceDataset) -> bool:
+    return dataset.votes is not None and bool(dataset.votes.any())
+
+
+def load_kept(run: Run) -> tuple[Classifier, list[dict[str, float]]]:
+    """Return a run's network with its kept weights and its whole answer, and its history.
+
+    The network is in evaluation mode, on the CPU, without a face gate. A run that has been brought
+    from elsewhere may lack its checkpoints: its ``model.safetensors`` will do.
 
     Raises:
-        RunError: if there is no checkpoint yet, or it or the calibration is damaged.
+        RunError: if there are no weights yet, or they or the calibration are damaged.
     """
-    classifier, rows = _load_fitted(run)
-    calibration = _read_record(Calibration, run.calibration_path)
-    if calibration:
-        classifier.calibrate(calibration.matrix, calibration.bias)
+    if not run.kept_checkpoint.is_file() and run.weights_path.is_file():
+        classifier, votes_head = open_network(run.recipe.model, run.weights_path)
+        rows = run.history()
+    else:
+        classifier, votes_head, rows = _load_fitted(run)
+        calibration = _read_record(Calibration, run.calibration_path)
+        if calibration:
+            classifier.calibrate(calibration.matrix, calibration.bias)
+    _mix_votes(run, classifier, votes_head)
     return classifier, rows
 
 
-def _load_fitted(run: Run) -> tuple[Classifier, list[dict[str, float]]]:
-    """Return the same as it was fitted: its checkpoint knows of no calibration."""
+def _load_fitted(run: Run) -> tuple[Classifier, dict[str, Tensor], list[dict[str, float]]]:
+    """Return a run's network and its layer of votes as they were fitted, and its history.
+
+    Its checkpoint knows of no calibration. The layer of votes is empty where the run has none.
+    """
     if not run.kept_checkpoint.is_file():
         raise RunError(
             f"{run.path}: no epoch has ended yet, so there are no weights to use; "
             f"continue it: mien train --resume {run.path}"
         )
     checkpoint = load_checkpoint(run.kept_checkpoint)
-    prefix = "classifier."
-    state = {
-        name.removeprefix(prefix): tensor
-        for name, tensor in checkpoint["state_dict"].items()
-        if name.startswith(prefix)
-    }
+    state, prefix = checkpoint["state_dict"], "classifier."
+    own = {name.removeprefix(prefix): state[name] for name in state if name.startswith(prefix)}
+    votes_head = {name: state[name] for name in VOTES_HEAD if name in state}
     classifier = build_model(run.recipe.model)
     try:
-        classifier.load_state_dict(state)
+        classifier.load_state_dict(own)
     except RuntimeError as error:  # its message lists every tensor
         raise RunError(
             f"{run.kept_checkpoint}: is of another network than recipe.toml beside it describes; "
             "put the recipe back as it was trained, or train again"
         ) from error
-    return classifier.eval(), checkpoint["callbacks"][History.__qualname__]["rows"]
+    return classifier.eval(), votes_head, checkpoint["callbacks"][History.__qualname__]["rows"]
 
 
-def _votes_head(run: Run) -> dict[str, torch.Tensor]:
-    """Return the layer from features to FER+ votes; empty where the run has none.
-
-    No Bundle has it. It is kept with the weights so that it can be measured.
-    """
-    state = load_checkpoint(run.kept_checkpoint)["state_dict"]
-    return {name: tensor for name, tensor in state.items() if name.startswith("votes_head.")}
+def _mix_votes(run: Run, classifier: Classifier, votes_head: dict[str, Tensor]) -> None:
+    """Mix a run's votes into its network's answer, where its calibration says so."""
+    calibration = _read_record(Calibration, run.calibration_path)
+    if calibration and calibration.votes_share:
+        classifier.mix_votes(votes_head[VOTES_WEIGHT], votes_head[VOTES_BIAS], calibration)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -183,11 +246,11 @@ def chosen_by(train: TrainSection) -> str:
     return "val" if by_val else ""
 
 
-def _read_logits(classifier: Classifier, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def _read_features(classifier: Classifier, images: npt.NDArray[np.uint8]) -> Tensor:
+    """Return what the last layer takes in. Shape: uint8 (N, 48, 48) -> (N, features)."""
     with torch.no_grad():
         batches = torch.split(torch.from_numpy(np.array(images)), _BATCH)
-        logits = [classifier(to_unit(batch)) for batch in batches]
-    return np.asarray(torch.cat(logits).numpy())
+        return torch.cat([classifier.features(to_unit(batch)) for batch in batches])
 
 
 def _describe(run: Run, rows: list[dict[str, float]]) -> BundleMetadata:
@@ -202,6 +265,8 @@ def _describe(run: Run, rows: list[dict[str, float]]) -> BundleMetadata:
         others = len(recipe.distill.teachers)
         why += f", taught by {others} other run{'s' if others > 1 else ''}"
     calibration = _read_record(Calibration, run.calibration_path)
+    if calibration and calibration.votes_share:
+        why += f", which have a share of {calibration.votes_share:g} in the answer"
     gate = _read_record(FaceGate, run.face_gate_path)
     return BundleMetadata(
         name=recipe.name,

@@ -29,15 +29,20 @@ from mien.recipes import Recipe, load_recipe
 from mien.training.batches import Batches
 from mien.training.callbacks import (
     AtomicCheckpoints,
+    AveragedWeights,
     Checkpoint,
     Freeze,
     History,
     LearningRate,
     Patience,
     SeedEachEpoch,
-    averaged_weights,
 )
-from mien.training.device import Device, resolve_device, resolve_precision
+from mien.training.device import (
+    Device,
+    exact_arithmetic,
+    resolve_device,
+    resolve_precision,
+)
 from mien.training.finish import chosen_by, finish, load_checkpoint
 from mien.training.hold_back import hold_back
 from mien.training.memory import keep_freed_memory
@@ -52,9 +57,12 @@ from mien.training.record import (
 from mien.training.rehearsal import rehearse
 from mien.training.run import Run, load_data
 from mien.training.teachers import find_teachers, load_teachers
+from mien.training.views import TaughtViews
 from mien.training.watch import Stopped, StopWhenAsked, TellWatcher, Watcher
 
-_VAL_BATCH = 128  # larger ones take more memory and no less time
+# On a CPU, larger batches take more memory and no less time.
+_VAL_BATCH = {"cpu": 128, "cuda": 1024}
+_BETWEEN_CHECKPOINTS_S = 10.0  # on a GPU
 
 
 def train(
@@ -191,8 +199,7 @@ def _fit(run: Run, dataset: FaceDataset, watcher: Watcher) -> bool:
     torch.set_num_threads(settings.threads)  # sums depend on how many threads share them
     device = torch.device(settings.device)
     images, _ = hold_back(dataset, recipe.train)
-    fitted = Batches(images, recipe.train.batch_size, device, recipe.train.seed)
-    judged = Batches(dataset.val, _VAL_BATCH, device)
+    judged = Batches(dataset.val, _VAL_BATCH[device.type], device)
 
     classifier = build_model(recipe.model, seed=recipe.train.seed)
     weights = None if run.last_checkpoint.is_file() else find_weights(recipe.model)
@@ -205,44 +212,39 @@ def _fit(run: Run, dataset: FaceDataset, watcher: Watcher) -> bool:
         load_weights(classifier, weights)
     use_channels_last(classifier)
     balanced = recipe.train.class_weights == "balanced"
-    module = Trainable(
-        classifier,
-        recipe,
-        balanced_weights(images) if balanced else None,
-        load_teachers(recipe, dataset),
-    )
+    teachers = load_teachers(recipe, dataset)
+    module = Trainable(classifier, recipe, balanced_weights(images) if balanced else None, teachers)
+    if weights is not None:
+        module.load_votes_head(weights)
+    fitted = Batches(images, recipe.train.batch_size, device, recipe.train.seed)
+    if teachers is not None and recipe.distill.views:
+        fitted = TaughtViews(
+            images,
+            recipe.train.batch_size,
+            device,
+            recipe.train.seed,
+            augmentation=module.augmentation,
+            teachers=teachers,
+            views=recipe.distill.views,
+        )
 
-    best = Checkpoint(
-        dirpath=run.path / "checkpoints",
-        filename="best",
-        monitor=recipe.train.monitor,
-        mode=_mode(recipe),
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
-    last = Checkpoint(
-        dirpath=run.path / "checkpoints",
-        filename="last",
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
     history = History(run.history_path, watcher.epoch_ended)
-    stopper = StopWhenAsked()
+    on_gpu = device.type == "cuda"
+    stopper = StopWhenAsked(between_epochs=on_gpu)
     callbacks: list[Callback] = [
         SeedEachEpoch(fitted, recipe.train.seed),
         *([Freeze(backbone_of(classifier), recipe.train)] if recipe.train.frozen_epochs else []),
-        *([averaged_weights(recipe.train.ema_decay)] if recipe.train.ema_decay else []),
+        *([AveragedWeights(recipe.train.ema_decay, device)] if recipe.train.ema_decay else []),
         history,  # before the rate changes, which the next epoch has
         LearningRate(recipe.train, recipe.train.epochs * len(fitted)),
         TellWatcher(watcher),
         stopper,
         *_early_stopping(recipe),
-        best,
-        last,
+        *_checkpoints(run, stopper, least_seconds=_BETWEEN_CHECKPOINTS_S if on_gpu else 0.0),
     ]
     watcher.started(run, recipe.train.epochs, len(fitted), fitted.batch_size)
     try:
-        with _quiet(), stopper.listening():
+        with _quiet(), stopper.listening(), exact_arithmetic(settings.device, recipe.train):
             trainer = pl.Trainer(
                 accelerator="gpu" if settings.device == "cuda" else "cpu",
                 devices=1,
@@ -264,6 +266,26 @@ def _fit(run: Run, dataset: FaceDataset, watcher: Watcher) -> bool:
     finally:
         watcher.ended()
     return False
+
+
+def _checkpoints(run: Run, stopper: StopWhenAsked, *, least_seconds: float) -> list[Callback]:
+    """Return what writes the last checkpoint, and the best one where the recipe keeps that."""
+    folder, recipe = run.path / "checkpoints", run.recipe
+    best = Checkpoint(
+        least_seconds=0,  # or the best epoch might be passed over
+        asked_to_stop=lambda: stopper.asked,
+        dirpath=folder,
+        filename="best",
+        monitor=recipe.train.monitor,
+        mode=_mode(recipe),
+    )
+    last = Checkpoint(
+        least_seconds=least_seconds,
+        asked_to_stop=lambda: stopper.asked,
+        dirpath=folder,
+        filename="last",
+    )
+    return [best, last] if recipe.train.keep == "best" else [last]
 
 
 def _early_stopping(recipe: Recipe) -> list[Callback]:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 import torch.nn.functional as F
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from mien.data import FaceDataset
 from mien.emotions import FERPLUS_VOTES, NUM_CLASSES
 from mien.errors import RecipeError
 from mien.models import Classifier, to_unit
+from mien.models.weights import VOTES_HEAD
 from mien.recipes import Recipe
 from mien.training.augment import build_augmentation
 from mien.training.batches import Batch
+from mien.training.targets import (
+    distillation_loss,
+    mirror_divergence,
+    mix_up,
+    share_votes,
+    soft_targets,
+)
 from mien.training.teachers import Teachers
 
 
@@ -47,36 +57,69 @@ class Trainable(pl.LightningModule):
         self.teachers = teachers
         self._seen = {"train": _Tally(), "val": _Tally()}
 
-    def training_step(self, batch: Batch, _: int) -> Tensor:
-        """Return the loss of an augmented batch."""
-        images, labels, votes = batch
-        with torch.autocast(self.device.type, enabled=False):  # geometry needs all its bits
-            unit = self.augmentation(to_unit(images))
+    def on_fit_start(self) -> None:
+        """Compile the step's forward pass, if the recipe asks for it."""
+        if self.recipe.train.compile:
+            self._read = torch.compile(self._read)  # type: ignore[method-assign]
+
+    def load_votes_head(self, path: Path) -> None:
+        """Go on with the layer of FER+ votes of a file of weights, where it has one that fits."""
         if self.votes_head is None:
-            logits, votes_logits = self._logits(unit), None
-        else:
-            network: Any = self.classifier.network  # which has features and a head, or no votes
-            features = network.features(self.classifier.normalize(_channels_last(unit)))
-            logits = network.head(features).float()
-            votes_logits = self.votes_head(features).float()
+            return
+        with safe_open(path, framework="pt") as tensors:
+            if not {*VOTES_HEAD} <= {*tensors.keys()}:
+                return
+            weight, bias = (tensors.get_tensor(name).float() for name in VOTES_HEAD)
+        if weight.shape == self.votes_head.weight.shape:
+            self.votes_head.load_state_dict({"weight": weight, "bias": bias})
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """Return the loss of a batch, augmented here unless it comes with its teachers' answers."""
         train, distill = self.recipe.train, self.recipe.distill
+        images, labels, votes = batch.images, batch.labels, share_votes(batch.votes)
+        with torch.autocast(self.device.type, enabled=False):  # geometry needs all its bits
+            unit = to_unit(images)
+            if batch.taught is None:
+                unit = self.augmentation(unit)
+        taught = batch.taught
+        if self.teachers is not None and taught is None:
+            taught = self.teachers.ask(_channels_last(unit))
+
+        targets = labels
+        if train.votes_in_target or self.recipe.augment.mixup:
+            targets = soft_targets(labels, batch.votes, train.votes_in_target)
+        if self.recipe.augment.mixup:
+            # With mixup, teachers are asked about the images before these are blended.
+            blended = [targets, votes, *([] if taught is None else [taught])]
+            unit, (targets, votes, *rest) = mix_up(unit, blended, self.recipe.augment.mixup)
+            taught = rest[0] if rest else None
+        if train.mirror_consistency:
+            unit = torch.cat([unit, unit.flip(3)])
+            targets, votes = torch.cat([targets, targets]), torch.cat([votes, votes])
+            taught = None if taught is None else torch.cat([taught, taught])
+
+        logits, votes_logits = self._read(_channels_last(unit))
+        logits = logits.float()
         loss: Tensor = F.cross_entropy(
-            logits, labels, weight=self.class_weights, label_smoothing=train.label_smoothing
+            logits, targets, weight=self.class_weights, label_smoothing=train.label_smoothing
         )
-        self._seen["train"].add(loss, logits, labels)
-        if self.teachers is not None:
-            taught = self.teachers.loss(logits, _channels_last(unit))
-            loss = (1 - distill.weight) * loss + distill.weight * taught
+        self._seen["train"].add(loss, logits[: len(labels)], labels)
+        if taught is not None:
+            far = distillation_loss(logits, taught, distill.temperature)
+            loss = (1 - distill.weight) * loss + distill.weight * far
         if votes_logits is not None:
-            loss = loss + train.votes_weight * votes_loss(votes_logits, votes)
+            # Source: Barsoum et al., 2016, their "cross-entropy loss"; 0 for images without votes
+            loss = loss + train.votes_weight * F.cross_entropy(votes_logits.float(), votes)
+        if train.mirror_consistency:
+            loss = loss + train.mirror_consistency * mirror_divergence(*logits.chunk(2))
         return loss
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Tally the plain cross-entropy and the hits of a batch, as it is."""
-        images, labels = batch[:2]
+        images, labels = batch.images, batch.labels
         # In fp32, as the Bundle computes: else the history and the evaluation would disagree.
         with torch.autocast(self.device.type, enabled=False):
-            logits = self._logits(to_unit(images))
+            logits = self.classifier(_channels_last(to_unit(images))).float()
         self._seen["val"].add(F.cross_entropy(logits, labels), logits, labels)
 
     def on_train_epoch_start(self) -> None:
@@ -108,9 +151,13 @@ class Trainable(pl.LightningModule):
         kind = torch.optim.AdamW if train.optimizer == "adamw" else torch.optim.Adam
         return kind(groups, train.lr, eps=train.epsilon, fused=True)
 
-    def _logits(self, unit: Tensor) -> Tensor:
-        logits: Tensor = self.classifier(_channels_last(unit))
-        return logits.float()
+    def _read(self, unit: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the logits of the labels, and of the votes where these are learnt."""
+        if self.votes_head is None:
+            return self.classifier(unit), None
+        network: Any = self.classifier.network  # which has features and a head, or no votes
+        features = network.features(self.classifier.normalize(unit))
+        return network.head(features), self.votes_head(features)
 
 
 class _Tally:
@@ -129,17 +176,6 @@ class _Tally:
     def means(self) -> dict[str, Any]:
         images = max(self.images, 1)
         return {"loss": self.loss / images, "accuracy": self.hits / images}
-
-
-def votes_loss(logits: Tensor, votes: Tensor) -> Tensor:
-    """Return the cross-entropy with the distribution of each image's votes, 0 where it has none.
-
-    Shape: (batch, 10), votes (batch, 10) -> ().
-    Source: Barsoum et al., Training Deep Networks for Facial Expression Recognition with
-    Crowd-Sourced Label Distribution, 2016, their "cross-entropy loss".
-    """
-    shares = votes / votes.sum(1, keepdim=True).clamp_min(1)
-    return F.cross_entropy(logits, shares)
 
 
 def _votes_head(classifier: Classifier, recipe: Recipe) -> nn.Linear:

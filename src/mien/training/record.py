@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from mien.data import FaceDataset
 
 # What a run's figures depend on.
-_RECORDED_PACKAGES = ("mien", "torch", "lightning", "kornia", "numpy", "onnxruntime")
+_RECORDED_PACKAGES = ("mien", "torch", "lightning", "numpy", "onnxruntime")
 
 Status = Literal["training", "interrupted", "finished"]
 

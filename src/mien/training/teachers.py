@@ -31,28 +31,22 @@ class Teachers:
         self.classifiers = classifiers
         self.distill = distill
 
-    def loss(self, logits: Tensor, unit: Tensor) -> Tensor:
-        """Return how far a student's softened probabilities are from the teachers' mean.
+    @torch.no_grad()
+    def ask(self, unit: Tensor) -> Tensor:
+        """Return the teachers' mean probabilities, softened by the temperature of the recipe.
 
-        The teachers look at the very images, augmented, that the student saw. With ``in_turn``
-        each image asks one of them. The gradient is linear in what they say, and each epoch draws
-        its batches anew, so on average it is the same.
+        With ``in_turn`` each image asks one of them. The gradient of the loss is linear in what
+        they say, and each epoch draws its batches anew, so on average it is the same.
 
-        Shape: logits (batch, 7), unit (batch, 1, height, width) -> ().
-        Source: Hinton et al., Distilling the Knowledge in a Neural Network, 2015.
+        Shape: (batch, 1, height, width) -> float32 (batch, 7).
         """
-        heat = self.distill.temperature
-        asked = self._in_turn if self.distill.in_turn else self._all
-        with torch.no_grad():
-            shares = asked(unit)
-        divergence = F.kl_div(F.log_softmax(logits / heat, dim=1), shares, reduction="batchmean")
-        return divergence * heat**2  # so that its gradients are of the labels' size at any heat
+        return self._in_turn(unit) if self.distill.in_turn else self._all(unit)
 
     def _all(self, unit: Tensor) -> Tensor:
         return torch.stack([self._ask(teacher, unit) for teacher in self.classifiers]).mean(0)
 
     def _in_turn(self, unit: Tensor) -> Tensor:
-        shares = unit.new_empty(len(unit), NUM_CLASSES)
+        shares = torch.empty(len(unit), NUM_CLASSES, device=unit.device)
         for first, teacher in enumerate(self.classifiers[: len(unit)]):
             its = slice(first, None, len(self.classifiers))
             shares[its] = self._ask(teacher, unit[its])

@@ -67,10 +67,16 @@ class StopWhenAsked(Callback):
     """Stops between two steps on Ctrl-C or SIGTERM, so that nothing is cut off half-way.
 
     A second one is the usual KeyboardInterrupt.
+
+    Args:
+        between_epochs: stop between two epochs instead. On a GPU these are short, and a checkpoint
+            is not written after each, but always before it stops.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, between_epochs: bool = False) -> None:
         self.asked = False
+        self.between_epochs = between_epochs
+        self._listening = False
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -80,11 +86,18 @@ class StopWhenAsked(Callback):
             return
         signals = (signal.SIGINT, signal.SIGTERM)  # a cluster asks by SIGTERM
         before = [signal.signal(number, self._ask) for number in signals]
+        self._listening = True
         try:
             yield
         finally:
+            self._listening = False
             for number, handler in zip(signals, before, strict=True):
                 signal.signal(number, handler)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take SIGTERM back from Lightning, whose own handler would leave without any weights."""
+        if self._listening:
+            signal.signal(signal.SIGTERM, self._ask)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Stop before an epoch."""
@@ -99,7 +112,8 @@ class StopWhenAsked(Callback):
         batch_idx: int,
     ) -> None:
         """Stop after a step."""
-        self._stop_if_asked()
+        if not self.between_epochs:
+            self._stop_if_asked()
 
     def _ask(self, _: int, __: types.FrameType | None) -> None:
         if self.asked:

@@ -1,0 +1,80 @@
+"""The last layer of a network as it is exported: from features to the logits of its answer."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# Closed, but not so far that rounding makes all emotions as likely and another the likeliest.
+LEAST_OPEN: Final = 1e-3
+# Under every probability that means anything; the logarithm of 0 would be minus infinity.
+_LEAST_PROBABILITY: Final = 1e-12
+
+
+class AnswerLayer(nn.Module):
+    """A layer of labels, and what is added to it after the training.
+
+    With `mix_votes`, the probabilities of the labels' layer are averaged with those of the layer
+    that has learnt the FER+ votes; the logits are then the logarithm of the average, plus an
+    offset, divided by a temperature.
+
+    With `add_face_gate`, the logits are multiplied by ``sigmoid(features @ weight + bias)``.
+    Trained networks are sure of much that is no face. A gate near 1 leaves the logits of a face as
+    they are; one near 0 takes them all to 0, where no emotion is likelier than another. Which one
+    is the likeliest does not change.
+
+    Args:
+        labels: the layer from features to logits that has learnt the labels.
+
+    Shape: features (batch, features) -> logits (batch, 7).
+    Source of the gate: a quotient of logits and how far out an input lies, as in Hsu et al.,
+    Generalized ODIN, 2020; deviation: fitted after the network, on its features, with drawn
+    non-faces, which is the outlier exposure of Hendrycks et al., 2019.
+    """
+
+    offset: Tensor
+    gate_weight: Tensor
+    gate_bias: Tensor
+
+    def __init__(self, labels: nn.Linear) -> None:
+        super().__init__()
+        self.labels = labels
+        self.votes: nn.Linear | None = None
+        self.votes_share = 0.0
+        self.temperature = 1.0
+        self.gated = False
+
+    def mix_votes(
+        self, votes: nn.Linear, *, share: float, offset: Tensor, temperature: float
+    ) -> None:
+        """Average the answer with that of a layer of votes.
+
+        Args:
+            votes: the layer from features to the votes for the seven emotions, in their order.
+            share: the share of the votes' probabilities, below 1.
+            offset: what is added to the logits, (7,).
+            temperature: what the logits are divided by then.
+        """
+        self.votes, self.votes_share, self.temperature = votes, share, temperature
+        self.register_buffer("offset", offset)
+
+    def add_face_gate(self, weight: Tensor, bias: Tensor) -> None:
+        """Multiply the logits by a gate on the features. Shape: (features,), ()."""
+        self.gated = True
+        self.register_buffer("gate_weight", weight.reshape(1, -1))
+        self.register_buffer("gate_bias", bias.reshape(1))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return logits (see the class)."""
+        logits: Tensor = self.labels(features)
+        if self.votes is not None:
+            ours, theirs = torch.softmax(logits, 1), torch.softmax(self.votes(features), 1)
+            mixed = (1 - self.votes_share) * ours + self.votes_share * theirs
+            logits = (mixed.clamp_min(_LEAST_PROBABILITY).log() + self.offset) / self.temperature
+        if self.gated:
+            gate = torch.sigmoid(F.linear(features, self.gate_weight, self.gate_bias))
+            logits = logits * gate.clamp_min(LEAST_OPEN)
+        return logits

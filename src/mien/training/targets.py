@@ -1,0 +1,95 @@
+"""What a network is to answer: labels, votes and blends of these, and the losses against them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mien.emotions import NUM_CLASSES, VOTES_OF_EMOTIONS
+
+_LEAST_GAMMA: Final = 1e-30  # a draw of two zeros would divide by zero
+
+
+def soft_targets(labels: Tensor, votes: Tensor, votes_share: float) -> Tensor:
+    """Return each image's label as a distribution, with a share of its FER+ votes in it.
+
+    The votes for the seven emotions count, as a distribution; an image without any keeps its label
+    alone.
+
+    Args:
+        labels: the labels.
+        votes: the number of votes of each kind, zeros where an image has none.
+        votes_share: the share of the votes in the result.
+
+    Shape: labels (batch,), votes (batch, 10) -> (batch, 7).
+    """
+    hard = F.one_hot(labels, NUM_CLASSES).to(votes.dtype)
+    counts = votes[:, list(VOTES_OF_EMOTIONS)]
+    total = counts.sum(1, keepdim=True)
+    blended = (1 - votes_share) * hard + votes_share * counts / total.clamp_min(1)
+    return torch.where(total > 0, blended, hard)
+
+
+def share_votes(votes: Tensor) -> Tensor:
+    """Return votes as a distribution over the ten kinds, zeros where an image has none.
+
+    Shape: (batch, 10) -> (batch, 10).
+    """
+    return votes / votes.sum(1, keepdim=True).clamp_min(1)
+
+
+def mix_up(unit: Tensor, targets: list[Tensor], alpha: float) -> tuple[Tensor, list[Tensor]]:
+    """Blend each image, and its targets, with those of the image before it in the batch.
+
+    The order of a batch is random, so the image before is any other. Each image draws its own
+    share, and keeps at least half of itself.
+
+    Args:
+        unit: the images.
+        targets: distributions, each (batch, classes).
+        alpha: the parameter of the Beta distribution from which the shares are drawn.
+
+    Shape: unit (batch, 1, height, width).
+    Source: Zhang et al., mixup: Beyond Empirical Risk Minimization, 2018; deviation: a share for
+    each image, not for each batch.
+    """
+    # A Beta variate is a share of two Gamma variates, which every device can draw.
+    draws = torch._standard_gamma(torch.full((2, len(unit)), alpha, device=unit.device))
+    first, second = draws.clamp_min(_LEAST_GAMMA)
+    share = first / (first + second)
+    share = torch.maximum(share, 1 - share)
+
+    def blend(values: Tensor) -> Tensor:
+        own = share.reshape(-1, *[1] * (values.ndim - 1)).to(values.dtype)
+        return torch.lerp(values.roll(1, 0), values, own)
+
+    return blend(unit), [blend(target) for target in targets]
+
+
+def distillation_loss(logits: Tensor, taught: Tensor, temperature: float) -> Tensor:
+    """Return how far a student's softened probabilities are from its teachers'.
+
+    Args:
+        logits: the student's.
+        taught: the teachers' probabilities, softened by the same temperature.
+        temperature: what the logits are divided by before the softmax.
+
+    Shape: (batch, 7), (batch, 7) -> ().
+    Source: Hinton et al., Distilling the Knowledge in a Neural Network, 2015.
+    """
+    spoken = F.log_softmax(logits / temperature, dim=1)
+    # times the square, so that its gradients are of the labels' size at any temperature
+    return F.kl_div(spoken, taught, reduction="batchmean") * temperature**2
+
+
+def mirror_divergence(logits: Tensor, mirrored: Tensor) -> Tensor:
+    """Return the symmetric Kullback-Leibler divergence of the answers to images and their mirrors.
+
+    Shape: (batch, 7), (batch, 7) -> ().
+    """
+    ours, theirs = F.log_softmax(logits, dim=1), F.log_softmax(mirrored, dim=1)
+    # KL(p, q) + KL(q, p) = sum of (p - q) * (log p - log q)
+    return ((ours.exp() - theirs.exp()) * (ours - theirs)).sum(1).mean() / 2
