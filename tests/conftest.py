@@ -17,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from mien.data import FaceDataset
 from mien.data.csv import write_csv
@@ -28,6 +29,15 @@ from mien.training.run import Run
 
 # The smallest training that goes through every stage; its scores mean nothing.
 TINY = ["train.epochs=2", "model.channels=[8,16,16,16]", "train.batch_size=32"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a CUDA device where there is none, and say so."""
+    if torch.cuda.is_available():
+        return
+    for item in items:
+        if item.get_closest_marker("cuda"):
+            item.add_marker(pytest.mark.skip(reason="torch sees no CUDA device here"))
 
 
 @pytest.fixture(scope="session", autouse=True)

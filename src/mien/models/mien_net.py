@@ -132,10 +132,12 @@ class _Branches(Foldable):
         kernel = torch.zeros(folded.weight.shape, dtype=torch.float64)
         bias = torch.zeros(self.channels, dtype=torch.float64)
         for part in self.parts:
-            conv, norm = (None, part) if isinstance(part, nn.BatchNorm2d) else part
-            scale, shift = _scale_and_shift(norm)
+            *convs, norm = list(part.children()) or [part]
             own = torch.eye(self.channels, dtype=torch.float64)[:, :, None, None]
-            own = own if conv is None else conv.weight.double()
+            for conv in convs:  # none on the identity's branch
+                assert isinstance(conv, nn.Conv2d)
+                own = conv.weight.double()
+            scale, shift = _scale_and_shift(norm)
             around = (3 - own.shape[-1]) // 2  # a 1×1 kernel is the middle of a 3×3 one
             kernel += F.pad(own, [around] * 4) * scale[:, None, None, None]
             bias += shift
@@ -143,8 +145,9 @@ class _Branches(Foldable):
         return folded
 
 
-def _scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+def _scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor]:
     """Return what batch normalisation multiplies by and adds in evaluation mode."""
+    assert isinstance(norm, nn.BatchNorm2d)
     mean, variance = norm.running_mean, norm.running_var
     assert mean is not None
     assert variance is not None
