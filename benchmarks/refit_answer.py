@@ -95,8 +95,8 @@ def _with_answer(trained: dict[str, Any], refitted: dict[str, Any]) -> dict[str,
 
 
 def _with_share(checkpoint: str, share: float) -> str:
-    said, _, _ = checkpoint.partition(", which have a share")
-    return f"{said}, which have a share of {share:g} in the answer" if share else said
+    said, _, _ = checkpoint.partition(", with a share of")
+    return f"{said}, with a share of {share:g} for the votes in its answer" if share else said
 
 
 if __name__ == "__main__":

@@ -206,7 +206,7 @@ def test_votes_are_mixed_into_the_answer_and_the_prior_is_taken_out(mixed, voted
     np.testing.assert_allclose(answer, by_hand(mixed, images), atol=2e-3)
     about = Bundle(mixed.bundle_path).metadata
     assert about.calibration["votes_share"] == 0.4
-    assert "a share of 0.4 in the answer" in about.checkpoint
+    assert "a share of 0.4 for the votes in its answer" in about.checkpoint
 
 
 def test_what_is_explained_and_taught_answers_as_the_bundle_does(mixed, voted, tmp_path):

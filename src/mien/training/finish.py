@@ -266,7 +266,7 @@ def _describe(run: Run, rows: list[dict[str, float]]) -> BundleMetadata:
         why += f", taught by {others} other run{'s' if others > 1 else ''}"
     calibration = _read_record(Calibration, run.calibration_path)
     if calibration and calibration.votes_share:
-        why += f", which have a share of {calibration.votes_share:g} in the answer"
+        why += f", with a share of {calibration.votes_share:g} for the votes in its answer"
     gate = _read_record(FaceGate, run.face_gate_path)
     return BundleMetadata(
         name=recipe.name,
