@@ -7,7 +7,7 @@ import os
 import platform
 import re
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
@@ -86,7 +86,7 @@ def describe_paths(paths: tuple[Path, ...]) -> tuple[str, ...]:
 
 def describe_environment() -> dict[str, str]:
     """Return what a run's figures may depend on: the machine and the versions."""
-    versions = {name: version(name) for name in _RECORDED_PACKAGES}
+    versions = {name: _version_of(name) for name in _RECORDED_PACKAGES}
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -94,6 +94,14 @@ def describe_environment() -> dict[str, str]:
         "cores": str(os.cpu_count()),
         **versions,
     }
+
+
+def _version_of(package: str) -> str:
+    """Return a package's version; mien itself may run from its sources, without being installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def now() -> str:
