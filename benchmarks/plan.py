@@ -28,13 +28,20 @@ from mien.data.twins import find_overlap, find_twins
 from mien.errors import MienError
 from mien.files import atomic_file, write_text
 from mien.recipes.sweep import load_sweep
+from mien.runs.run import Run, free_name
 from mien.scale.folder import SweepFolder, Trial
 from mien.scale.results import results_csv, results_table
 from mien.scale.sweep import SweepWatcher, start_sweep
-from mien.training.run import Run, free_name
 
 MOST_BYTES = 16 * 2**20
-KEPT = ("run.json", "recipe.toml", "history.csv", "calibration.json", "face_gate.json", "seen.npz")
+KEPT = (
+    "run.json",
+    "recipe.toml",
+    "history.csv",
+    "calibration.json",
+    "face_gate.json",
+    "membership.npz",
+)
 LEAST_VAL_IMAGES = 100
 LEAST_MINUTES = 0.01  # no trial trains, and all are listed as unfinished
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.files import write_text
-from mien.training.record import describe_environment
+from mien.runs.record import describe_environment
 
 FOLDER = Path(__file__).parent / "results"
 

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from mien.training.run import Run
+from mien.runs.run import Run
 from record import add_rows
 
 

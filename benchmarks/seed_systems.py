@@ -18,9 +18,9 @@ import numpy as np
 from mien.data import load_dataset
 from mien.errors import RunError
 from mien.recipes import load_recipe
-from mien.training.contender import evaluation_of
+from mien.runs.evaluations import evaluation_of
+from mien.runs.run import Run
 from mien.training.fit import resume, train
-from mien.training.run import Run
 from record import FOLDER, add_rows
 
 POOLED = ["data.hold_out=0", "data.fractions=[0.7,0.15,0.15]"]

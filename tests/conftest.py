@@ -24,8 +24,8 @@ from mien.data.csv import write_csv
 from mien.data.folders import write_folders
 from mien.data.parquet import write_parquet
 from mien.data.synthetic import synthetic_faces
+from mien.runs.run import Run
 from mien.training.fit import train
-from mien.training.run import Run
 
 # The smallest training that goes through every stage; its scores mean nothing.
 TINY = ["train.epochs=2", "model.channels=[8,16,16,16]", "train.batch_size=32"]

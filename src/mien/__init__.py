@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from mien.data.synthetic import synthetic_faces
     from mien.emotions import EMOTIONS
     from mien.errors import MienError
-    from mien.evaluation import Evaluation, evaluate
+    from mien.evaluation import Evaluation
     from mien.recipes import Recipe, list_recipes, load_recipe
     from mien.reports.report import write_report
+    from mien.runs.evaluations import evaluate
+    from mien.runs.run import Run
     from mien.runtime.bundle import Bundle
     from mien.training.finish import export
     from mien.training.fit import resume, train
-    from mien.training.run import Run
     from mien.vision import Reader, Reading, read
 
 __version__ = "0.1.0"
@@ -40,8 +41,8 @@ _PLACES: Final = {
     "Reader": "mien.vision:Reader",
     "Reading": "mien.vision:Reading",
     "Recipe": "mien.recipes:Recipe",
-    "Run": "mien.training.run:Run",
-    "evaluate": "mien.evaluation:evaluate",
+    "Run": "mien.runs.run:Run",
+    "evaluate": "mien.runs.evaluations:evaluate",
     "export": "mien.training.finish:export",
     "list_recipes": "mien.recipes:list_recipes",
     "load_dataset": "mien.data:load_dataset",

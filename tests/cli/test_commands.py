@@ -287,17 +287,17 @@ def test_sweep_prints_its_table_and_says_where_all_is(mien, layouts, tmp_path):
     assert "2 trials, 2 of them before" in again.err
 
 
-def test_evaluate_counts_the_looks_at_test(mien, trained, layouts, tmp_path):
+def test_evaluate_counts_the_measurements_on_test(mien, trained, layouts, tmp_path):
     path = tmp_path / "run"
     shutil.copytree(trained.path, path)
     said = mien("evaluate", path, "--data", layouts["csv"], "--split", "test")
-    assert "Look number 1 at a test split by this run." in said.out
+    assert "Measurement number 1 of this run on a test split." in said.out
     assert "makes it a validation split" in " ".join(said.out.split())
     assert max(map(len, said.out.splitlines())) <= 80
     record = json.loads(mien("evaluate", path, "--data", layouts["csv"], "--split", "test",
                              "--json").out)  # fmt: skip
-    assert record["looks"] == 2
-    assert "Look" not in mien("evaluate", path, "--data", layouts["csv"]).out
+    assert record["test_measurements"] == 2
+    assert "Measurement number" not in mien("evaluate", path, "--data", layouts["csv"]).out
     alone = mien("evaluate", "mien-xs", "--data", layouts["csv"], "--split", "test")
     assert "Look" not in alone.out
 

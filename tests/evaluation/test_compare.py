@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from mien.evaluation import Protocol
-from mien.evaluation.compare import Contender, compare, measure_latency
+from mien.evaluation.compare import ComparedRun, compare, measure_latency
 from mien.evaluation.evaluate import evaluate_probabilities
 from mien.runtime.bundle import Bundle
 
 LABELS = np.random.default_rng(0).integers(0, 7, 300)
 
 
-def contender(name, accuracy, **protocol):
+def compared(name, accuracy, **protocol):
     """Return a network that reads the first share of the images right and the others wrong."""
     right = np.arange(len(LABELS)) < accuracy * len(LABELS)
     read = np.where(right, LABELS, (LABELS + 1) % 7)
@@ -28,13 +28,13 @@ def contender(name, accuracy, **protocol):
             }
         ),
     )  # fmt: skip
-    return Contender(name, evaluation, 10, 20, 1.0, 0.1, [], 1, "quick")
+    return ComparedRun(name, evaluation, 10, 20, 1.0, 0.1, [], 1, "quick")
 
 
 def test_the_same_images_are_ranked_and_tested_in_pairs():
-    comparison = compare([contender("low", 0.5), contender("high", 0.8), contender("mid", 0.79)])
+    comparison = compare([compared("low", 0.5), compared("high", 0.8), compared("mid", 0.79)])
     (group,) = comparison.groups
-    assert [one.name for one in group.contenders] == ["high", "mid", "low"]
+    assert [one.name for one in group.runs] == ["high", "mid", "low"]
     assert [(pair.better, pair.worse) for pair in group.pairs] == [
         ("high", "mid"), ("high", "low"), ("mid", "low"),
     ]  # fmt: skip
@@ -47,8 +47,8 @@ def test_the_same_images_are_ranked_and_tested_in_pairs():
 
 
 def test_other_images_are_not_ranked_together():
-    comparison = compare([contender("a", 0.5), contender("b", 0.9, split_fingerprint="other")])
-    assert [len(group.contenders) for group in comparison.groups] == [1, 1]
+    comparison = compare([compared("a", 0.5), compared("b", 0.9, split_fingerprint="other")])
+    assert [len(group.runs) for group in comparison.groups] == [1, 1]
     assert [group.pairs for group in comparison.groups] == [(), ()]
     assert "hold different images" in comparison.why_apart
     assert "a: test split of faces, 300 images" in comparison.why_apart
@@ -56,7 +56,7 @@ def test_other_images_are_not_ranked_together():
 
 @pytest.mark.parametrize("flag", ["chosen_on_split", "trained_on_split"])
 def test_a_flattered_score_is_not_ranked_with_an_honest_one(flag):
-    comparison = compare([contender("a", 0.5), contender("b", 0.9, **{flag: True})])
+    comparison = compare([compared("a", 0.5), compared("b", 0.9, **{flag: True})])
     assert len(comparison.groups) == 2
     assert "on the same images, but these chose the weights of some" in comparison.why_apart
 

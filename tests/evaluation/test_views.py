@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mien.errors import MienError
-from mien.evaluation import evaluate
 from mien.evaluation.views import VIEWS, predict_views
+from mien.runs.evaluations import evaluate
 from mien.runtime.bundle import Bundle
 
 

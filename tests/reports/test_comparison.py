@@ -13,14 +13,14 @@ from mien.reports import comparison_figures as figures
 from mien.reports.comparison import comparison_tables, write_comparison
 from mien.reports.pages import TextTable, show_large, show_p
 from mien.reports.svg import to_svg
-from mien.training.contender import load_contenders
+from mien.runs.compare import load_compared_runs
 
 
 @pytest.fixture(scope="module")
 def comparison(run, tmp_path_factory):
     other = tmp_path_factory.mktemp("other") / "second|run"
     shutil.copytree(run.path, other)
-    return compare(load_contenders([run.path, other]))
+    return compare(load_compared_runs([run.path, other]))
 
 
 def test_every_figure_of_a_table_stands_in_page_and_markdown(comparison, tmp_path):
@@ -42,18 +42,18 @@ def test_the_csv_holds_the_evaluations_own_figures(comparison, tmp_path):
     page = write_comparison(comparison, tmp_path)
     with page.with_suffix(".csv").open() as handle:
         rows = list(csv.DictReader(handle))
-    for row, contender in zip(rows, comparison.contenders, strict=True):
-        assert row["run"] == contender.name
-        assert float(row["accuracy"]) == contender.evaluation.accuracy.value
-        assert float(row["f1_happy"]) == contender.evaluation.per_class[3].f1
-        assert float(row["calibration_error"]) == contender.evaluation.calibration_error
+    for row, compared in zip(rows, comparison.runs, strict=True):
+        assert row["run"] == compared.name
+        assert float(row["accuracy"]) == compared.evaluation.accuracy.value
+        assert float(row["f1_happy"]) == compared.evaluation.per_class[3].f1
+        assert float(row["calibration_error"]) == compared.evaluation.calibration_error
     with (tmp_path / "pairs.csv").open() as handle:
         (pair,) = csv.DictReader(handle)
     assert (pair["only_better"], pair["p_value"]) == ("0", "1.0")  # a copy reads alike
 
 
 def test_runs_on_other_images_are_shown_apart(run, tmp_path):
-    ours, theirs = load_contenders([run.path, _measured_on_val(run, tmp_path)], "val")
+    ours, theirs = load_compared_runs([run.path, _measured_on_val(run, tmp_path)], "val")
     moved = theirs.evaluation.model_copy(
         update={
             "protocol": theirs.evaluation.protocol.model_copy(

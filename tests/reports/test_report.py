@@ -18,15 +18,15 @@ from mien.emotions import EMOTIONS
 from mien.errors import MienError, RunError
 from mien.evaluation import Evaluation
 from mien.evaluation.calibrate import calibrate
-from mien.evaluation.looks import count_looks, log_look
 from mien.evaluation.result import Score, WithoutOverlap
 from mien.recipes import load_recipe
 from mien.reports.context import known_scores
 from mien.reports.faces import augment_examples, doubt_labels, most_confident_mistakes
 from mien.reports.report import figures_folder, write_report
+from mien.runs.run import Run
+from mien.runs.test_log import count_measurements, log_measurement
 from mien.runtime.bundle import Bundle
 from mien.runtime.export import update_metadata
-from mien.training.run import Run
 
 
 class Page(HTMLParser):
@@ -126,13 +126,13 @@ def test_overlap_and_looks_are_said_where_there_are_any(copied, text, tmp_path):
     assert evaluation.overlap_sentence() in text
     path = tmp_path / "run"
     shutil.copytree(copied.path, path)
-    (path / "looks.csv").unlink(missing_ok=True)
-    assert "looks.csv" not in write_report(Run(path)).read_text()
+    (path / "test_log.csv").unlink(missing_ok=True)
+    assert "test_log.csv" not in write_report(Run(path)).read_text()
     score = Score(value=0.5, low=0.4, high=0.6)
     rest = WithoutOverlap(images=20, accuracy=score, macro_f1=score)
     evaluation.model_copy(update={"without_overlap": rest}).save(path / "evaluations" / "val.json")
     for times in ("once", "2 times"):
-        log_look(path, evaluation.protocol, 0.5)
+        log_measurement(path, evaluation.protocol, 0.5)
         changed = write_report(Run(path)).read_text()
         assert f"measured on a test split {times}" in changed
     assert "accuracy 0.500 (0.400 to 0.600)" in changed
@@ -210,9 +210,9 @@ def test_a_look_at_a_test_split_is_logged_once(copied, tmp_path):
     page = write_report(path, split="test")
     assert page == path / "report-test.html"
     assert "test split of" in page.read_text()
-    assert count_looks(path) == 1
+    assert count_measurements(path) == 1
     write_report(path, split="test")
-    assert count_looks(path) == 1
+    assert count_measurements(path) == 1
 
 
 def test_a_run_with_nothing_but_its_record_says_what_is_missing(copied, tmp_path):

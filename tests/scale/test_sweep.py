@@ -25,12 +25,12 @@ from mien.data.csv import write_csv
 from mien.errors import Interrupted, MienError, RunError
 from mien.files import locked_folder
 from mien.recipes.sweep import load_sweep
+from mien.runs.run import Run
 from mien.scale.folder import SweepFolder, SweepRecord, Trial
 from mien.scale.results import chosen, results_table, write_results
 from mien.scale.search import suggest
 from mien.scale.sweep import SweepWatcher, resume_sweep, start_sweep
 from mien.scale.trial import run_trial
-from mien.training.run import Run
 
 SHARED = [*TINY, "train.epochs=1"]
 

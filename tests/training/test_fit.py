@@ -20,14 +20,15 @@ from tests.conftest import TINY
 
 from mien.data import load_dataset
 from mien.errors import DataError, Interrupted, MienError, RecipeError, RunError
-from mien.evaluation import Evaluation, evaluate
-from mien.evaluation.looks import count_looks
-from mien.evaluation.seen import Seen
+from mien.evaluation import Evaluation
 from mien.recipes import load_recipe
+from mien.runs.evaluations import evaluate
+from mien.runs.membership import Membership
+from mien.runs.run import Run
+from mien.runs.test_log import count_measurements
 from mien.runtime.bundle import Bundle
 from mien.training.finish import export, load_kept
 from mien.training.fit import resume, train
-from mien.training.run import Run
 from mien.training.watch import Watcher
 
 
@@ -358,7 +359,7 @@ def test_a_run_knows_what_it_has_seen_from_its_start(layouts, faces, tmp_path):
     path = tmp_path / "run"
     with pytest.raises(Interrupted, match="before the first epoch was through"):
         train("quick", layouts["csv"], path, overrides=TINY, watcher=StopAt(1, 1))
-    known = Seen.load(path).known_among(faces.images)
+    known = Membership.load(path).known_among(faces.images)
     assert (known.trained_on == (faces.splits == "train")).all()
     assert (known.chosen_by == (faces.splits == "val")).all()
 
@@ -366,10 +367,10 @@ def test_a_run_knows_what_it_has_seen_from_its_start(layouts, faces, tmp_path):
 def test_looks_stay_when_a_run_goes_on(layouts, faces, tmp_path):
     run = stopped_run(layouts, tmp_path / "run")
     evaluate(run.path, layouts["csv"], "test")
-    (run.path / "seen.npz").unlink()  # as older versions left it
+    (run.path / "membership.npz").unlink()  # as older versions left it
     resume(run.path)
-    assert count_looks(run.path) == 1
-    assert Seen.load(run.path).known_among(faces.train.images).trained_on.all()
+    assert count_measurements(run.path) == 1
+    assert Membership.load(run.path).known_among(faces.train.images).trained_on.all()
 
 
 def test_splits_made_afresh_are_the_runs_own(layouts, tmp_path):

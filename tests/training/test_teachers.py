@@ -11,9 +11,9 @@ from mien.errors import RecipeError
 from mien.models import build_model, to_unit
 from mien.recipes import load_recipe
 from mien.recipes.sections import DistillSection
+from mien.runs.run import Run
 from mien.runtime.bundle import Bundle
 from mien.training.fit import train
-from mien.training.run import Run
 from mien.training.targets import distillation_loss
 from mien.training.teachers import Teachers, load_teachers
 

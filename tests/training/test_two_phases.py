@@ -12,10 +12,10 @@ from mien.errors import Interrupted, RecipeError, RunError
 from mien.models import build_model
 from mien.recipes import load_recipe
 from mien.reports.report import write_report
+from mien.runs.run import Run
 from mien.runtime.bundle import Bundle
 from mien.training.finish import load_kept
 from mien.training.fit import resume, train
-from mien.training.run import Run
 from mien.training.watch import Watcher
 
 TINY = [

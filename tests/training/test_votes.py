@@ -21,12 +21,12 @@ from mien.explain.network import load_network
 from mien.models import build_model, to_unit
 from mien.models.weights import find_weights, load_weights, open_network
 from mien.recipes import load_recipe
+from mien.runs.run import Run
 from mien.runtime.bundle import Bundle
 from mien.training.batches import Batch
 from mien.training.finish import export, export_int8, load_kept
 from mien.training.fit import train
 from mien.training.module import Trainable
-from mien.training.run import Run
 from mien.training.watch import Watcher
 
 MIEN = [

@@ -30,9 +30,9 @@ def compare(
     """
     from mien.evaluation.compare import compare as rank
     from mien.reports.comparison import comparison_records, comparison_tables, write_comparison
-    from mien.training.contender import load_contenders
+    from mien.runs.compare import load_compared_runs
 
-    comparison = rank(load_contenders(runs, split.value if split else None))
+    comparison = rank(load_compared_runs(runs, split.value if split else None))
     page = write_comparison(comparison, path)
     if as_json:
         print_json(comparison_records(comparison))

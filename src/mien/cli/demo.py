@@ -36,7 +36,7 @@ def demo(
 ) -> None:
     """Do everything once: draw faces, train on them, measure, report, read a photo."""
     from mien.cli.train import start
-    from mien.training.run import free_name
+    from mien.runs.run import free_name
     from mien.vision.source import open_picture
 
     photo = photo or _astronaut()

@@ -62,13 +62,13 @@ def evaluate(
     """Measure a run or a Bundle: scores with 95% intervals, and how they were measured.
 
     A run measured on its own data keeps the evaluation, for its comparisons. A test split is for
-    images that a run has not seen, and the run logs each look at one. Faces with FER+ votes, read
-    in a single view, also give four figures beyond the label.
+    images that a run has not seen, and the run logs each measurement on one. Faces with FER+ votes,
+    read in a single view, also give four figures beyond the label.
     """
     from mien.data import load_dataset
-    from mien.evaluation import evaluate as measure
-    from mien.evaluation.evaluate import run_folder
-    from mien.evaluation.looks import count_looks
+    from mien.runs.evaluations import evaluate as measure
+    from mien.runs.evaluations import run_folder
+    from mien.runs.test_log import count_measurements
     from mien.runtime.bundle import find_bundle
 
     doing = "Reading the faces, and looking for their twins in train"
@@ -79,27 +79,23 @@ def evaluate(
             model, data, split.value, views=views, skip_bad=skip_bad, scorecard=views == "single"
         )
     folder = run_folder(find_bundle(model))
-    looks = count_looks(folder) if folder and split is Split.test else None
+    measurements = count_measurements(folder) if folder and split is Split.test else None
     if skip_bad:
         say_skipped(load_dataset(*data, skip_bad=True).skipped)
     if path is not None:
         evaluation.save(path)
     if as_json:
-        counted = {} if looks is None else {"looks": looks}
+        counted = {} if measurements is None else {"test_measurements": measurements}
         print_json({**evaluation.summary(), **counted})
     else:
         say_scores(evaluation)
-        if looks is not None:
+        if measurements is not None:
             out.print(
-                f"\nLook number {looks:,} at a test split by this run. Choosing anything by what "
-                "it shows makes it a validation split."
+                f"\nMeasurement number {measurements:,} of this run on a test split. Choosing "
+                "anything by what it shows makes it a validation split."
             )
         if path is not None:
             say_path("\nkept", path)
-    if folder and evaluation.protocol.same_data and views == "single":
-        from mien.training.run import Run
-
-        evaluation.save(Run(folder).evaluation_path(split.value))
 
 
 def say_scores(evaluation: Evaluation) -> None:

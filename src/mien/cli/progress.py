@@ -9,7 +9,7 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from mien.cli.console import err
-from mien.training.run import Run
+from mien.runs.run import Run
 from mien.training.watch import Watcher
 
 _SECONDS_BETWEEN_MEANS = 0.5  # reading the running loss makes the device wait

@@ -13,7 +13,7 @@ from mien.cli.console import SkipBadOption, out, say_path
 from mien.errors import Interrupted
 
 if TYPE_CHECKING:
-    from mien.training.run import Run
+    from mien.runs.run import Run
     from mien.training.watch import Watcher
 
 
@@ -90,8 +90,8 @@ def start(
         raise typer.BadParameter("name a data set: --data PATH", param_hint="--data")
     chosen = load_recipe(recipe, settings or ())  # what is wrong with it is told before torch loads
 
+    from mien.runs.run import free_name
     from mien.training.fit import train as fit
-    from mien.training.run import free_name
 
     out_path = path or free_name(Path("runs"), chosen.name)
     _with_report(
@@ -108,7 +108,7 @@ def _with_report(path: Path, training: Callable[[Watcher], Run]) -> None:
     from mien.cli.progress import ProgressBar
     from mien.evaluation import Evaluation
     from mien.reports.report import write_report
-    from mien.training.run import Run
+    from mien.runs.run import Run
 
     try:
         run = training(ProgressBar())

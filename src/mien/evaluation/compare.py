@@ -20,19 +20,19 @@ _READS: Final = 50
 
 
 @dataclass(frozen=True)
-class Contender:
-    """A trained network in a comparison.
+class ComparedRun:
+    """A trained network in a comparison, and what it costs.
 
     Args:
-        name: by which it is shown.
-        evaluation: of the split that is compared.
+        name: name by which it is shown.
+        evaluation: its evaluation on the split that all are compared on.
         parameters: number of weights.
         macs: multiply-accumulates to read one face; None where not known.
-        seconds_per_epoch: the median; None where not known.
-        latency_ms: of its Bundle reading one face on one thread.
-        history: one row an epoch, as `mien.training.run.Run.history` returns them.
-        epoch: whose weights were kept.
-        recipe: its name.
+        seconds_per_epoch: median duration of an epoch; None where not known.
+        latency_ms: time in which its Bundle reads one face on one thread.
+        history: one row an epoch, as `mien.runs.run.Run.history` returns them.
+        epoch: epoch whose weights were kept.
+        recipe: name of the recipe.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two contenders on the same images; the one that reads more of them right is ``better``.
+    """Two compared runs on the same images; the one that reads more of them right is ``better``.
 
     ``p_value`` is McNemar's exact, ``p_adjusted`` the same after Holm, over the group's pairs.
     """
@@ -63,15 +63,15 @@ class Pair:
 
 @dataclass(frozen=True)
 class Group:
-    """Contenders that may be ranked together, by accuracy, and the tests between them."""
+    """Runs that may be ranked together, by accuracy, and the tests between them."""
 
-    contenders: tuple[Contender, ...]
+    runs: tuple[ComparedRun, ...]
     pairs: tuple[Pair, ...]
 
     @property
     def measured_on(self) -> str:
         """What all of them were measured on, in words."""
-        protocol = self.contenders[0].evaluation.protocol
+        protocol = self.runs[0].evaluation.protocol
         words = f"{protocol.split} split of {protocol.data}, {protocol.images:,} images"
         if protocol.trained_on_split:
             words += ", which they were trained on"
@@ -82,28 +82,28 @@ class Group:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All contenders, in groups; ``why_apart`` says why there is more than one, else nothing."""
+    """All compared runs, in groups; ``why_apart`` says why there is more than one, else nothing."""
 
     groups: tuple[Group, ...]
     why_apart: str
 
     @property
-    def contenders(self) -> tuple[Contender, ...]:
-        """Every contender, group by group."""
-        return tuple(contender for group in self.groups for contender in group.contenders)
+    def runs(self) -> tuple[ComparedRun, ...]:
+        """All compared runs, group by group."""
+        return tuple(run for group in self.groups for run in group.runs)
 
 
-def compare(contenders: Sequence[Contender]) -> Comparison:
-    """Rank contenders, but only those that were measured on the same images in the same way.
+def compare(runs: Sequence[ComparedRun]) -> Comparison:
+    """Rank compared runs, but only those that were measured on the same images in the same way.
 
     A score on images that chose the weights flatters, so it is not ranked among those that did not;
     likewise one on images that were learnt.
     """
-    by_measure: dict[tuple[str, bool, bool], list[Contender]] = {}
-    for contender in contenders:
-        protocol = contender.evaluation.protocol
+    by_measure: dict[tuple[str, bool, bool], list[ComparedRun]] = {}
+    for run in runs:
+        protocol = run.evaluation.protocol
         key = (protocol.split_fingerprint, protocol.chosen_on_split, protocol.trained_on_split)
-        by_measure.setdefault(key, []).append(contender)
+        by_measure.setdefault(key, []).append(run)
     groups = tuple(_rank(members) for members in by_measure.values())
     if len(groups) == 1:
         return Comparison(groups, "")
@@ -114,8 +114,7 @@ def compare(contenders: Sequence[Contender]) -> Comparison:
         else "their splits hold different images, and a score says nothing about other images"
     )
     measures = "; ".join(
-        f"{', '.join(contender.name for contender in group.contenders)}: {group.measured_on}"
-        for group in groups
+        f"{', '.join(run.name for run in group.runs)}: {group.measured_on}" for group in groups
     )
     return Comparison(groups, f"Not ranked together, since {reason} ({measures}).")
 
@@ -132,7 +131,7 @@ def measure_latency(bundle: Bundle) -> float:
     return statistics.median(milliseconds)  # of which the first, which warms up, moves nothing
 
 
-def _rank(members: Sequence[Contender]) -> Group:
+def _rank(members: Sequence[ComparedRun]) -> Group:
     ranked = sorted(members, key=lambda member: -(member.evaluation.accuracy.value or 0))
     outcomes = [
         (better, worse, *mcnemar(better.evaluation.right(), worse.evaluation.right()))

@@ -29,8 +29,8 @@ def load_network(model: str | Path | None = None) -> Classifier:
     """
     if model is not None and (run := expand_user(model)).is_dir():
         # Only here: Lightning takes longer to import than all the rest, and a Bundle needs none.
+        from mien.runs.run import Run
         from mien.training.finish import load_kept
-        from mien.training.run import Run
 
         return load_kept(Run(run))[0]
     path = find_bundle(model)

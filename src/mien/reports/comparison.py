@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from mien.emotions import EMOTIONS
-from mien.evaluation.compare import Comparison, Contender, Group
+from mien.evaluation.compare import ComparedRun, Comparison, Group
 from mien.evaluation.result import Score, show_score
 from mien.files import write_text
 from mien.reports import comparison_figures as figures
@@ -27,7 +27,7 @@ def comparison_tables(comparison: Comparison) -> list[TextTable]:
     tables = []
     for group in comparison.groups:
         tables += [_scores(group), _class_scores(group)]
-    tables.append(_costs(comparison.contenders))
+    tables.append(_costs(comparison.runs))
     tables += [_pairs(group) for group in comparison.groups if group.pairs]
     return tables
 
@@ -58,7 +58,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
             ],
             curves=[
                 (split, quantity, embed(figures.draw_curves(histories, f"{split}_{quantity}")))
-                for histories in [{one.name: one.history for one in comparison.contenders}]
+                for histories in [{one.name: one.history for one in comparison.runs}]
                 for quantity in ("loss", "accuracy")
                 for split in ("train", "val")
             ],
@@ -70,7 +70,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
 def comparison_records(comparison: Comparison) -> dict[str, list[dict[str, Any]]]:
     """Return a comparison as plain figures, unrounded: ``runs`` and ``pairs``."""
     return {
-        "runs": [_record(one) for one in comparison.contenders],
+        "runs": [_record(one) for one in comparison.runs],
         "pairs": [vars(pair) for group in comparison.groups for pair in group.pairs],
     }
 
@@ -85,7 +85,7 @@ def _scores(group: Group) -> TextTable:
             show_score(one.evaluation.roc_auc.value),
             show_score(one.evaluation.calibration_error),
         )
-        for one in group.contenders
+        for one in group.runs
     ]
     columns = ("run", "accuracy (95%)", "macro F1 (95%)", "weighted F1 (95%)", "AUC", "ECE")
     return TextTable(
@@ -101,7 +101,7 @@ def _copies(group: Group) -> str:
     """Say how many of the measured images each network has learnt, pixel for pixel."""
     counts = {
         one.name: one.evaluation.protocol.identical_in_train
-        for one in group.contenders
+        for one in group.runs
         if one.evaluation.protocol.identical_in_train is not None
     }
     if not counts:
@@ -115,13 +115,12 @@ def _copies(group: Group) -> str:
 
 def _class_scores(group: Group) -> TextTable:
     rows = [
-        (one.name, *(show_score(row.f1) for row in one.evaluation.per_class))
-        for one in group.contenders
+        (one.name, *(show_score(row.f1) for row in one.evaluation.per_class)) for one in group.runs
     ]
     return TextTable("F1 by emotion", ("run", *EMOTIONS), tuple(rows))
 
 
-def _costs(contenders: Iterable[Contender]) -> TextTable:
+def _costs(runs: Iterable[ComparedRun]) -> TextTable:
     rows = [
         (
             one.name,
@@ -132,7 +131,7 @@ def _costs(contenders: Iterable[Contender]) -> TextTable:
             "–" if one.epoch is None else f"{one.epoch}",
             f"{one.latency_ms:.2f}",
         )
-        for one in contenders
+        for one in runs
     ]
     columns = ("run", "parameters", "MACs", "s/epoch", "epochs", "kept", "ms/face")
     return TextTable(
@@ -164,24 +163,24 @@ def _with_interval(score: Score) -> str:
 
 
 def _accuracies(group: Group) -> dict[str, Score]:
-    return {one.name: one.evaluation.accuracy for one in group.contenders}
+    return {one.name: one.evaluation.accuracy for one in group.runs}
 
 
 def _macro_f1s(group: Group) -> dict[str, Score]:
-    return {one.name: one.evaluation.macro_f1 for one in group.contenders}
+    return {one.name: one.evaluation.macro_f1 for one in group.runs}
 
 
 def _tradeoff(group: Group) -> Markup | None:
     points = [
         figures.Point(one.name, one.macs, one.evaluation.accuracy.value)
-        for one in group.contenders
+        for one in group.runs
         if one.macs is not None and one.evaluation.accuracy.value is not None
     ]
     return embed(figures.draw_tradeoff(points, "accuracy")) if points else None
 
 
-def _record(one: Contender) -> dict[str, Any]:
-    """Return a contender as one row of figures, unrounded."""
+def _record(one: ComparedRun) -> dict[str, Any]:
+    """Return a compared run as one row of figures, unrounded."""
     evaluation = one.evaluation
     row: dict[str, Any] = {"run": one.name, "recipe": one.recipe}
     for name in ("accuracy", "macro_f1", "weighted_f1", "roc_auc"):

@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 
 from mien.data import FaceDataset
 from mien.data.load import Paths
-from mien.evaluation.looks import count_looks
 from mien.files import write_text
 from mien.reports import faces, figures, score_figures
 from mien.reports.advice import advise
@@ -23,8 +22,9 @@ from mien.reports.pages import environment
 from mien.reports.report_content import MOST_CONFUSED, Content, gather
 from mien.reports.report_files import write_files
 from mien.reports.svg import to_svg
+from mien.runs.run import Run
+from mien.runs.test_log import count_measurements
 from mien.runtime.bundle import Bundle, shipped_bundles
-from mien.training.run import Run
 
 
 def write_report(
@@ -41,7 +41,7 @@ def write_report(
         model: a run, its directory, a ``.onnx`` file or a shipped Bundle's name.
         data: the data set; by default the one that a run was trained on, where it was.
         split: to report on. Of a run's own data an evaluation that it keeps is taken as it is; what
-            was never measured is measured now, and a look at a test split is logged.
+            was never measured is measured now, and a measurement on a test split is logged.
         out: the page; by default ``report.html`` in the run, ``report-SPLIT.html`` for another
             split than val, and ``report-NAME.html`` here for a Bundle, after its file.
         with_files: write each figure as SVG and PNG and all numbers as JSON and CSV too, into the
@@ -118,7 +118,7 @@ def render(content: Content, svgs: dict[str, str]) -> str:
             context=known_scores(evaluation) if evaluation else None,
             figures={name: Markup(svg) for name, svg in svgs.items()},
             advice=advise(content),
-            looks=count_looks(run.path) if run else 0,
+            test_measurements=count_measurements(run.path) if run else 0,
             history=content.history,
             seconds=sum(row["seconds"] for row in content.history),
             split_counts=content.dataset.split_counts() if content.dataset else {},

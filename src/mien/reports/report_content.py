@@ -9,15 +9,16 @@ from typing import Final
 
 import numpy as np
 
-from mien.data import FaceDataset, load_dataset
-from mien.data.load import Paths, as_paths
+from mien.data import FaceDataset
+from mien.data.load import Paths
 from mien.errors import BundleError, MienError
 from mien.evaluation import Evaluation
-from mien.evaluation.evaluate import load_as_trained, measure
 from mien.evaluation.robustness import Robustness, measure_robustness
 from mien.explain.overview import Overview, explain_split
+from mien.runs.data import find_run_data, load_as_trained, load_split_data
+from mien.runs.evaluations import kept_evaluation, measure
+from mien.runs.run import Run
 from mien.runtime.bundle import Bundle, find_bundle
-from mien.training.run import Run
 
 MOST_CONFUSED: Final = 5  # pairs of emotions that are shown
 
@@ -124,20 +125,14 @@ def _find_data(
                 "--data PATH"
             )
         return load_as_trained(bundle, data)
-    skip_bad = run.record.data.skip_bad
     if data is not None:
-        return load_dataset(*as_paths(data), **run.recipe.data.model_dump(), skip_bad=skip_bad)
-    try:
-        paths = run.record.data.paths
-        dataset = load_dataset(*paths, **run.recipe.data.model_dump(), skip_bad=skip_bad)
-    except MienError:
-        dataset = None
-    if dataset is None or dataset.fingerprint != run.record.data.fingerprint:
+        return load_split_data(run.recipe.data, data, skip_bad=run.record.data.skip_bad)
+    dataset = find_run_data(run)
+    if dataset is None:
         missing.append(
             "The data set is no longer where it was, or has changed, so no faces are shown and "
             "nothing new was measured; say where it is: --data PATH."
         )
-        return None
     return dataset
 
 
@@ -148,19 +143,13 @@ def _evaluate(
     split: str,
     missing: list[str],
 ) -> Evaluation | None:
-    """Return the evaluation that a run keeps of the same weights, or measure it now."""
+    """Return the evaluation that a run keeps, or measure it now."""
     own = run and (dataset is None or dataset.fingerprint == run.record.data.fingerprint)
-    kept = run.evaluation_path(split) if run and own else None
-    if kept and kept.is_file():
-        evaluation = Evaluation.load(kept)
-        if bundle is None or evaluation.protocol.checkpoint == bundle.metadata.checkpoint:
-            return evaluation
+    if run and own and (kept := kept_evaluation(run, split, bundle)):
+        return kept
     if bundle is None or dataset is None:
         missing.append(
             f"There is no evaluation on {split}; mien evaluate RUN --data PATH makes it."
         )
         return None
-    evaluation = measure(bundle, dataset, split)
-    if kept:
-        evaluation.save(kept)
-    return evaluation
+    return measure(bundle, dataset, split)

@@ -12,8 +12,8 @@ from mien.data.split import SPLITS
 from mien.files import write_text
 from mien.reports import comparison_figures as figures
 from mien.reports.pages import TextTable, embed, environment, show_duration, show_large, to_csv
+from mien.runs.run import Run
 from mien.scale.folder import SweepFolder, Trial
-from mien.training.run import Run
 
 _CURVES: Final = 12
 _NO_VALUE: Final = "–"

@@ -19,17 +19,17 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from mien.data import load_dataset
 from mien.data.load import Paths, as_paths
 from mien.data.split import SPLITS
 from mien.errors import Interrupted, RunError
 from mien.files import locked_folder
 from mien.recipes.sweep import Sweep
+from mien.runs.data import load_split_data
+from mien.runs.record import describe_paths
+from mien.runs.run import Run
 from mien.scale.folder import SweepFolder, SweepRecord, Trial
 from mien.scale.trial import STOPPED, stopped_trial
 from mien.training.device import Device, resolve_device
-from mien.training.record import describe_paths
-from mien.training.run import Run
 
 _POLL_S = 0.5
 
@@ -171,7 +171,7 @@ def _check_splits(splits: tuple[str, ...]) -> None:
 
 def _fingerprint(sweep: Sweep, paths: tuple[Path, ...], *, skip_bad: bool) -> str:
     recipe = sweep.recipe_for({})
-    dataset = load_dataset(*paths, **recipe.data.model_dump(), skip_bad=skip_bad)
+    dataset = load_split_data(recipe.data, paths, skip_bad=skip_bad)
     for split in ("train", "val"):
         dataset.split(split)  # says clearly when it is empty
     return dataset.fingerprint

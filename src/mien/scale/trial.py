@@ -12,12 +12,12 @@ from typing import Any
 
 from mien.errors import Interrupted, MienError, RunError
 from mien.evaluation import Evaluation
-from mien.evaluation.seen import SeenError
 from mien.recipes.recipe import Recipe
+from mien.runs.evaluations import evaluation_of
+from mien.runs.membership import MembershipError
+from mien.runs.run import Run
 from mien.scale.folder import SplitScore, SweepFolder, Trial
-from mien.training.contender import evaluation_of
 from mien.training.fit import resume, train
-from mien.training.run import Run
 from mien.training.watch import Watcher
 
 STOPPED = 130
@@ -48,7 +48,7 @@ def run_trial(folder: SweepFolder, trial: Trial, *, watcher: Watcher | None = No
             continue
         try:
             evaluation = evaluation_of(run, split)
-        except SeenError as error:  # the trial is as good as it was; that split is no test
+        except MembershipError as error:  # the trial is as good as it was; that split is no test
             print(error, flush=True)
             continue
         scores[split] = _score(evaluation)

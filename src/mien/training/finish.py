@@ -19,22 +19,24 @@ from mien.data import FaceDataset
 from mien.data.load import Paths
 from mien.emotions import VOTES_OF_EMOTIONS
 from mien.errors import BundleError, RunError
+from mien.evaluation import evaluate_bundle
 from mien.evaluation.calibrate import AnswerSettings, Calibration, calibrate
-from mien.evaluation.evaluate import evaluate_bundle, measure
 from mien.evaluation.protocol import Record
-from mien.evaluation.seen import Seen
 from mien.files import write_bytes, write_text
 from mien.models import Classifier, build_model, to_unit
 from mien.models.weights import VOTES_BIAS, VOTES_HEAD, VOTES_WEIGHT, open_network
 from mien.recipes import Recipe
 from mien.recipes.sections import TrainSection
+from mien.runs.data import load_run_data
+from mien.runs.evaluations import measure
+from mien.runs.membership import Membership
+from mien.runs.run import Run
 from mien.runtime.bundle import Bundle, BundleMetadata, find_bundle
 from mien.runtime.export import export_bundle, update_metadata
 from mien.runtime.quantize import quantize
 from mien.training.callbacks import History
 from mien.training.face_gate import FaceGate, fit_face_gate
 from mien.training.hold_back import hold_back
-from mien.training.run import Run, load_data
 
 _BATCH = 256
 
@@ -68,7 +70,6 @@ def finish(run: Run, dataset: FaceDataset) -> None:
     metadata = _describe(run, rows)
     bundle = export_bundle(classifier, metadata, run.bundle_path, samples=dataset.val.images)
     evaluation = measure(bundle, dataset, "val")
-    evaluation.save(run.evaluation_path("val"))
     update_metadata(bundle, metadata.model_copy(update={"scores": (evaluation.summary(),)}))
 
 
@@ -112,10 +113,12 @@ def export_int8(
     """
     run = run if isinstance(run, Run) else Run(run)
     bundle = Bundle(find_bundle(run.path))
-    dataset, _ = load_data(run, data, mend="name them by --data")
+    dataset, _ = load_run_data(run, data, mend="name them by --data")
     fitted, _ = hold_back(dataset, run.recipe.train)
     int8 = quantize(bundle, fitted.images, Path(out or run.int8_path))
-    score = evaluate_bundle(int8, dataset, "val", seen=Seen.load(run.path)).summary()
+    membership = Membership.load(run.path)
+    known = membership.known_among(dataset.val.images) if membership else None
+    score = evaluate_bundle(int8, dataset, "val", known=known).summary()
     return update_metadata(int8, int8.metadata.model_copy(update={"scores": (score,)}))
 
 

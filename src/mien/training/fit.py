@@ -18,14 +18,23 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from mien.data import FaceDataset, load_dataset
+from mien.data import FaceDataset
 from mien.data.load import Paths, as_paths
 from mien.errors import Interrupted, RecipeError, RunError
-from mien.evaluation.seen import Seen
 from mien.files import write_text
 from mien.models import build_model, count_macs, count_parameters
 from mien.models.weights import describe_weights, find_weights, load_weights
 from mien.recipes import Recipe, load_recipe
+from mien.runs.data import load_run_data, load_split_data
+from mien.runs.membership import Membership
+from mien.runs.record import (
+    RunRecord,
+    describe_data,
+    describe_environment,
+    describe_paths,
+    now,
+)
+from mien.runs.run import Run
 from mien.training.batches import Batches
 from mien.training.callbacks import (
     AtomicCheckpoints,
@@ -47,15 +56,7 @@ from mien.training.finish import chosen_by, finish, load_checkpoint
 from mien.training.hold_back import hold_back
 from mien.training.memory import keep_freed_memory
 from mien.training.module import Trainable, backbone_of, balanced_weights, use_channels_last
-from mien.training.record import (
-    RunRecord,
-    describe_data,
-    describe_environment,
-    describe_paths,
-    now,
-)
 from mien.training.rehearsal import rehearse
-from mien.training.run import Run, load_data
 from mien.training.teachers import find_teachers, load_teachers
 from mien.training.views import TaughtViews
 from mien.training.watch import Stopped, StopWhenAsked, TellWatcher, Watcher
@@ -105,7 +106,7 @@ def train(
     recipe = recipe.found_from(Path())
     find_teachers(recipe)
     accelerator = resolve_device(device)
-    dataset = load_dataset(*paths, **recipe.data.model_dump(), skip_bad=skip_bad)
+    dataset = load_split_data(recipe.data, paths, skip_bad=skip_bad)
     watcher = watcher or Watcher()
     if recipe.train.calibration_share:
         watcher.working("Looking for twins of the images that are kept back for calibration")
@@ -150,7 +151,7 @@ def resume(
     if run.record.status == "finished":
         raise RunError(f"{path}: has finished; nothing is left to resume")
     mend = "resuming would mix two data sets. Name the right one by --data"
-    dataset, given = load_data(run, data, mend=mend)
+    dataset, given = load_run_data(run, data, mend=mend)
     resolve_device("cuda" if run.record.device == "cuda" else "cpu")
     if run.last_checkpoint.is_file():
         load_checkpoint(run.last_checkpoint)  # says clearly when it is damaged
@@ -170,7 +171,7 @@ def _carry_on(run: Run, dataset: FaceDataset, watcher: Watcher | None) -> Run:
 
 def _fit_and_finish(run: Run, dataset: FaceDataset, watcher: Watcher) -> Run:
     # When resumed, too: an older version left none, and the data is known to be the same.
-    Seen.of(dataset, chosen_by=chosen_by(run.recipe.train)).save(run.path)
+    Membership.of(dataset, chosen_by=chosen_by(run.recipe.train)).save(run.path)
     interrupted = _fit(run, dataset, watcher)
     if interrupted and not run.kept_checkpoint.is_file():
         run.update(status="interrupted")

@@ -13,8 +13,8 @@ from mien.files import expand_user
 from mien.models import Classifier
 from mien.recipes import Recipe
 from mien.recipes.sections import DistillSection
+from mien.runs.run import Run
 from mien.training.finish import load_kept
-from mien.training.run import Run
 
 
 class Teachers:

@@ -12,8 +12,8 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
 
+from mien.runs.run import Run
 from mien.training.module import Trainable
-from mien.training.run import Run
 
 
 class Watcher:

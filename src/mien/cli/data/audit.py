@@ -86,9 +86,9 @@ def audit(
 
 def _learnt(dataset: FaceDataset, bundle: Bundle) -> Mask | None:
     """Return which images the run of a Bundle was trained on; None where nothing says so."""
-    from mien.evaluation.evaluate import run_folder
-    from mien.evaluation.seen import Seen
+    from mien.runs.evaluations import run_folder
+    from mien.runs.membership import Membership
 
     run = run_folder(bundle.path)
-    seen = Seen.load(run) if run else None
-    return seen.known_among(dataset.images).trained_on if seen else None
+    membership = Membership.load(run) if run else None
+    return membership.known_among(dataset.images).trained_on if membership else None

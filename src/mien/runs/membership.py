@@ -1,6 +1,6 @@
-"""What a run has seen: digests of the images it trained on and chose by, kept in its directory.
+"""Membership: digests of the images that a run has trained on and was chosen by, kept in it.
 
-They say whether a run knows an image, wherever the image comes from; no image can be had from them.
+They say whether a run knows an image, wherever that comes from; no image can be had from them.
 """
 
 from __future__ import annotations
@@ -10,41 +10,34 @@ import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from mien.data import FaceDataset
 from mien.data.near_twins import Images
-from mien.data.twins import Mask
 from mien.errors import RunError
+from mien.evaluation.evaluate import KnownImages
 from mien.files import atomic_file
 
 Digests = npt.NDArray[np.uint64]
 
-FILE_NAME: Final = "seen.npz"
+FILE_NAME: Final = "membership.npz"
 _DIGEST_BYTES: Final = 8  # among a million images, two share one by chance once in 37 million sets
 
 
-class SeenError(RunError):
-    """A split called test is, for the most part, what a run has trained on or chosen by."""
-
-
-class Known(NamedTuple):
-    """Which images a run knows, pixel for pixel. Shape: (N,) each; an image can be in both."""
-
-    trained_on: Mask
-    chosen_by: Mask
+class MembershipError(RunError):
+    """A split called test of which the run knows most images."""
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """Digests of what a run has seen.
+class Membership:
+    """Digests of the images that a run knows.
 
     Args:
-        trained_on: of the images that it trains on.
-        chosen_by: of those that have a say in which weights are kept.
+        trained_on: digests of the images that it trains on.
+        chosen_by: digests of the images that have a say in which weights are kept.
     """
 
     trained_on: Digests
@@ -52,19 +45,20 @@ class Seen:
 
     @classmethod
     def of(cls, dataset: FaceDataset, *, chosen_by: str) -> Self:
-        """Return what a training on a data set sees.
+        """Return the membership of a training on a data set.
 
         Args:
-            dataset: its train split is trained on.
-            chosen_by: the split that has a say in which weights are kept; empty where none has.
+            dataset: data set whose train split is trained on.
+            chosen_by: name of the split that has a say in which weights are kept; empty where none
+                has.
         """
         choosing = _digests(dataset.split(chosen_by).images) if chosen_by else _NONE
         return cls(np.unique(_digests(dataset.train.images)), np.unique(choosing))
 
-    def known_among(self, images: Images) -> Known:
-        """Return which images are among what was seen. Shape: uint8 (N, 48, 48) -> (N,) each."""
+    def known_among(self, images: Images) -> KnownImages:
+        """Return which of some images the run knows. Shape: uint8 (N, 48, 48) -> (N,) each."""
         digests = _digests(images)
-        return Known(np.isin(digests, self.trained_on), np.isin(digests, self.chosen_by))
+        return KnownImages(np.isin(digests, self.trained_on), np.isin(digests, self.chosen_by))
 
     def save(self, folder: Path) -> None:
         """Write it to a run directory, whole or not at all."""
@@ -87,7 +81,7 @@ class Seen:
                 return cls(kept["trained_on"], kept["chosen_by"])
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             raise RunError(
-                f"{path}: damaged, so what the run has seen is not known; "
+                f"{path}: damaged, so which images the run knows is lost; "
                 "copy the run back from a backup, or train again"
             ) from None
 

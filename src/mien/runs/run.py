@@ -9,8 +9,8 @@ model.onnx           the Bundle
 face_gate.json       what makes it unsure of non-faces, where the recipe wants that
 calibration.json     map of the logits and threshold, where images were kept back for them
 evaluations/         one JSON file a split
-seen.npz             digests of the images that it trains on and chooses by
-looks.csv            one row for each time that it was measured on a test split
+membership.npz       digests of the images that it trains on and was chosen by
+test_log.csv         one row for each measurement on a test split
 report.html
 """
 
@@ -27,13 +27,11 @@ from typing import Any, Self
 import tomli_w
 from pydantic import ValidationError
 
-from mien.data import FaceDataset, load_dataset
-from mien.data.load import Paths, as_paths
 from mien.errors import RunError
 from mien.files import atomic_folder, locked_folder, write_text
 from mien.recipes import Recipe
 from mien.recipes.recipe import parse_recipe
-from mien.training.record import RunRecord
+from mien.runs.record import RunRecord
 
 
 class Run:
@@ -143,7 +141,7 @@ class Run:
 
     def evaluation_path(self, split: str) -> Path:
         """Where the evaluation on a split of the run's own data is kept."""
-        return self.path / "evaluations" / f"{split}.json"
+        return evaluation_path(self.path, split)
 
     def update(self, **changes: Any) -> None:
         """Change the record, on disk first."""
@@ -172,8 +170,8 @@ class Run:
     def remove_results(self) -> None:
         """Remove what was made of a checkpoint that training now goes beyond, and leftovers.
 
-        Leftovers are the temporary files of a process that was killed while it wrote one. The log
-        of looks stays: whoever looked may go on because of what they saw.
+        Leftovers are the temporary files of a process that was killed while it wrote one. The
+        test-set log stays: whoever measured may go on because of what they saw.
         """
         shutil.rmtree(self.path / "evaluations", ignore_errors=True)
         results = (self.weights_path, self.bundle_path, self.int8_path)
@@ -200,28 +198,9 @@ class Run:
             raise RunError(f"{self.path}: is being trained by another process") from None
 
 
-def load_data(run: Run, data: Paths | None, *, mend: str) -> tuple[FaceDataset, tuple[Path, ...]]:
-    """Return the data set that a run was trained on, and the paths that it was loaded from.
-
-    Args:
-        run: whose recipe says how it is split.
-        data: where it is now; None for where it was.
-        mend: what to say to whoever names other data.
-
-    Raises:
-        DataError: if it cannot be read.
-        RunError: if it is not what the run was trained on.
-    """
-    paths = as_paths(data or run.record.data.paths)
-    dataset = load_dataset(
-        *paths, **run.recipe.data.model_dump(), skip_bad=run.record.data.skip_bad
-    )
-    if dataset.fingerprint != run.record.data.fingerprint:
-        raise RunError(
-            f"{paths[0]}: not the images, labels and splits that {run.path} was trained on "
-            f"({dataset.fingerprint}, expected {run.record.data.fingerprint}); {mend}"
-        )
-    return dataset, paths
+def evaluation_path(folder: Path, split: str) -> Path:
+    """Return where a run's directory keeps its evaluation on a split."""
+    return folder / "evaluations" / f"{split}.json"
 
 
 def free_name(folder: Path, name: str) -> Path:

@@ -1,7 +1,7 @@
-"""Looks at a test split: each is a line in the run that was measured.
+"""The test-set log: each measurement of a run on a test split is a line in it.
 
 A test split says how a network reads new faces for as long as nothing is chosen by it. How often it
-was looked at is what a reader needs to judge that.
+was measured is what a reader needs to judge that.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from typing import Final
 from mien.errors import RunError
 from mien.evaluation.protocol import Protocol
 
-FILE_NAME: Final = "looks.csv"
+FILE_NAME: Final = "test_log.csv"
 _COLUMNS: Final = ("time", "data", "split_fingerprint", "images", "accuracy")
 
 
-def log_look(folder: Path, protocol: Protocol, accuracy: float | None) -> None:
-    """Append a look to a run directory's ``looks.csv``.
+def log_measurement(folder: Path, protocol: Protocol, accuracy: float | None) -> None:
+    """Append a measurement on a test split to a run directory's ``test_log.csv``.
 
     Args:
         folder: the run directory.
-        protocol: of what was measured.
-        accuracy: what was seen.
+        protocol: protocol of the measurement.
+        accuracy: measured accuracy.
 
     Raises:
         RunError: if it cannot be written.
@@ -40,16 +40,16 @@ def log_look(folder: Path, protocol: Protocol, accuracy: float | None) -> None:
     try:
         with _locked(path) as descriptor:
             size = os.fstat(descriptor).st_size
-            # One write a look: what is killed meanwhile leaves a whole line or none.
+            # One write a measurement: a kill meanwhile leaves a whole line or none.
             os.write(descriptor, _as_csv(row if size else _COLUMNS, *([] if size else [row])))
     except OSError as error:
         raise RunError(
-            f"{path}: cannot be written ({error.strerror}); every look at a test split is logged, "
-            "so the run's directory must be writable"
+            f"{path}: cannot be written ({error.strerror}); each measurement on a test split is "
+            "logged, so the run's directory must be writable"
         ) from error
 
 
-def count_looks(folder: Path) -> int:
+def count_measurements(folder: Path) -> int:
     """Return how often a run was measured on a split called test.
 
     Raises:

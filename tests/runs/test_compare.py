@@ -1,4 +1,4 @@
-"""Runs as contenders: what is taken from them, and which runs cannot be."""
+"""What a comparison takes from runs, and which runs cannot be compared."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from tests.conftest import TINY
 from mien.data import FaceDataset
 from mien.data.csv import write_csv
 from mien.errors import MienError, RunError
-from mien.evaluation import Evaluation, evaluate
-from mien.evaluation.looks import count_looks
-from mien.training.contender import evaluation_of, load_contenders
+from mien.evaluation import Evaluation
+from mien.runs.compare import load_compared_runs
+from mien.runs.evaluations import evaluate, evaluation_of
+from mien.runs.run import Run
+from mien.runs.test_log import count_measurements
 from mien.training.fit import train
-from mien.training.run import Run
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def copy(trained, tmp_path):
 
 
 def test_two_runs_on_the_split_that_both_have(run, copy):
-    ours, theirs = load_contenders([run.path, copy])
+    ours, theirs = load_compared_runs([run.path, copy])
     assert ours.evaluation.protocol.split == "test"
     assert (ours.name, theirs.name) == (run.path.name, "copy")
     assert ours.parameters == run.record.parameters
@@ -51,24 +52,24 @@ def test_an_evaluation_is_measured_once_and_kept(copy):
     assert measured == evaluate(copy, run.record.data.paths, "test")
 
 
-def test_measuring_on_test_is_a_look_and_reading_what_was_kept_is_none(copy):
+def test_measuring_on_test_is_logged_and_reading_what_was_kept_is_not(copy):
     run = Run(copy)
     shutil.rmtree(copy / "evaluations")
     for _ in range(2):
         evaluation_of(run, "val")
         evaluation_of(run, "test")
-        assert count_looks(copy) == 1
+        assert count_measurements(copy) == 1
 
 
-def test_data_that_has_changed_is_not_looked_at(copy, layouts, tmp_path):
+def test_data_that_has_changed_is_not_measured_on(copy, layouts, tmp_path):
     shutil.rmtree(copy / "evaluations")
     lines = layouts["csv"].read_text().splitlines()
     (tmp_path / "other.csv").write_text("\n".join(lines[:-1]) + "\n")
     run = Run(copy)
     run.update(data=run.record.data.model_copy(update={"paths": (str(tmp_path / "other.csv"),)}))
-    with pytest.raises(RunError, match=r"other\.csv no longer holds what it was trained on"):
+    with pytest.raises(RunError, match=r"other\.csv: not the images.* mien evaluate"):
         evaluation_of(run, "test")
-    assert count_looks(copy) == 0
+    assert count_measurements(copy) == 0
 
 
 def test_a_test_split_that_was_learnt_is_not_compared_on(faces, tmp_path):
@@ -96,21 +97,21 @@ def test_held_out_images_come_from_train_and_the_others_are_test(held_out, faces
 def test_names_are_as_long_as_needed(run, copy, tmp_path):
     other = tmp_path / "other" / "copy"
     shutil.copytree(copy, other)
-    names = [one.name for one in load_contenders([copy, other], "val")]
+    names = [one.name for one in load_compared_runs([copy, other], "val")]
     assert names == [f"{tmp_path.name}/copy", "other/copy"]
 
 
 def test_too_few_and_twice_the_same(run):
     with pytest.raises(RunError, match="1 run to compare, expected two or more"):
-        load_contenders([run.path])
+        load_compared_runs([run.path])
     with pytest.raises(RunError, match="named twice"):
-        load_contenders([run.path, run.path / ".." / run.path.name])
+        load_compared_runs([run.path, run.path / ".." / run.path.name])
 
 
 def test_a_run_that_never_finished_is_refused(run, copy):
     Run(copy).update(status="interrupted")
     with pytest.raises(RunError, match=r"has not finished \(2 of 2 epochs\); first: mien train"):
-        load_contenders([run.path, copy])
+        load_compared_runs([run.path, copy])
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ def test_a_run_that_never_finished_is_refused(run, copy):
 def test_a_damaged_run_is_refused(run, copy, damage, said):
     damage(copy)
     with pytest.raises(MienError, match=said) as error:
-        load_contenders([run.path, copy], "val")
+        load_compared_runs([run.path, copy], "val")
     assert "\n" not in str(error.value)
 
 
@@ -152,4 +153,4 @@ def test_data_that_has_moved_is_said(copy, run, tmp_path):
     record["data"]["paths"] = [str(tmp_path / "gone.csv")]
     (copy / "run.json").write_text(json.dumps(record))
     with pytest.raises(RunError, match=r"gone\.csv.* mien evaluate .*copy --data PATH"):
-        load_contenders([run.path, copy])
+        load_compared_runs([run.path, copy])

@@ -1,0 +1,73 @@
+"""Runs side by side: what a comparison needs of each."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+from mien.errors import RunError
+from mien.evaluation.compare import ComparedRun, measure_latency
+from mien.runs.evaluations import evaluation_of
+from mien.runs.run import Run
+from mien.runtime.bundle import Bundle
+
+
+def load_compared_runs(paths: Sequence[str | Path], split: str | None = None) -> list[ComparedRun]:
+    """Return finished runs with what a comparison needs of each.
+
+    Args:
+        paths: paths of two runs or more.
+        split: name of the split to compare them on; by default test where every run has one, else
+            val.
+
+    Raises:
+        RunError: if there are too few, one is named twice, has not finished or is damaged, or was
+            not measured on ``split`` and its data is no longer where it was.
+    """
+    if len(paths) < 2:
+        raise RunError(f"{len(paths)} run to compare, expected two or more")
+    resolved = [Path(path).resolve() for path in paths]
+    for path, whole in zip(paths, resolved, strict=True):
+        if resolved.count(whole) > 1:
+            raise RunError(f"{path}: named twice; a run compared with itself says nothing")
+    runs = [Run(path) for path in paths]
+    for run in runs:
+        if run.record.status != "finished":
+            raise RunError(
+                f"{run.path}: has not finished ({len(run.history())} of "
+                f"{run.recipe.train.epochs} epochs); first: mien train --resume {run.path}"
+            )
+    if split is None:
+        split = "test" if all("test" in run.record.data.split_counts for run in runs) else "val"
+    names = _short_names(resolved)
+    return [_compared(run, split, name) for run, name in zip(runs, names, strict=True)]
+
+
+def _compared(run: Run, split: str, name: str) -> ComparedRun:
+    evaluation = evaluation_of(run, split)
+    bundle = Bundle(run.bundle_path)
+    history = run.history()
+    if not history:
+        raise RunError(f"{run.history_path}: damaged (no epoch in it, but the run has finished)")
+    return ComparedRun(
+        name=name,
+        evaluation=evaluation,
+        parameters=run.record.parameters,
+        macs=run.record.macs,
+        seconds_per_epoch=statistics.median(row["seconds"] for row in history),
+        latency_ms=measure_latency(bundle),
+        history=history,
+        epoch=bundle.metadata.epoch,
+        recipe=run.recipe.name,
+    )
+
+
+def _short_names(paths: Sequence[Path]) -> list[str]:
+    """Return the folders' names, with their parents' where these are needed to tell them apart."""
+    longest = max(len(path.parts) for path in paths)
+    for depth in range(1, longest + 1):
+        names = ["/".join(path.parts[-depth:]) for path in paths]
+        if len(set(names)) == len(names):
+            break
+    return names

@@ -1,0 +1,78 @@
+"""The data set of a recipe, a run or a Bundle: loaded and split as its recipe says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from mien.data import FaceDataset, load_dataset
+from mien.data.load import Paths, as_paths
+from mien.errors import BundleError, DataError, RunError
+from mien.recipes.recipe import explain
+from mien.recipes.sections import DataSection
+from mien.runs.run import Run
+from mien.runtime.bundle import Bundle
+
+
+def load_split_data(split_by: DataSection, data: Paths, *, skip_bad: bool = False) -> FaceDataset:
+    """Load a data set, split as a recipe's [data] says.
+
+    Args:
+        split_by: section of the recipe.
+        data: path of the data set, or several of Parquet files.
+        skip_bad: leave out images that cannot be used.
+
+    Raises:
+        DataError: if the data cannot be read.
+    """
+    return load_dataset(*as_paths(data), **split_by.model_dump(), skip_bad=skip_bad)
+
+
+def load_run_data(
+    run: Run, data: Paths | None = None, *, mend: str = "name it by --data"
+) -> tuple[FaceDataset, tuple[Path, ...]]:
+    """Return the data set that a run was trained on, and the paths that it was loaded from.
+
+    Args:
+        run: run whose recipe says how the data is split.
+        data: path of the data set now; None for where it was.
+        mend: what the error tells a user whose data is another.
+
+    Raises:
+        DataError: if the data cannot be read.
+        RunError: if it is not what the run was trained on.
+    """
+    paths = as_paths(data or run.record.data.paths)
+    dataset = load_split_data(run.recipe.data, paths, skip_bad=run.record.data.skip_bad)
+    if dataset.fingerprint != run.record.data.fingerprint:
+        raise RunError(
+            f"{paths[0]}: not the images, labels and splits that {run.path} was trained on "
+            f"({dataset.fingerprint}, expected {run.record.data.fingerprint}); {mend}"
+        )
+    return dataset, paths
+
+
+def find_run_data(run: Run) -> FaceDataset | None:
+    """Return the data set that a run was trained on; None if it is gone or has changed."""
+    try:
+        return load_run_data(run)[0]
+    except (DataError, RunError):
+        return None
+
+
+def load_as_trained(bundle: Bundle, data: Paths, *, skip_bad: bool = False) -> FaceDataset:
+    """Load a data set, split afresh if the Bundle's recipe splits data so.
+
+    Raises:
+        BundleError: if the recipe splits data in a way that is not known here.
+        DataError: if the data cannot be read.
+    """
+    try:
+        split_by = DataSection.model_validate(bundle.metadata.recipe.get("data", {}))
+    except ValidationError as error:
+        raise BundleError(
+            f"{bundle.path}: its recipe splits data in a way that this version of mien does not "
+            f"know ({explain(error.errors()[0], form=DataSection)}); update mien"
+        ) from None
+    return load_split_data(split_by, data, skip_bad=skip_bad)
