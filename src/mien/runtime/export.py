@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import warnings
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from mien.runtime.bundle import INPUT_NAME, OUTPUT_NAMES, Bundle, BundleMetadata
 
 PARITY_TOLERANCE: Final = 1e-5
 _PARITY_IMAGES: Final = 256
+_TIMES_ROUNDING: Final = 3  # how much further than torch's float32 a Bundle may be from float64
 
 
 class _Deployed(nn.Module):
@@ -35,7 +37,11 @@ class _Deployed(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Shape: uint8 (batch, 48, 48) -> logits (batch, 7), probabilities (batch, 7)."""
-        logits = self.classifier(to_unit(images))
+        return self.outputs(to_unit(images))
+
+    def outputs(self, unit: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the same of images in [0, 1]. Shape: float (batch, 1, 48, 48)."""
+        logits = self.classifier(unit)
         return logits, torch.softmax(logits, dim=1)
 
 
@@ -55,8 +61,9 @@ def export_bundle(
         samples: face crops on which torch and ONNX Runtime must agree, beside made-up ones.
 
     Raises:
-        BundleError: if a logit or a probability differs from torch's by more than 1e-5 (of
-            the largest logit, where that is above 1); no file is written then.
+        BundleError: if a logit or a probability differs from what torch computes in float64 by
+            more than 1e-5 (of the largest logit, where that is above 1), and by more than three
+            times what torch's own float32 does; no file is written then.
 
     Shape: samples uint8 (N, 48, 48).
     """
@@ -106,16 +113,22 @@ def _check_parity(
     flat = [np.full(shape, level, np.uint8) for level in (0, 1, 128, 255)]
     noise = np.random.default_rng(0).integers(0, 256, (28, *shape), np.uint8)
     images = np.concatenate([flat, noise, *([] if samples is None else [samples[:_PARITY_IMAGES]])])
+    unit = to_unit(torch.from_numpy(images))
     with torch.no_grad():
-        expected = deployed(torch.from_numpy(images))
-    got = bundle.predict(images)
-    for name, ours, theirs in zip(OUTPUT_NAMES, got, expected, strict=True):
-        scale = max(1.0, float(theirs.abs().max()))  # fp32 has seven digits, however large
-        error = float(np.abs(ours - theirs.numpy()).max()) / scale
-        if not error < PARITY_TOLERANCE:
+        by_torch = deployed.outputs(unit)
+        exact = copy.deepcopy(deployed).double().outputs(unit.double())
+    for name, ours, theirs, right in zip(
+        OUTPUT_NAMES, bundle.predict(images), by_torch, exact, strict=True
+    ):
+        scale = max(1.0, float(right.abs().max()))  # fp32 has seven digits, however large
+        error = float(np.abs(ours - right.numpy()).max()) / scale
+        # Deep networks lose more digits to rounding than this, in torch as well.
+        rounding = float((theirs.double() - right).abs().max()) / scale
+        allowed = max(PARITY_TOLERANCE, _TIMES_ROUNDING * rounding)
+        if not error < allowed:
             raise BundleError(
                 f"{name} of the exported Bundle differ from torch's by {error:.1e} of the largest, "
-                f"expected less than {PARITY_TOLERANCE:.0e}; it was not written"
+                f"expected less than {allowed:.0e}; it was not written"
             )
 
 
