@@ -6,7 +6,8 @@
 ``--out`` gets ``NAME.zip`` for each trial that has weights, as soon as it ends, and ``sweep.csv``.
 A zip is a run directory without checkpoints and images, its kernels in float16; unpacked, it can
 teach. The sweep itself stays in ``--work``, where ``mien sweep --resume`` goes on with it. Trials
-are measured on val alone: no look at a test split. ``--epochs`` and ``--images`` are for a trial
+are measured on val alone, never on a test split. What `mien sweep --resume` finishes later is not
+packed. ``--epochs`` and ``--images`` are for a trial
 run of the plan on a CPU.
 
 The search for twins in FER-2013 takes a few minutes on two cores, before any trial starts. Its

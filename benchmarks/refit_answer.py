@@ -56,8 +56,8 @@ def main() -> None:
         mapped=True,
         gate=gate.read(classifier, kept_back.images),
     )
-    # The map of the labels' logits is in the weights, and stays on record.
-    kept = {name: about.calibration[name] for name in ("matrix", "bias")}
+    # The map of the labels' logits is in the weights, and stays on record, with what it mended.
+    kept = {name: about.calibration[name] for name in ("matrix", "bias", "error_before")}
     calibration = Calibration.model_validate({**calibration.model_dump(), **kept})
     classifier.mix_votes(votes_head[VOTES_WEIGHT], votes_head[VOTES_BIAS], calibration)
     classifier.add_face_gate(gate.weight, gate.bias)

@@ -131,3 +131,22 @@ def test_every_seed_systems_recipe_says_where_it_is_from():
         assert source.title
         assert source.deviations
         assert load_recipe(name).data.hold_out == 0.1  # choices on a tenth of train, never on val
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("distill.views=3", "there are none; name some in distill.teachers"),
+        ("calibration.prior=0.5", "set train.calibration_share to 0.05"),
+        ("augment.mixup=0.01", "expected 0, or 0.05 at least"),
+        ("augment.crop_margin=[0.3]", r"expected two numbers, for example \[-0.1, 0.35\]"),
+        (
+            "augment={corruption=0.5,blur_px=0,noise_levels=0,jpeg_quality=0,low_resolution_px=0}",
+            "corruption has nothing to do",
+        ),
+    ],
+)
+def test_settings_that_would_do_nothing_are_said(setting, said):
+    with pytest.raises(RecipeError, match=said) as error:
+        load_recipe("quick", [setting])
+    assert "\n" not in str(error.value)

@@ -101,6 +101,10 @@ def test_its_figures_are_the_evaluations(text, copied):
     assert evaluation.protocol.sentence() in text
 
 
+# What Bundles of 0.1 do not have.
+NEW_IN_CALIBRATION = ("mapped", "votes_share", "prior_share", "offset", "temperature")
+
+
 def test_calibration_is_told_where_there_is_any(copied, text, tmp_path):
     assert "Nothing was calibrated" in text
     evaluation = Evaluation.load(copied.evaluation_path("val"))
@@ -118,6 +122,13 @@ def test_calibration_is_told_where_there_is_any(copied, text, tmp_path):
     sure = np.array(evaluation.probabilities).max(1) >= threshold
     wrong = 1 - evaluation.right()[sure].mean()
     assert f"sure: {sure.mean():.0%} of faces, {wrong:.0%} wrong" in page
+    mixed = {**found.model_dump(mode="json"), "votes_share": 0.35, "prior_share": 0.25}
+    older = {name: mixed[name] for name in mixed if name not in NEW_IN_CALIBRATION}
+    for calibration, said in ((mixed, True), (older, False)):
+        update = {"calibration": calibration}
+        update_metadata(bundle, bundle.metadata.model_copy(update=update))
+        page = write_report(Run(path)).read_text(encoding="utf-8")
+        assert ("with a share of 0.35 for the votes; a share of 0.25" in page) == said
 
 
 def test_overlap_and_looks_are_said_where_there_are_any(copied, text, tmp_path):

@@ -29,7 +29,7 @@ from mien.runs.run import Run
 from mien.scale.folder import SweepFolder, SweepRecord, Trial
 from mien.scale.results import chosen, results_table, write_results
 from mien.scale.search import suggest
-from mien.scale.sweep import SweepWatcher, resume_sweep, start_sweep
+from mien.scale.sweep import SweepWatcher, _next_trial, resume_sweep, start_sweep
 from mien.scale.trial import run_trial
 
 SHARED = [*TINY, "train.epochs=1"]
@@ -406,6 +406,14 @@ def test_variants_and_stopped_trials_are_shown_as_such(cut_off, tmp_path):
     assert [row["status"] for row in rows] == ["stopped", "open", "open"]
     assert [row["train.lr"] for row in rows] == ["0.05", "0.0001", "0.05"]
     assert [row["model.stages"] for row in rows] == ["", "", "2"]
+
+
+def test_a_stopped_trial_keeps_its_scores_until_there_are_others(cut_off, tmp_path):
+    shutil.copytree(cut_off[0].path, tmp_path / "sweep")
+    folder = SweepFolder(tmp_path / "sweep")
+    before = folder.trial(0)
+    assert _next_trial(folder, 3, set()) == before
+    assert folder.trial(0) == before  # whatever stops the next try before its first epoch
 
 
 def test_a_resumed_sweep_goes_on_with_stopped_trials(cut_off, tmp_path, monkeypatch):

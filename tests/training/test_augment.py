@@ -12,7 +12,7 @@ from mien.errors import RecipeError
 from mien.models import to_unit
 from mien.recipes import load_recipe
 from mien.recipes.sections import AugmentSection
-from mien.training.augment import build_augmentation
+from mien.training.augment import _reduction_matrix, build_augmentation
 
 ALL = {
     "rotation_degrees": 15, "zoom": 0.1, "shift": 0.1, "shear_degrees": 10, "flip": True,
@@ -128,17 +128,12 @@ def test_low_resolution_is_opencvs_reduction_and_enlargement():
     unit = faces(10)
     reduced = corrupted(unit, low_resolution_px=48)  # up to twice that, but 48 at most: as it is
     torch.testing.assert_close(reduced, unit)
-    torch.manual_seed(0)
-    found = corrupted(unit, low_resolution_px=16)[:, 0].numpy()
-    sides = range(16, 33)
-    for image, change in zip(unit[:, 0].numpy(), found, strict=True):
-        candidates = [
-            cv2.resize(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA), (48, 48))
-            for side in sides
-            if 48 % side == 0  # OpenCV and torch round the areas of others differently
-        ]
-        nearest = min(np.abs(change - one).max() for one in candidates)
-        assert nearest < 1e-5 or change.std() < image.std()
+    for side in (16, 24):  # OpenCV and torch round the areas of other sides differently
+        matrix = _reduction_matrix(side)
+        found = (matrix @ unit @ matrix.T)[:, 0].numpy()
+        for image, change in zip(unit[:, 0].numpy(), found, strict=True):
+            small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+            np.testing.assert_allclose(change, cv2.resize(small, (48, 48)), atol=1e-5)
 
 
 def test_a_wider_crop_shows_a_smaller_face():
@@ -179,3 +174,23 @@ def test_a_copy_changes_images_by_its_own_numbers():
     copied.corruption.blurs.zero_()
     assert augmentation.corruption.blurs.any()
     assert (copied(faces(8))[:2] == 0).all()
+
+
+def test_a_share_of_less_than_an_image_a_kind_is_met_over_many_batches():
+    unit = torch.full((16, 1, 48, 48), 0.5)
+    change = build_augmentation(AugmentSection(corruption=0.1, blur_px=0, jpeg_quality=0))
+    torch.manual_seed(0)
+    noisy = sum(((change(unit) - unit).abs().amax((1, 2, 3)) > 1e-4).sum() for _ in range(200))
+    # Low resolution, the other kind, leaves gray as it is.
+    assert float(noisy) / (200 * 16) == pytest.approx(0.05, abs=0.01)
+
+
+def test_a_shift_is_a_share_of_the_picture_however_wide_the_crop():
+    dot = torch.zeros(400, 1, 48, 48)
+    dot[:, :, 22:26, 22:26] = 1
+    places = torch.arange(48.0)
+    for margin in (0.4, -0.3):
+        section = AugmentSection(shift=0.2, crop_margin=(margin, margin), fill="zeros")
+        moved = build_augmentation(section)(dot)[:, 0]
+        middles = (moved.sum(1) * places).sum(1) / moved.sum((1, 2)) - 23.5
+        assert middles.abs().max() / 48 == pytest.approx(0.2, abs=0.01)

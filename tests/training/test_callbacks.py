@@ -6,10 +6,12 @@ import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
+from tests.conftest import TINY
 
 from mien.data.synthetic import synthetic_faces
 from mien.recipes.sections import TrainSection
 from mien.training.callbacks import AveragedWeights, Checkpoint, history_csv, rate_at
+from mien.training.fit import train
 from mien.training.module import balanced_weights
 
 
@@ -108,3 +110,9 @@ def test_history_text_has_a_row_an_epoch():
     row = {"epoch": 1, "train_loss": 1.5, "train_accuracy": 0.25, "val_loss": 1.25,
            "val_accuracy": 0.5, "lr": 0.1, "seconds": 2.0, "images_per_second": 100.0}  # fmt: skip
     assert history_csv([row]).splitlines()[1] == "1,1.5,0.25,1.25,0.5,0.1,2,100"
+
+
+def test_a_network_without_batch_normalisation_is_averaged(layouts, tmp_path):
+    settings = ["model.batch_norm=false", "model.dense_batch_norm=false", "train.ema_decay=0.9"]
+    run = train("quick", layouts["csv"], tmp_path / "run", overrides=[*TINY, *settings])
+    assert len(run.history()) == 2

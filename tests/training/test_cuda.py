@@ -9,11 +9,12 @@ from tests.training.test_fit import StopAt, assert_same_weights
 
 from mien.errors import Interrupted
 from mien.evaluation import Evaluation
+from mien.models import build_model
 from mien.recipes import load_recipe
-from mien.recipes.sections import AugmentSection
 from mien.runtime.bundle import Bundle
-from mien.training.augment import build_augmentation
+from mien.training.batches import Batch
 from mien.training.fit import resume, train
+from mien.training.module import Trainable
 
 pytestmark = pytest.mark.cuda
 
@@ -73,14 +74,25 @@ def test_compiled_it_trains_the_same(layouts, tmp_path):
     assert compiled == pytest.approx(plain, rel=1e-2)
 
 
-def test_augmenting_never_waits_for_the_device():
-    section = load_recipe("mien-s", [setting for setting in ALL if "augment" in setting]).augment
-    change = build_augmentation(AugmentSection.model_validate(section.model_dump())).cuda()
-    unit = torch.rand(64, 1, 48, 48, device="cuda")
-    change(unit)
+def test_a_step_never_waits_for_the_device():
+    recipe = load_recipe("mien-s", [*ALL, "train.calibration_share=0", "train.votes_in_answer=0"])
+    module = Trainable(build_model(recipe.model), recipe).cuda()
+    optimizer = module.configure_optimizers()
+    batch = Batch(
+        torch.randint(0, 256, (64, 48, 48), dtype=torch.uint8, device="cuda"),
+        torch.arange(64, device="cuda") % 7,
+        torch.ones(64, 10, device="cuda"),
+    )
+
+    def step():
+        module.training_step(batch, 0).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    step()
     torch.cuda.synchronize()
     torch.cuda.set_sync_debug_mode("error")
     try:
-        change(unit)
+        step()
     finally:
         torch.cuda.set_sync_debug_mode("default")

@@ -57,6 +57,13 @@ def evaluate(
             "--out", metavar="FILE", help="Keep the evaluation as JSON, probabilities too."
         ),
     ] = None,
+    scorecard: Annotated[
+        bool,
+        typer.Option(
+            help="Where faces have FER+ votes, measure four figures beyond the label, too; reads "
+            "changed copies of 500 faces."
+        ),
+    ] = True,
     skip_bad: SkipBadOption = False,
 ) -> None:
     """Measure a run or a Bundle: scores with 95% intervals, and how they were measured.
@@ -72,11 +79,12 @@ def evaluate(
     from mien.runtime.bundle import find_bundle
 
     doing = "Reading the faces, and looking for their twins in train"
-    if views == "single":
+    scorecard = scorecard and views == "single"
+    if scorecard:
         doing += "; then, if they have FER+ votes, reading changed copies of 500 of them"
     with err.status(doing):
         evaluation = measure(
-            model, data, split.value, views=views, skip_bad=skip_bad, scorecard=views == "single"
+            model, data, split.value, views=views, skip_bad=skip_bad, scorecard=scorecard
         )
     folder = run_folder(find_bundle(model))
     measurements = count_measurements(folder) if folder and split is Split.test else None

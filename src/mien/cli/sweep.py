@@ -50,8 +50,8 @@ def sweep(
         float | None,
         typer.Option(
             metavar="M",
-            help="Time budget of the whole sweep. It is when stopping begins: what is trained is "
-            "then written and measured, so leave time for that. --resume goes on.",
+            help="Stop after M minutes. Running trials then write and measure what they have, "
+            "which takes longer; --resume goes on.",
         ),
     ] = None,
     resume: Annotated[

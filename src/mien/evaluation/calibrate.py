@@ -36,13 +36,15 @@ class Calibration(Record):
 
     Args:
         images: how many images it was set on, none of which the network was fitted on.
-        matrix: with which the labels' logits are multiplied, ``logits @ matrix + bias``, (7, 7).
-        bias: that is added then, (7,).
+        matrix: matrix applied to the label logits, ``logits @ matrix + bias``, (7, 7).
+        bias: bias added to the product, (7,).
+        mapped: whether matrix and bias were fitted before, on all of these images, so that only
+            what follows is estimated by cross-fitting.
         votes_share: share of the votes' layer in the probabilities; 0 where it has none.
         prior_share: share of the log class shares of the training images that is taken out.
-        offset: what is added to the logits of the mixed probabilities to take it out, (7,); the
-            bias holds it where no votes are mixed in.
-        temperature: what the logits are divided by last; 1 where the matrix holds it.
+        offset: class offsets added to the log of the mixed probabilities to take it out, (7,); the
+            bias holds them where no votes are mixed in.
+        temperature: temperature by which the logits are divided last; 1 where the matrix holds it.
         uncertain_below: the highest probability under which a reading is called uncertain.
         target_accuracy: accuracy that the answered images were to reach.
         error_before: expected calibration error (15 bins) of the logits as they are.
@@ -55,6 +57,7 @@ class Calibration(Record):
     images: int
     matrix: tuple[tuple[float, ...], ...]
     bias: tuple[float, ...]
+    mapped: bool = False
     votes_share: float = 0.0
     prior_share: float = 0.0
     offset: tuple[float, ...] = ()
@@ -70,7 +73,7 @@ class Calibration(Record):
 
 @dataclass(frozen=True)
 class AnswerSettings:
-    """What a recipe wants of the answer beside confidence.
+    """Answer settings of a recipe: the share of the votes, and the share of the prior.
 
     Args:
         votes_share: share of the votes' layer in the probabilities.
@@ -94,7 +97,7 @@ class AnswerSettings:
 
 @dataclass(frozen=True)
 class _Map:
-    """The numbers of a Calibration that make logits of logits."""
+    """Parameters of a fitted calibration."""
 
     matrix: Floats
     bias: Floats
@@ -140,7 +143,9 @@ def calibrate(
         labels: the labels.
         votes_logits: the logits of the votes for the seven emotions, where these are mixed in.
         settings: what else the recipe wants of the answer; nothing by default.
-        mapped: whether the labels' logits are mapped already, as in a file of weights.
+        mapped: whether the label logits are mapped already, as in a file of weights. Then only
+            the temperature and the threshold are fitted, and cross-fitted: the map knows these
+            images.
         gate: how far a face gate is open to each image, which the mapped logits are multiplied by.
             The map is set without it, so that it changes no answer; the threshold and what the map
             was worth are with it.
@@ -177,6 +182,7 @@ def calibrate(
         images=len(labels),
         matrix=tuple(map(tuple, found.matrix.tolist())),
         bias=tuple(found.bias.tolist()),
+        mapped=mapped,
         votes_share=found.votes_share,
         prior_share=settings.prior_share,
         offset=tuple(found.offset.tolist()) if found.votes_share else (),

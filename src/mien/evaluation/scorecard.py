@@ -1,8 +1,8 @@
 """Scorecard: four figures that say how a Bundle reads beyond the labels of its data set.
 
-A label is one person's word, so agreement with it alone says little about other faces. Beside it
-stand the agreement with the majority of FER+'s voters, the accuracy on corrupted faces, and the
-share of answers that survive changes which leave the expression as it is.
+FER-2013's label agrees with the FER+ majority for 65% of its faces, so accuracy alone says little
+about other people's faces. Beside it stand the agreement with that majority, the accuracy on
+corrupted faces, and the share of answers that survive changes which leave the expression as it is.
 """
 
 from __future__ import annotations

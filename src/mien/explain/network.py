@@ -49,8 +49,12 @@ def load_network(model: str | Path | None = None) -> Classifier:
         raise BundleError(
             f"{error}; put the run's model.safetensors there, or name the run directory"
         ) from None
-    if about.calibration:
+    if about.calibration.get("votes_share"):
+        if not votes_head:
+            raise BundleError(
+                f"{weights}: has no layer of FER+ votes, which the Bundle's answer contains; put "
+                "the run's model.safetensors there, or name the run directory"
+            )
         calibration = Calibration.model_validate(about.calibration)
-        if calibration.votes_share:
-            classifier.mix_votes(votes_head[VOTES_WEIGHT], votes_head[VOTES_BIAS], calibration)
+        classifier.mix_votes(votes_head[VOTES_WEIGHT], votes_head[VOTES_BIAS], calibration)
     return classifier

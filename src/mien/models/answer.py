@@ -8,14 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Closed, but not so far that rounding makes all emotions as likely and another the likeliest.
+# Lower bound of the gate: at 0 all logits would tie, and rounding would choose the emotion.
 LEAST_OPEN: Final = 1e-3
 # Under every probability that means anything; the logarithm of 0 would be minus infinity.
 _LEAST_PROBABILITY: Final = 1e-12
 
 
 class AnswerLayer(nn.Module):
-    """A layer of labels, and what is added to it after the training.
+    """Last layer of an exported network: label logits, optionally mixed with vote probabilities.
 
     With `mix_votes`, the probabilities of the labels' layer are averaged with those of the layer
     that has learnt the FER+ votes; the logits are then the logarithm of the average, plus an
@@ -54,9 +54,9 @@ class AnswerLayer(nn.Module):
 
         Args:
             votes: the layer from features to the votes for the seven emotions, in their order.
-            share: the share of the votes' probabilities, below 1.
-            offset: what is added to the logits, (7,).
-            temperature: what the logits are divided by then.
+            share: share of the votes' probabilities, below 1.
+            offset: class offsets that are added to the log probabilities, (7,).
+            temperature: temperature by which the sum is divided.
         """
         self.votes, self.votes_share, self.temperature = votes, share, temperature
         self.register_buffer("offset", offset)

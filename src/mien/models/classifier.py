@@ -34,11 +34,11 @@ class Mix(Protocol):
 
     @property
     def offset(self) -> tuple[float, ...]:
-        """What is added to the logarithm of the average, (7,)."""
+        """Class offsets that are added to the logarithm of the average, (7,)."""
 
     @property
     def temperature(self) -> float:
-        """What the sum is divided by then."""
+        """Temperature by which the sum is divided."""
 
 
 def to_unit(images: Tensor) -> Tensor:

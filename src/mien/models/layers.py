@@ -58,15 +58,15 @@ def last_located(layers: nn.Sequential, kind: type[nn.Module]) -> nn.Module:
 
 
 class Foldable(nn.Module, ABC):
-    """A part that trains as several layers, and reads as one."""
+    """A module with parallel branches in training that folds into one layer for inference."""
 
     @abstractmethod
     def folded(self) -> nn.Module:
-        """Return the one layer that it is in evaluation mode."""
+        """Return the one layer that computes the same in evaluation mode."""
 
 
 def fold(network: nn.Module) -> nn.Module:
-    """Return a copy of a network as it reads: in evaluation mode, each foldable part one layer."""
+    """Return a copy for inference: in evaluation mode, with every Foldable as its folded layer."""
     folded = copy.deepcopy(network).eval()
     for name, part in list(folded.named_modules()):
         if isinstance(part, Foldable):

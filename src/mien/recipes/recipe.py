@@ -5,9 +5,9 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, Discriminator, Tag, ValidationError
+from pydantic import BaseModel, Discriminator, Tag, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from mien.errors import RecipeError, nearest
@@ -50,6 +50,20 @@ class Recipe(Section):
     train: TrainSection = TrainSection()
     calibration: CalibrationSection = CalibrationSection()
     distill: DistillSection = DistillSection()
+
+    @model_validator(mode="after")
+    def _parts_that_need_each_other(self) -> Self:
+        if self.distill.views and not self.distill.teachers:
+            raise ValueError(
+                "distill.views keeps what teachers answer, and there are none; name some in "
+                "distill.teachers, or set distill.views to 0"
+            )
+        if self.calibration.prior and not self.train.calibration_share:
+            raise ValueError(
+                "calibration.prior is taken out when the answer is calibrated; set "
+                "train.calibration_share to 0.05, or calibration.prior to 0"
+            )
+        return self
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data that TOML can hold: no None, lists instead of tuples."""
@@ -191,6 +205,8 @@ def explain(error: ErrorDetails, *, form: type[Section] = Recipe) -> str:
         message = "expected a section, which holds keys"
     if error["type"] == "tuple_type":
         message = "expected a list, in brackets, for example [64, 128]"
+    if error["type"] == "missing" and location[-1].isdigit():  # of a pair
+        return f"{'.'.join(location[:-1])}: expected two numbers, for example [-0.1, 0.35]"
     shown = "" if isinstance(error["input"], Mapping) else f" = {error['input']!r}"[:60]
     return f"{key}{shown}: {message[0].lower()}{message[1:]}".removeprefix(": ")
 

@@ -18,6 +18,10 @@ Dropout = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
+# Of a smaller alpha, Gamma variates are too small for float32.
+_LEAST_MIXUP: Final = 0.05
+
+
 class Section(BaseModel):
     """A part of a recipe: what it does not know is an error, and nothing changes it."""
 
@@ -224,6 +228,22 @@ class AugmentSection(Section):
         low, high = self.crop_margin
         if low > high:
             raise ValueError(f"crop_margin = [{low}, {high}]: expected the smaller margin first")
+        return self
+
+    @model_validator(mode="after")
+    def _corruption_of_some_kind(self) -> Self:
+        kinds = (self.blur_px, self.noise_levels, self.jpeg_quality, self.low_resolution_px)
+        if self.corruption and not any(kinds):
+            raise ValueError(
+                "corruption has nothing to do: blur_px, noise_levels, jpeg_quality and "
+                "low_resolution_px are all 0; set one of them, or corruption to 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _mixup_in_float32(self) -> Self:
+        if 0 < self.mixup < _LEAST_MIXUP:
+            raise ValueError(f"mixup = {self.mixup}: expected 0, or {_LEAST_MIXUP} at least")
         return self
 
 

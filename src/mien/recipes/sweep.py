@@ -132,6 +132,8 @@ class Sweep(Section):
             RecipeError: if a key is unknown or a value does not fit.
         """
         values = copy.deepcopy(self.base)
+        if "model.family" in settings:  # another family has other keys
+            values["model"] = {}
         for key, value in settings.items():
             try:
                 set_key(values, key, value)

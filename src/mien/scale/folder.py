@@ -63,9 +63,9 @@ class SplitScore(_Record):
 class Trial(_Record):
     """A trial's settings, and what came of it.
 
-    ``open`` trials have not ended: they wait, run, or were interrupted. ``stopped`` ones were cut
-    off by the sweep's time budget after at least one epoch: they have scores on val, and a resumed
-    sweep goes on with them.
+    ``open`` trials have not ended: they wait, run, or were interrupted. ``stopped`` ones were
+    stopped, by the sweep's time budget or by a user, after at least one epoch: they have scores on
+    val, and a resumed sweep goes on with them.
 
     Args:
         name: name of the variant; empty for the trials of a grid or a search.

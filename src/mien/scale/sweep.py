@@ -35,7 +35,7 @@ _POLL_S = 0.5
 
 
 class SweepWatcher:
-    """Is told how a sweep goes; the command line's draws a line a trial."""
+    """Progress listener for a sweep; the command line's draws a line a trial."""
 
     def started(self, folder: SweepFolder, total: int) -> None:
         """The sweep begins, or goes on."""
@@ -150,7 +150,7 @@ class _Budget:
     def __init__(self, minutes: float | None) -> None:
         if minutes is not None and not minutes > 0:
             raise RunError(
-                f"a time budget of {minutes} minutes: expected more than 0; leave minutes out for "
+                f"a time budget (--minutes) of {minutes:g}: expected more than 0; leave it out for "
                 "no limit"
             )
         self.minutes = minutes
@@ -206,7 +206,7 @@ def _run(
                         )
             finally:
                 try:
-                    _stop(running)
+                    _stop(folder, running)
                 finally:
                     watcher.ended()
     except KeyboardInterrupt:
@@ -241,12 +241,8 @@ def _next_trial(folder: SweepFolder, total: int, running: set[int]) -> Trial | N
     """Return a trial to start: one that waits or was stopped, else the search's next draw."""
     trials = folder.trials()
     for trial in trials:
-        if trial.number in running or trial.ended:
-            continue
-        if trial.status == "stopped":  # its scores are of weights that training now goes beyond
-            trial = trial.anew()
-            folder.save(trial)
-        return trial
+        if trial.number not in running and not trial.ended:
+            return trial
     if len(trials) >= total:
         return None
     from mien.scale.search import suggest  # a grid needs no Optuna
@@ -296,13 +292,13 @@ def _result(folder: SweepFolder, number: int, process: subprocess.Popen[bytes]) 
         KeyboardInterrupt: if somebody asked the trial to stop; that is meant for the sweep.
     """
     trial = folder.trial(number)
-    if trial.status == "open":
+    if not trial.ended:
         if process.returncode in (STOPPED, -signal.SIGTERM):
             raise KeyboardInterrupt
         lines = folder.log_path(number).read_text("utf-8", errors="replace").splitlines()
         last = lines[-1][:200] if lines else "it printed nothing"
         how = f"killed by signal {-code}" if (code := process.returncode) < 0 else f"exit {code}"
-        trial = trial.model_copy(update={"status": "failed", "error": f"{how}: {last}"})
+        trial = trial.anew().model_copy(update={"status": "failed", "error": f"{how}: {last}"})
         folder.save(trial)
     return trial
 
@@ -349,13 +345,18 @@ def _unfinished(folder: SweepFolder, total: int) -> str:
     )
 
 
-def _stop(running: dict[int, subprocess.Popen[bytes]]) -> None:
-    """Ask every trial to stop after its step and wait; a second Ctrl-C ends them at once."""
+def _stop(folder: SweepFolder, running: dict[int, subprocess.Popen[bytes]]) -> None:
+    """Ask every trial to stop after its step, wait, and note what each has written of itself.
+
+    A second Ctrl-C ends them at once.
+    """
     for process in running.values():
         process.terminate()
     try:
-        for process in running.values():
+        for number, process in running.items():
             process.wait()
+            if process.returncode in (STOPPED, -signal.SIGTERM):
+                folder.save(stopped_trial(folder, folder.trial(number)))
     finally:
         for process in running.values():
             process.kill()

@@ -97,10 +97,7 @@ def _comparable(recipe: Recipe) -> dict[str, Any]:
 
 
 class _StopWhole(Watcher):
-    """Lets SIGTERM leave a whole run whenever it comes: what follows training is finished.
-
-    Training itself stops after its step; what is written and measured then takes seconds.
-    """
+    """Ignores SIGTERM after training, so that export and evaluation finish."""
 
     def ended(self) -> None:
         """Training is over; training has put back the handler that it found."""
@@ -116,7 +113,7 @@ def main() -> None:
     except Interrupted:
         sys.exit(STOPPED)  # it goes on another time
     except MienError as error:
-        folder.save(trial.model_copy(update={"status": "failed", "error": str(error)}))
+        folder.save(trial.anew().model_copy(update={"status": "failed", "error": str(error)}))
 
 
 if __name__ == "__main__":

@@ -110,10 +110,11 @@ def move(unit: Tensor, augment: AugmentSection) -> Tensor:
     across = scale * _signs(unit) if augment.flip else scale
     cos, sin = angle.cos(), angle.sin()
     shift = 2 * augment.shift  # a side is 2 long in the grid's coordinates
+    right, down = (scale * _between(unit, -shift, shift) for _ in range(2))
     grid = torch.stack(
         [
-            torch.stack([cos * across, (cos * shear - sin) * scale, _between(unit, -shift, shift)]),
-            torch.stack([sin * across, (sin * shear + cos) * scale, _between(unit, -shift, shift)]),
+            torch.stack([cos * across, (cos * shear - sin) * scale, right]),
+            torch.stack([sin * across, (sin * shear + cos) * scale, down]),
         ]
     ).permute(2, 0, 1)  # (batch, 2, 3)
     return F.grid_sample(
@@ -212,7 +213,11 @@ class Corruption(nn.Module):
         if not self.kinds:
             return unit
         each = self.augment.corruption * len(unit) / len(self.kinds)
-        ends = [round(each * (kind + 1)) for kind in range(len(self.kinds))]
+        # Drawn on the CPU, so that sizes are known without a wait: of a share that is less than one
+        # image, every kind gets its images over many batches.
+        offset = float(torch.rand(()))
+        ends = [math.floor(each * (kind + 1) + offset) for kind in range(len(self.kinds))]
+        ends = [min(end, len(unit)) for end in ends]
         parts, start = [], 0
         for kind, end in zip(self.kinds, ends, strict=True):
             parts.append(kind(unit[start:end]) if end > start else unit[start:end])

@@ -141,9 +141,9 @@ class AveragedWeights(WeightAveraging):
     """Lightning's callback that validates and keeps an exponential moving average of the weights.
 
     The decay warms up as (1 + n) / (10 + n), else the first epochs would be judged by random
-    weights (TensorFlow's ExponentialMovingAverage does the same). Lightning's own update makes the
-    processor wait for the GPU in each step, to ask it how many updates there were, and keeps the
-    average on the CPU; this one counts by itself.
+    weights (TensorFlow's ExponentialMovingAverage does the same). Lightning's own update keeps the
+    average on the CPU, so that each step waits until the weights are copied there; this one keeps
+    it on the device and counts its updates by itself.
 
     Args:
         decay: decay of the average in each step.
@@ -171,7 +171,8 @@ class AveragedWeights(WeightAveraging):
         moving = [pair for pair in pairs if pair[0].is_floating_point()]
         counts = [pair for pair in pairs if not pair[0].is_floating_point()]
         torch._foreach_lerp_([mean for mean, _ in moving], [now for _, now in moving], 1 - decay)
-        torch._foreach_copy_([mean for mean, _ in counts], [now for _, now in counts])
+        if counts:  # a network without batch normalisation has none
+            torch._foreach_copy_([mean for mean, _ in counts], [now for _, now in counts])
         self._average_model.n_averaged += 1
         self._latest_update_step = trainer.global_step
 
@@ -196,6 +197,8 @@ class History(Callback):
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Note when the epoch's training images were through."""
+        if pl_module.device.type == "cuda":
+            torch.cuda.synchronize()  # or only their steps have been asked for
         self._trained = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -263,11 +266,11 @@ class Checkpoint(ModelCheckpoint):
     """Lightning's checkpoint under one fixed name, found again when the run has been moved.
 
     Args:
-        least_seconds: how long after one checkpoint the next is not written yet. Where an epoch
-            takes half a second, as on a GPU, writing one after each would take as long as training.
-        asked_to_stop: says whether the training is about to stop, before which it is always
-            written; it is after the last epoch, too.
-        options: as for Lightning's.
+        least_seconds: minimum time between two checkpoints, in seconds. Where an epoch takes half a
+            second, as on a GPU, writing one after each would take as long as training.
+        asked_to_stop: callable that returns whether training is about to stop; a checkpoint is
+            then always written, as it is after the last epoch.
+        options: options of Lightning's checkpoint.
     """
 
     def __init__(

@@ -34,7 +34,7 @@ def resolve_precision(precision: str, device: str) -> Literal["fp32", "bf16"]:
     """Take bf16 where the processor computes in it; elsewhere it would be slower, not faster."""
     if precision == "auto":
         if device == "cuda":
-            return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+            return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
         can = torch.cpu.get_capabilities()
         return "bf16" if can.get("avx512_bf16") or can.get("amx_bf16") else "fp32"
     return "bf16" if precision == "bf16" else "fp32"

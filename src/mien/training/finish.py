@@ -154,8 +154,8 @@ def calibrate_answer(
     settings = AnswerSettings(
         votes_share=share,
         prior_share=recipe.calibration.prior,
-        # An emotion without an image counts as one with half an image.
-        log_prior=np.log(np.maximum(counts, 0.5) / counts.sum()),
+        # An emotion without images counts as the rarest one: nothing may lift what is not there.
+        log_prior=np.log(np.maximum(counts, counts[counts > 0].min()) / counts.sum()),
     )
     with torch.no_grad():
         logits = classifier.last_layer(features).numpy()
@@ -185,7 +185,7 @@ def load_kept(run: Run) -> tuple[Classifier, list[dict[str, float]]]:
     """
     if not run.kept_checkpoint.is_file() and run.weights_path.is_file():
         classifier, votes_head = open_network(run.recipe.model, run.weights_path)
-        rows = run.history()
+        rows = _rows_until_kept(run)
     else:
         classifier, votes_head, rows = _load_fitted(run)
         calibration = _read_record(Calibration, run.calibration_path)
@@ -193,6 +193,16 @@ def load_kept(run: Run) -> tuple[Classifier, list[dict[str, float]]]:
             classifier.calibrate(calibration.matrix, calibration.bias)
     _mix_votes(run, classifier, votes_head)
     return classifier, rows
+
+
+def _rows_until_kept(run: Run) -> list[dict[str, float]]:
+    """Return a run's history up to the epoch whose weights it keeps."""
+    rows, train = run.history(), run.recipe.train
+    if train.keep == "last" or not rows:
+        return rows
+    watched = [row[train.monitor] for row in rows]
+    best = max(watched) if train.monitor == "val_accuracy" else min(watched)
+    return rows[: watched.index(best) + 1]
 
 
 def _load_fitted(run: Run) -> tuple[Classifier, dict[str, Tensor], list[dict[str, float]]]:
@@ -224,6 +234,11 @@ def _mix_votes(run: Run, classifier: Classifier, votes_head: dict[str, Tensor]) 
     """Mix a run's votes into its network's answer, where its calibration says so."""
     calibration = _read_record(Calibration, run.calibration_path)
     if calibration and calibration.votes_share:
+        if not votes_head:
+            raise RunError(
+                f"{run.weights_path}: has no layer of FER+ votes, which the answer is to contain; "
+                "copy the run back from a backup, or train again"
+            )
         classifier.mix_votes(votes_head[VOTES_WEIGHT], votes_head[VOTES_BIAS], calibration)
 
 

@@ -227,6 +227,7 @@ def _fit(run: Run, dataset: FaceDataset, watcher: Watcher) -> bool:
             augmentation=module.augmentation,
             teachers=teachers,
             views=recipe.distill.views,
+            bf16=settings.precision == "bf16",
         )
 
     history = History(run.history_path, watcher.epoch_ended)
@@ -261,6 +262,14 @@ def _fit(run: Run, dataset: FaceDataset, watcher: Watcher) -> bool:
             )
             resume_from = run.last_checkpoint if run.last_checkpoint.is_file() else None
             trainer.fit(module, fitted, judged, ckpt_path=resume_from, weights_only=True)
+    except RuntimeError as error:
+        if not recipe.train.compile or not type(error).__module__.startswith("torch._"):
+            raise
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:100]
+        raise RecipeError(
+            f"train.compile: torch.compile does not work here ({reason}); it needs a compiler. "
+            "Train without: --set train.compile=false"
+        ) from None
     except Stopped:
         watcher.stopping()
         return True
@@ -274,7 +283,7 @@ def _checkpoints(run: Run, stopper: StopWhenAsked, *, least_seconds: float) -> l
     folder, recipe = run.path / "checkpoints", run.recipe
     best = Checkpoint(
         least_seconds=0,  # or the best epoch might be passed over
-        asked_to_stop=lambda: stopper.asked,
+        asked_to_stop=lambda: stopper.stopping,
         dirpath=folder,
         filename="best",
         monitor=recipe.train.monitor,
@@ -282,7 +291,7 @@ def _checkpoints(run: Run, stopper: StopWhenAsked, *, least_seconds: float) -> l
     )
     last = Checkpoint(
         least_seconds=least_seconds,
-        asked_to_stop=lambda: stopper.asked,
+        asked_to_stop=lambda: stopper.stopping,
         dirpath=folder,
         filename="last",
     )

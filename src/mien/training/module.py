@@ -83,22 +83,22 @@ class Trainable(pl.LightningModule):
                 unit = self.augmentation(unit)
         taught = batch.taught
         if self.teachers is not None and taught is None:
-            taught = self.teachers.ask(_channels_last(unit))
+            taught = self.teachers.ask(channels_last(unit))
 
-        targets = labels
-        if train.votes_in_target or self.recipe.augment.mixup:
+        targets, mixup = labels, self.recipe.augment.mixup if self.recipe.augment.enabled else 0.0
+        if train.votes_in_target or mixup:
             targets = soft_targets(labels, batch.votes, train.votes_in_target)
-        if self.recipe.augment.mixup:
+        if mixup:
             # With mixup, teachers are asked about the images before these are blended.
             blended = [targets, votes, *([] if taught is None else [taught])]
-            unit, (targets, votes, *rest) = mix_up(unit, blended, self.recipe.augment.mixup)
+            unit, (targets, votes, *rest) = mix_up(unit, blended, mixup)
             taught = rest[0] if rest else None
         if train.mirror_consistency:
             unit = torch.cat([unit, unit.flip(3)])
             targets, votes = torch.cat([targets, targets]), torch.cat([votes, votes])
             taught = None if taught is None else torch.cat([taught, taught])
 
-        logits, votes_logits = self._read(_channels_last(unit))
+        logits, votes_logits = self._read(channels_last(unit))
         logits = logits.float()
         loss: Tensor = F.cross_entropy(
             logits, targets, weight=self.class_weights, label_smoothing=train.label_smoothing
@@ -119,7 +119,7 @@ class Trainable(pl.LightningModule):
         images, labels = batch.images, batch.labels
         # In fp32, as the Bundle computes: else the history and the evaluation would disagree.
         with torch.autocast(self.device.type, enabled=False):
-            logits = self.classifier(_channels_last(to_unit(images))).float()
+            logits = self.classifier(channels_last(to_unit(images))).float()
         self._seen["val"].add(F.cross_entropy(logits, labels), logits, labels)
 
     def on_train_epoch_start(self) -> None:
@@ -222,7 +222,8 @@ def balanced_weights(dataset: FaceDataset) -> Tensor:
     return weights.where(counts > 0, torch.zeros(NUM_CLASSES))
 
 
-def _channels_last(unit: Tensor) -> Tensor:
+def channels_last(unit: Tensor) -> Tensor:
+    """Return images laid out channels-last in memory, as the kernels are."""
     return unit.contiguous(memory_format=torch.channels_last)
 
 

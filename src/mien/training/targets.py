@@ -1,4 +1,4 @@
-"""What a network is to answer: labels, votes and blends of these, and the losses against them."""
+"""Training targets (labels, votes, blends of both) and the losses against them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def soft_targets(labels: Tensor, votes: Tensor, votes_share: float) -> Tensor:
     Shape: labels (batch,), votes (batch, 10) -> (batch, 7).
     """
     hard = F.one_hot(labels, NUM_CLASSES).to(votes.dtype)
-    counts = votes[:, list(VOTES_OF_EMOTIONS)]
+    # A list as an index would be copied to the device, and the step would wait for that.
+    counts = torch.stack([votes[:, vote] for vote in VOTES_OF_EMOTIONS], 1)
     total = counts.sum(1, keepdim=True)
     blended = (1 - votes_share) * hard + votes_share * counts / total.clamp_min(1)
     return torch.where(total > 0, blended, hard)

@@ -18,7 +18,7 @@ from mien.training.finish import load_kept
 
 
 class Teachers:
-    """Networks that are asked and never trained; each has an equal say.
+    """A frozen teacher ensemble; each network has an equal say.
 
     They are no part of the student, so no checkpoint of it holds them.
 
@@ -35,8 +35,9 @@ class Teachers:
     def ask(self, unit: Tensor) -> Tensor:
         """Return the teachers' mean probabilities, softened by the temperature of the recipe.
 
-        With ``in_turn`` each image asks one of them. The gradient of the loss is linear in what
-        they say, and each epoch draws its batches anew, so on average it is the same.
+        With ``in_turn`` each image asks one of them. The gradient of the loss is linear in their
+        probabilities, and without ``views`` each epoch draws its batches anew, so on average it is
+        the same.
 
         Shape: (batch, 1, height, width) -> float32 (batch, 7).
         """

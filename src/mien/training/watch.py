@@ -75,6 +75,7 @@ class StopWhenAsked(Callback):
 
     def __init__(self, *, between_epochs: bool = False) -> None:
         self.asked = False
+        self.stopping = False
         self.between_epochs = between_epochs
         self._listening = False
 
@@ -101,7 +102,12 @@ class StopWhenAsked(Callback):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Stop before an epoch."""
-        self._stop_if_asked()
+        if self.stopping if self.between_epochs else self.asked:
+            raise Stopped
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Decide whether this epoch was the last, before its checkpoint is written."""
+        self.stopping = self.asked
 
     def on_train_batch_end(
         self,
@@ -112,14 +118,10 @@ class StopWhenAsked(Callback):
         batch_idx: int,
     ) -> None:
         """Stop after a step."""
-        if not self.between_epochs:
-            self._stop_if_asked()
+        if self.asked and not self.between_epochs:
+            raise Stopped
 
     def _ask(self, _: int, __: types.FrameType | None) -> None:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-
-    def _stop_if_asked(self) -> None:
-        if self.asked:
-            raise Stopped
