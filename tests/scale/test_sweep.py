@@ -131,7 +131,7 @@ def test_a_process_that_dies_is_a_failed_trial(swept, layouts, tmp_path):
     with pytest.raises(Interrupted):
         start_sweep(sweep, layouts["csv"], tmp_path / "sweep", watcher=KillFirst())
     first, second = SweepFolder(tmp_path / "sweep").trials()
-    assert (first.status, second.status) == ("failed", "open")
+    assert (first.status, second.status) == ("failed", "stopped")
     assert first.error.startswith("killed by signal 9")
 
 
