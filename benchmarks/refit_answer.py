@@ -6,7 +6,9 @@
 Takes NAME.safetensors and the recipe as they are shipped, applies the settings, sets the
 temperature and the threshold on the images that were kept back from the training, and writes
 NAME.onnx in int8, measured on PublicTest (val), by default in place of the shipped one. The weights
-stay as they are.
+stay as they are, unless others of the same network are named by ``--weights``: these get a map of
+their label logits and a face gate of their own, and become NAME.safetensors, kernels as float16.
+``--checkpoint`` says in words how they came about.
 """
 
 import argparse
@@ -15,16 +17,21 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load_file, save
+from torch import Tensor
+
 from mien import __version__
 from mien.data import load_dataset
 from mien.evaluation.calibrate import Calibration
 from mien.evaluation.evaluate import evaluate_bundle
+from mien.files import write_bytes
+from mien.models import Classifier
 from mien.models.weights import VOTES_BIAS, VOTES_WEIGHT, open_network
 from mien.recipes import load_recipe
 from mien.runtime.bundle import Bundle, find_bundle
 from mien.runtime.export import export_bundle, update_metadata
 from mien.runtime.quantize import quantize
-from mien.training.face_gate import FaceGate
+from mien.training.face_gate import FaceGate, fit_face_gate
 from mien.training.finish import calibrate_answer
 from mien.training.hold_back import hold_back
 
@@ -35,30 +42,47 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--set", dest="settings", action="append", default=[])
     parser.add_argument("--out", type=Path, default=Path(str(files("mien") / "weights")))
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--checkpoint", default="")
     options = parser.parse_args()
+    if options.weights and not options.checkpoint:
+        parser.error("--weights goes with --checkpoint, which says how they came about")
 
     shipped = find_bundle(options.model)
     about = Bundle(shipped).metadata
     recipe = load_recipe(options.model, options.settings)
-    classifier, votes_head = open_network(recipe.model, shipped.with_suffix(".safetensors"))
     dataset = load_dataset(options.data)
     if dataset.fingerprint != about.data["fingerprint"]:
         raise SystemExit(f"{options.data}: not the data that {options.model} was trained on")
     fitted, kept_back = hold_back(dataset, recipe.train)
     assert kept_back is not None  # the shipped recipes keep images back
-    gate = FaceGate.model_validate(about.face_gate)
+    weights = options.out / f"{options.model}.safetensors"
+    if options.weights:
+        halve(options.weights, weights)
+    else:
+        weights = shipped.with_suffix(".safetensors")
+    classifier, votes_head = open_network(recipe.model, weights)
+    if options.weights:
+        faces, others = fitted.images, kept_back.images
+        gate = fit_face_gate(classifier, faces, others, recipe.augment, seed=recipe.train.seed)
+    else:
+        gate = FaceGate.model_validate(about.face_gate)
     calibration = calibrate_answer(
         classifier,
         votes_head,
         recipe,
         fitted=fitted,
         kept_back=kept_back,
-        mapped=True,
+        mapped=not options.weights,
         gate=gate.read(classifier, kept_back.images),
     )
-    # The map of the labels' logits is in the weights, and stays on record, with what it mended.
-    kept = {name: about.calibration[name] for name in ("matrix", "bias", "error_before")}
-    calibration = Calibration.model_validate({**calibration.model_dump(), **kept})
+    if options.weights:
+        classifier.calibrate(calibration.matrix, calibration.bias)
+        write_bytes(weights, save({**load_file(weights), **last_layer(classifier)}))
+    else:
+        # The map of the labels' logits is in the weights, and stays on record, with what it mended.
+        kept = {name: about.calibration[name] for name in ("matrix", "bias", "error_before")}
+        calibration = Calibration.model_validate({**calibration.model_dump(), **kept})
     classifier.mix_votes(votes_head[VOTES_WEIGHT], votes_head[VOTES_BIAS], calibration)
     classifier.add_face_gate(gate.weight, gate.bias)
 
@@ -69,7 +93,8 @@ def main() -> None:
         "calibration": calibration.model_dump(mode="json"),
         # What the training was is the shipped recipe's to say; what the answer is, this one's.
         "recipe": _with_answer(about.recipe, recipe.as_told().as_dict()),
-        "checkpoint": _with_share(about.checkpoint, calibration.votes_share),
+        "checkpoint": _with_share(options.checkpoint or about.checkpoint, calibration.votes_share),
+        "face_gate": gate.model_dump(mode="json"),
         "mien_version": __version__,
     }
     with tempfile.TemporaryDirectory() as folder:
@@ -86,6 +111,20 @@ def main() -> None:
         f"images, cross-fitted: calibration error {calibration.error_after:.4f}, answered "
         f"{calibration.answered_accuracy:.4f} of {calibration.coverage:.4f}"
     )
+
+
+def halve(source: Path, target: Path) -> None:
+    """Write weights with kernels as float16 and everything else as it is."""
+    found = load_file(source)
+    halved = {name: value.half() if value.ndim == 4 else value for name, value in found.items()}
+    write_bytes(target, save(halved))
+
+
+def last_layer(classifier: Classifier) -> dict[str, Tensor]:
+    """Return the layer of the labels by the names that it has in a file of weights."""
+    parts = classifier.named_modules()
+    name = next(name for name, part in parts if part is classifier.last_layer)
+    return {f"{name}.{key}": value for key, value in classifier.last_layer.state_dict().items()}
 
 
 def _with_answer(trained: dict[str, Any], refitted: dict[str, Any]) -> dict[str, Any]:
