@@ -27,7 +27,10 @@ from record import add_rows
 
 ROBUST = ["augment.corruption=0.5", "augment.gamma=0.5", "augment.crop_margin=[-0.1,0.35]"]
 # What takes its time before and after the epochs says nothing of the device.
-BARE = ["train.calibration_share=0", "train.face_gate=false", "train.votes_in_answer=0"]
+BARE = [
+    *("train.calibration_share=0", "train.face_gate=false"),
+    *("train.votes_in_answer=0", "calibration.prior=0"),
+]
 CASES = [
     (model, batch, deterministic, compiled)
     for model, batches in (("mien-s", (512, 1024, 2048)), ("mien-teacher", (512, 1024)))

@@ -137,7 +137,7 @@ def test_every_seed_systems_recipe_says_where_it_is_from():
     ("setting", "said"),
     [
         ("distill.views=3", "there are none; name some in distill.teachers"),
-        ("calibration.prior=0.5", "set train.calibration_share to 0.05"),
+        ("calibration.prior=0.5", "or do without: --set calibration.prior=0"),
         ("augment.mixup=0.01", "expected 0, or 0.05 at least"),
         ("augment.crop_margin=[0.3]", r"expected two numbers, for example \[-0.1, 0.35\]"),
         (

@@ -152,7 +152,7 @@ def test_it_goes_when_training_goes_on(copy):
 
 
 def test_without_a_threshold_it_is_refused():
-    with pytest.raises(RecipeError, match="face_gate is measured"):
+    with pytest.raises(RecipeError, match=r"train\.face_gate: set on images that are kept back"):
         load_recipe("quick", ["train.face_gate=true"])
 
 

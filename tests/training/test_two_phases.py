@@ -28,7 +28,7 @@ TINY = [
 SMALL = [
     *TINY[:4], "model.stem=8", "model.channels=[8]", "model.blocks=[0]", "train.schedule=constant",
     "train.optimizer=adam", "train.lr=1e-3", "train.unfrozen_lr=1e-4", "train.ema_decay=0",
-    "train.calibration_share=0", "train.votes_in_answer=0",
+    "train.calibration_share=0", "train.votes_in_answer=0", "calibration.prior=0",
     "train.face_gate=false",
 ]  # fmt: skip
 

@@ -58,10 +58,17 @@ class Recipe(Section):
                 "distill.views keeps what teachers answer, and there are none; name some in "
                 "distill.teachers, or set distill.views to 0"
             )
-        if self.calibration.prior and not self.train.calibration_share:
+        needing = {
+            "train.face_gate": (self.train.face_gate, "false"),
+            "train.votes_in_answer": (self.train.votes_in_answer, "0"),
+            "calibration.prior": (self.calibration.prior, "0"),
+        }
+        wanted = {key: off for key, (value, off) in needing.items() if value}
+        if wanted and not self.train.calibration_share:
+            without = " ".join(f"--set {key}={off}" for key, off in wanted.items())
             raise ValueError(
-                "calibration.prior is taken out when the answer is calibrated; set "
-                "train.calibration_share to 0.05, or calibration.prior to 0"
+                f"{', '.join(wanted)}: set on images that are kept back from training, and "
+                "train.calibration_share is 0; set it to 0.05, or do without: " + without
             )
         return self
 

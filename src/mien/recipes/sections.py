@@ -322,21 +322,6 @@ class TrainSection(Section):
                 "votes_in_answer takes the layer that learns the FER+ votes; set votes_weight to "
                 "1, or votes_in_answer to 0"
             )
-        if self.votes_in_answer and not self.calibration_share:
-            raise ValueError(
-                "votes_in_answer is calibrated on images kept back from training; set "
-                "calibration_share to 0.05, or votes_in_answer to 0"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _a_gate_needs_a_threshold(self) -> Self:
-        if self.face_gate and not self.calibration_share:
-            raise ValueError(
-                "face_gate is measured, and the threshold below which readings are uncertain set "
-                "with it, on images kept back from training; set calibration_share to 0.05, or "
-                "face_gate to false"
-            )
         return self
 
     @model_validator(mode="after")
