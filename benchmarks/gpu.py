@@ -21,7 +21,7 @@ from mien.data import load_dataset
 from mien.data.parquet import write_parquet
 from mien.recipes import load_recipe
 from mien.recipes.sections import AugmentSection
-from mien.training.augment import build_augmentation
+from mien.training.augment import Augmentation
 from mien.training.fit import train
 from record import add_rows
 
@@ -105,7 +105,7 @@ def peak_of(device: torch.device, dtype: torch.dtype) -> float:
 
 def augmentation_rate(device: torch.device, images: int = 1024) -> float:
     settings = load_recipe("mien-s", ROBUST).augment.model_dump()
-    change = build_augmentation(AugmentSection.model_validate(settings)).to(device)
+    change = Augmentation(AugmentSection.model_validate(settings)).to(device)
     unit = torch.rand(images, 1, 48, 48, device=device)
     return images / least_seconds(lambda: change(unit), device)
 

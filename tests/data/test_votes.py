@@ -12,7 +12,6 @@ from mien.data.csv import read_csv
 from mien.data.split import split_of
 from mien.data.votes import (
     NO_MAJORITY,
-    emotion_shares,
     join_votes,
     majority_labels,
     read_votes,
@@ -226,22 +225,4 @@ def test_each_of_the_seven_words_is_its_label():
     votes = np.concatenate([votes_for(**{word: 7, "NF": 3}) for word in words])
     assert majority_labels(votes).tolist() == list(range(7))
     assert majority_labels(votes).dtype == np.int64
-    np.testing.assert_array_equal(emotion_shares(votes), np.eye(7))
-
-
-def test_votes_as_a_distribution_over_the_seven():
-    votes = np.concatenate(
-        [
-            votes_for(anger=2, neutral=6, contempt=1, unknown=1),
-            votes_for(contempt=4, NF=6),
-            votes_for(),
-            votes_for(happiness=127, surprise=127),  # more than an int8 holds, taken together
-        ]
-    )
-    shares = emotion_shares(votes)
-    assert (shares.dtype, shares.shape) == (np.float64, (4, 7))
-    assert shares[0].tolist() == [0.25, 0, 0, 0, 0, 0, 0.75]
-    assert not shares[1:3].any()
-    assert shares[3, [EMOTIONS.index("happy"), EMOTIONS.index("surprise")]].tolist() == [0.5, 0.5]
     assert majority_labels(votes[:0]).shape == (0,)
-    assert emotion_shares(votes[:0]).shape == (0, 7)

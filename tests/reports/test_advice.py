@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from mien.evaluation.result import Score, WithoutOverlap
+from mien.evaluation.result import WithoutOverlap
 from mien.evaluation.robustness import CHANGES
+from mien.evaluation.score import Score
 from mien.reports.advice import advise
 from mien.reports.report_content import Content, gather
 

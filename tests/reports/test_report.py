@@ -18,7 +18,8 @@ from mien.emotions import EMOTIONS
 from mien.errors import MienError, RunError
 from mien.evaluation import Evaluation
 from mien.evaluation.calibrate import calibrate
-from mien.evaluation.result import Score, WithoutOverlap
+from mien.evaluation.result import WithoutOverlap
+from mien.evaluation.score import Score
 from mien.recipes import load_recipe
 from mien.reports.context import known_scores
 from mien.reports.faces import augment_examples, doubt_labels, most_confident_mistakes

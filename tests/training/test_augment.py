@@ -12,7 +12,7 @@ from mien.errors import RecipeError
 from mien.models import to_unit
 from mien.recipes import load_recipe
 from mien.recipes.sections import AugmentSection
-from mien.training.augment import _reduction_matrix, build_augmentation
+from mien.training.augment import Augmentation, _reduction_matrix
 
 ALL = {
     "rotation_degrees": 15, "zoom": 0.1, "shift": 0.1, "shear_degrees": 10, "flip": True,
@@ -27,12 +27,12 @@ def unit():
 
 
 def test_all_off_changes_nothing(unit):
-    assert torch.equal(build_augmentation(AugmentSection())(unit), unit)
+    assert torch.equal(Augmentation(AugmentSection())(unit), unit)
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_each_change_does_something_and_stays_in_range(unit, name):
-    changed = build_augmentation(AugmentSection(**{name: ALL[name]}))(unit)
+    changed = Augmentation(AugmentSection(**{name: ALL[name]}))(unit)
     assert changed.shape == unit.shape
     assert 0 <= changed.min() <= changed.max() <= 1
     different = (changed != unit).flatten(1).any(1)
@@ -41,12 +41,12 @@ def test_each_change_does_something_and_stays_in_range(unit, name):
 
 def test_each_image_draws_its_own_change():
     same = torch.rand(1, 1, 48, 48).expand(32, 1, 48, 48).contiguous()
-    changed = build_augmentation(AugmentSection(**ALL))(same)
+    changed = Augmentation(AugmentSection(**ALL))(same)
     assert not torch.equal(changed[0], changed[1])
 
 
 def test_the_seed_decides(unit):
-    change = build_augmentation(AugmentSection(**ALL))
+    change = Augmentation(AugmentSection(**ALL))
     torch.manual_seed(5)
     first = change(unit)
     torch.manual_seed(5)
@@ -54,7 +54,7 @@ def test_the_seed_decides(unit):
 
 
 def test_a_flip_is_a_mirror(unit):
-    flipped = build_augmentation(AugmentSection(flip=True))(unit)
+    flipped = Augmentation(AugmentSection(flip=True))(unit)
     mirrored = (flipped == unit.flip(3)).flatten(1).all(1)
     kept = (flipped == unit).flatten(1).all(1)
     assert (mirrored | kept).all()
@@ -66,14 +66,14 @@ def test_a_flip_is_a_mirror(unit):
 def test_fill(fill, dark):
     white = torch.ones(16, 1, 48, 48)
     section = AugmentSection(rotation_degrees=30, shift=0.2, fill=fill)
-    changed = build_augmentation(section)(white)
+    changed = Augmentation(section)(white)
     assert (changed.min() < 0.5) == dark
 
 
 def test_the_middle_is_kept_as_it_is(unit):
-    middle = build_augmentation(AugmentSection(crop_px=40))(unit)
+    middle = Augmentation(AugmentSection(crop_px=40))(unit)
     assert torch.equal(middle, unit[:, :, 4:44, 4:44])
-    everything = build_augmentation(AugmentSection(**ALL, crop_px=40))(unit)
+    everything = Augmentation(AugmentSection(**ALL, crop_px=40))(unit)
     assert everything.shape == (64, 1, 40, 40)
 
 
@@ -83,12 +83,12 @@ def faces(count, seed=3):
 
 def corrupted(unit, **only):
     off = {"blur_px": 0, "noise_levels": 0, "jpeg_quality": 0, "low_resolution_px": 0}
-    return build_augmentation(AugmentSection(corruption=1, **{**off, **only}))(unit)
+    return Augmentation(AugmentSection(corruption=1, **{**off, **only}))(unit)
 
 
 def test_a_share_of_each_batch_is_corrupted_and_the_rest_left_as_it_is():
     unit = faces(80)
-    changed = (build_augmentation(AugmentSection(corruption=0.5))(unit) != unit).flatten(1).any(1)
+    changed = (Augmentation(AugmentSection(corruption=0.5))(unit) != unit).flatten(1).any(1)
     assert changed[40:].sum() == 0
     assert changed[:40].float().mean() > 0.9  # a face drawn flat may survive JPEG
 
@@ -140,9 +140,7 @@ def test_a_wider_crop_shows_a_smaller_face():
     dot = torch.zeros(200, 1, 48, 48)
     dot[:, :, 20:28, 20:28] = 1
     areas = {
-        margin: build_augmentation(AugmentSection(crop_margin=margin, fill="zeros"))(dot).sum(
-            (1, 2, 3)
-        )
+        margin: Augmentation(AugmentSection(crop_margin=margin, fill="zeros"))(dot).sum((1, 2, 3))
         for margin in ((0.3, 0.3), (-0.1, -0.1))
     }
     torch.testing.assert_close(areas[0.3, 0.3].mean(), torch.tensor(64 / 1.3**2), rtol=0.05, atol=0)
@@ -160,7 +158,7 @@ def test_margins_in_the_wrong_order_are_told():
 
 def test_gamma_keeps_black_and_white():
     unit = torch.tensor([0.0, 0.5, 1.0]).reshape(1, 1, 1, 3).expand(300, 1, 1, 3)
-    changed = build_augmentation(AugmentSection(gamma=1))(unit)[:, 0, 0]
+    changed = Augmentation(AugmentSection(gamma=1))(unit)[:, 0, 0]
     assert changed[:, 0].max() == 0
     assert changed[:, 2].min() == 1
     assert changed[:, 1].min() == pytest.approx(0.25, abs=0.02)  # the power 2
@@ -169,7 +167,7 @@ def test_gamma_keeps_black_and_white():
 
 def test_a_copy_changes_images_by_its_own_numbers():
     """As the averaged copy of a network in training has it."""
-    augmentation = build_augmentation(AugmentSection(corruption=1))
+    augmentation = Augmentation(AugmentSection(corruption=1))
     copied = copy.deepcopy(augmentation)
     copied.corruption.blurs.zero_()
     assert augmentation.corruption.blurs.any()
@@ -178,7 +176,7 @@ def test_a_copy_changes_images_by_its_own_numbers():
 
 def test_a_share_of_less_than_an_image_a_kind_is_met_over_many_batches():
     unit = torch.full((16, 1, 48, 48), 0.5)
-    change = build_augmentation(AugmentSection(corruption=0.1, blur_px=0, jpeg_quality=0))
+    change = Augmentation(AugmentSection(corruption=0.1, blur_px=0, jpeg_quality=0))
     torch.manual_seed(0)
     noisy = sum(((change(unit) - unit).abs().amax((1, 2, 3)) > 1e-4).sum() for _ in range(200))
     # Low resolution, the other kind, leaves gray as it is.
@@ -191,6 +189,6 @@ def test_a_shift_is_a_share_of_the_picture_however_wide_the_crop():
     places = torch.arange(48.0)
     for margin in (0.4, -0.3):
         section = AugmentSection(shift=0.2, crop_margin=(margin, margin), fill="zeros")
-        moved = build_augmentation(section)(dot)[:, 0]
+        moved = Augmentation(section)(dot)[:, 0]
         middles = (moved.sum(1) * places).sum(1) / moved.sum((1, 2)) - 23.5
         assert middles.abs().max() / 48 == pytest.approx(0.2, abs=0.01)

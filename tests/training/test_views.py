@@ -7,7 +7,7 @@ from tests.conftest import TINY
 from mien.models import build_model, to_unit
 from mien.recipes import load_recipe
 from mien.recipes.sections import AugmentSection, DistillSection
-from mien.training.augment import build_augmentation
+from mien.training.augment import Augmentation
 from mien.training.fit import train
 from mien.training.teachers import Teachers
 from mien.training.views import TaughtViews
@@ -21,7 +21,7 @@ def teachers():
 
 
 def views_of(faces, teachers, count=2):
-    augmentation = build_augmentation(AugmentSection(rotation_degrees=20, flip=True))
+    augmentation = Augmentation(AugmentSection(rotation_degrees=20, flip=True))
     return TaughtViews(
         faces,
         32,

@@ -108,7 +108,7 @@ def evaluate(
 
 def say_scores(evaluation: Evaluation) -> None:
     """Print an evaluation's scores, per-class scores and protocol."""
-    from mien.evaluation.result import show_score
+    from mien.evaluation.score import show_score
 
     table = new_table(f"{evaluation.protocol.model}", "score", "95% interval")
     for name, score in (
@@ -138,7 +138,7 @@ def say_scores(evaluation: Evaluation) -> None:
 
 def _say_scorecard(scorecard: Scorecard) -> None:
     """Print the four figures beyond the label, their mean, and what they mean."""
-    from mien.evaluation.result import show_score
+    from mien.evaluation.score import show_score
 
     table = new_table("beyond the label", "score", "95% interval", "faces")
     figures = {

@@ -87,18 +87,6 @@ def majority_labels(votes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     return np.where(clear & named, emotions.argmax(1), NO_MAJORITY).astype(np.int64)
 
 
-def emotion_shares(votes: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Return the votes as a distribution over the seven emotions.
-
-    Votes for contempt, unknown and NF do not count. An image without a vote for one of the seven
-    has zeros.
-
-    Shape: votes (N, 10) -> float64 (N, 7), in the order of `mien.emotions.EMOTIONS`.
-    """
-    emotions = votes[:, VOTES_OF_EMOTIONS].astype(np.float64)
-    return np.asarray(emotions / np.maximum(emotions.sum(1, keepdims=True), 1))
-
-
 def measure_agreement(votes: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> Agreement | None:
     """Return how often the majority of votes is the label; None where no image has a vote.
 

@@ -35,11 +35,11 @@ class Calibration(Record):
     """How logits become probabilities, and what that was worth on images not used to set it.
 
     Args:
-        images: how many images it was set on, none of which the network was fitted on.
+        images: number of images that it was set on; the network was fitted on none of them.
         matrix: matrix applied to the label logits, ``logits @ matrix + bias``, (7, 7).
         bias: bias added to the product, (7,).
-        mapped: whether matrix and bias were fitted before, on all of these images, so that only
-            what follows is estimated by cross-fitting.
+        mapped: True if matrix and bias were fitted before, on all of these images; then only what
+            follows is estimated by cross-fitting.
         votes_share: share of the votes' layer in the probabilities; 0 where it has none.
         prior_share: share of the log class shares of the training images that is taken out.
         offset: class offsets added to the log of the mixed probabilities to take it out, (7,); the
@@ -88,7 +88,7 @@ class AnswerSettings:
 
     @property
     def offset(self) -> Floats:
-        """What is added to logits. Shape: (7,)."""
+        """Class offsets to add to the log probabilities. Shape: (7,)."""
         if self.log_prior is None or not self.prior_share:
             return np.zeros(NUM_CLASSES)
         # Less its mean, so that logits keep their size: a constant means nothing to a softmax.
@@ -139,16 +139,16 @@ def calibrate(
     """Set how logits become probabilities on images that the network was not fitted on.
 
     Args:
-        logits: the labels' logits.
-        labels: the labels.
-        votes_logits: the logits of the votes for the seven emotions, where these are mixed in.
-        settings: what else the recipe wants of the answer; nothing by default.
-        mapped: whether the label logits are mapped already, as in a file of weights. Then only
-            the temperature and the threshold are fitted, and cross-fitted: the map knows these
-            images.
-        gate: how far a face gate is open to each image, which the mapped logits are multiplied by.
-            The map is set without it, so that it changes no answer; the threshold and what the map
-            was worth are with it.
+        logits: logits of the labels.
+        labels: label of each image.
+        votes_logits: logits of the votes for the seven emotions; None where none are mixed in.
+        settings: answer settings of the recipe; by default no votes are mixed in, and the prior
+            stays.
+        mapped: True if the label logits are mapped already, as in a file of weights. Then only the
+            temperature and the threshold are fitted, and cross-fitted: the map knows these images.
+        gate: opening of the face gate for each image, 0 to 1, by which the mapped logits are
+            multiplied. The map is set without it, so that it changes no answer; the threshold and
+            what the map was worth are with it.
         target: accuracy that answered images are to reach.
         seed: seed of the folds.
 

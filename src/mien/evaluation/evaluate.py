@@ -14,7 +14,8 @@ from mien.emotions import EMOTIONS
 from mien.errors import DataError
 from mien.evaluation import metrics
 from mien.evaluation.protocol import Protocol
-from mien.evaluation.result import ClassScore, Evaluation, Score, WithoutOverlap
+from mien.evaluation.result import ClassScore, Evaluation, WithoutOverlap
+from mien.evaluation.score import Score
 from mien.evaluation.scorecard import Scorecard, measure_scorecard
 from mien.evaluation.views import SINGLE, predict_views
 from mien.runtime.bundle import Bundle
@@ -50,8 +51,8 @@ def evaluate_bundle(
         dataset: whole data set, so that duplicates of the split's images in train can be counted.
         split: name of the evaluated split.
         views: views of each image whose probabilities are averaged (`mien.evaluation.views`).
-        known: which of the split's images the Bundle's run has trained on and was chosen by; None
-            where that is not known.
+        known: masks of the split's images that the Bundle's run has trained on and was chosen by;
+            None where these are not on record.
         scorecard: also measure the four figures beyond the label (`mien.evaluation.scorecard`).
 
     Raises:

@@ -18,7 +18,7 @@ from mien.emotions import NUM_CLASSES
 RESAMPLES: Final = 1000
 CALIBRATION_BINS: Final = 15
 _RESAMPLES_AT_ONCE: Final = 50  # bounds the memory that those of the areas take
-_INTERVAL: Final = (2.5, 97.5)
+INTERVAL: Final = (2.5, 97.5)
 
 Labels = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
@@ -95,7 +95,7 @@ def bootstrap_interval(
     shares = confusion.ravel() / total
     draws = np.random.default_rng(seed).multinomial(total, shares, RESAMPLES)
     scores = score(draws.reshape(RESAMPLES, NUM_CLASSES, NUM_CLASSES))
-    low, high = np.percentile(scores, _INTERVAL)
+    low, high = np.percentile(scores, INTERVAL)
     return float(low), float(high)
 
 
@@ -137,7 +137,7 @@ def macro_auc_interval(
     )
     # A resample may lack a rare class altogether: it is averaged over the others, as above.
     usable = areas[np.isfinite(areas).any(axis=1)]
-    low, high = np.percentile(np.nanmean(usable, axis=1), _INTERVAL)
+    low, high = np.percentile(np.nanmean(usable, axis=1), INTERVAL)
     return float(low), float(high)
 
 

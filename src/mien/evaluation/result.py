@@ -19,8 +19,6 @@ from mien.evaluation.score import Score, show_score
 from mien.evaluation.scorecard import Scorecard
 from mien.files import write_text
 
-__all__ = ["ClassScore", "Confused", "Evaluation", "Score", "WithoutOverlap", "show_score"]
-
 
 class ClassScore(Record):
     """One class's scores; None where the split has no image of it."""

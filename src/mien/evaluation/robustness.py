@@ -106,8 +106,8 @@ def summarize(right: Mapping[str, Right], *, clean: Right, seed: int) -> Robustn
     """Return the accuracies of what `read_changed` found.
 
     Args:
-        right: whether each face was read as labelled, under each change.
-        clean: the same of the faces as they are.
+        right: hits of each change: True where a face was read as labelled.
+        clean: hits on the unchanged faces.
         seed: the seed of the draw and of the noise.
 
     Shape: right bool (5, N) for each change, clean bool (N,).

@@ -26,7 +26,6 @@ from mien.runtime.bundle import Bundle
 FACES: Final = 500  # drawn from a split; 57 changed copies of each are read
 CROP_SIDES: Final = (1.1, 0.9)  # sides of the crop, relative to the face's own: wider, tighter
 SHIFT_PX: Final = 3
-_INTERVAL: Final = (2.5, 97.5)
 
 _Images = npt.NDArray[np.uint8]
 _Hits = npt.NDArray[np.int64]
@@ -159,7 +158,7 @@ def _mean_share(hits: _Hits, most: int, seed: int) -> Figure:
     count = len(hits)
     generator = np.random.default_rng(seed)
     draws = generator.multinomial(count, np.full(count, 1 / count), metrics.RESAMPLES)
-    low, high = np.percentile(draws @ hits / (count * most), _INTERVAL)
+    low, high = np.percentile(draws @ hits / (count * most), metrics.INTERVAL)
     value = float(hits.sum() / (count * most))
     return Figure(value=value, low=float(low), high=float(high), images=count)
 

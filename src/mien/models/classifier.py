@@ -134,7 +134,7 @@ class Classifier(nn.Module):
         Args:
             weight: the weight of the votes' layer.
             bias: the bias of the votes' layer.
-            mix: how they are averaged; nothing is changed where the share of the votes is 0.
+            mix: share, offset and temperature of the average; a share of 0 changes nothing.
 
         Shape: weight (10, features), bias (10,).
         """

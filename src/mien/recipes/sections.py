@@ -221,7 +221,7 @@ class AugmentSection(Section):
     """Side of the centre crop that the network is trained on, in pixels."""
     mixup: Annotated[float, Field(ge=0, le=8)] = 0.0
     """Parameter alpha of mixup: each image, and its target, is blended with another one's by a
-    share drawn from Beta(alpha, alpha); 0 is off."""
+    share drawn from Beta(alpha, alpha); 0 is off, else 0.05 at least."""
 
     @model_validator(mode="after")
     def _a_range_of_margins(self) -> Self:

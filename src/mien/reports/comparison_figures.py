@@ -12,7 +12,7 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mien.evaluation.result import Score
+from mien.evaluation.score import Score
 from mien.reports.svg import COLOURS, INK, STYLE, new_figure
 
 _SHORT_NAME: Final = 20  # letters; three longer ones do not fit beside each other

@@ -17,7 +17,7 @@ from mien.evaluation.result import Confused
 from mien.models import to_unit
 from mien.recipes import Recipe
 from mien.reports.pages import to_png
-from mien.training.augment import build_augmentation
+from mien.training.augment import Augmentation
 
 _SAMPLES: Final = 24
 _MISTAKES: Final = 12
@@ -129,7 +129,7 @@ def augment_examples(dataset: FaceDataset, recipe: Recipe) -> list[Augmented]:
 
     Nothing where the recipe augments nothing, or the data set has no train split.
     """
-    augmentation = build_augmentation(recipe.augment)
+    augmentation = Augmentation(recipe.augment)
     if len(augmentation) == 0 or "train" not in dataset.split_counts():
         return []
     train = dataset.train

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from mien.evaluation.result import show_score
+from mien.evaluation.score import show_score
 from mien.reports.svg import to_svg
 
 

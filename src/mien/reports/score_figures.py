@@ -21,8 +21,8 @@ from mien.evaluation.curves import (
     precision_recall_curve,
     roc_curve,
 )
-from mien.evaluation.result import show_score
 from mien.evaluation.robustness import Robustness
+from mien.evaluation.score import show_score
 from mien.reports.svg import COLOURS, INK, STYLE, WIDTH_IN, new_figure
 
 _FIRST, _SECOND = COLOURS[:2]

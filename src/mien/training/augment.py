@@ -44,19 +44,16 @@ _LUMINANCE: Final = (
 )
 
 
-def build_augmentation(augment: AugmentSection) -> Augmentation:
-    """Build the changes that a recipe describes, each image of a batch drawing its own.
-
-    Shape: float (batch, 1, 48, 48) in [0, 1] -> the same, or cut to (batch, 1, crop_px, crop_px);
-    call it on training batches only.
-    """
-    return Augmentation(augment)
-
-
 class Augmentation(nn.Module):
-    """Geometry, light, corruption, erasing and a centre crop, in this order; each can be off.
+    """The changes that a recipe describes: geometry, light, corruption, erasing, a centre crop.
 
-    mixup is no part of this: it also changes the targets (`mien.training.targets`).
+    Each image of a batch draws its own, in this order; each can be off. Call it on training batches
+    only. mixup is no part of it: it also changes the targets (`mien.training.targets`).
+
+    Args:
+        augment: section of the recipe.
+
+    Shape: float (batch, 1, 48, 48) in [0, 1] -> the same, or cut to (batch, 1, crop_px, crop_px).
     """
 
     def __init__(self, augment: AugmentSection) -> None:
@@ -89,7 +86,7 @@ class Augmentation(nn.Module):
         return len(self.changes)
 
     def forward(self, unit: Tensor) -> Tensor:
-        """Return the changed images (see `build_augmentation`)."""
+        """Return the changed images (see the class)."""
         for change in self.changes:
             unit = change(unit)
         return unit
@@ -171,9 +168,10 @@ def crop_centre(unit: Tensor, size_px: int) -> Tensor:
 
 
 class Corruption(nn.Module):
-    """Blur, noise, JPEG or low resolution for a share of each batch, every kind for as many images.
+    """Blur, noise, JPEG or low resolution for a share of each batch.
 
-    The share is a number of images, not a probability: which images it meets is chance enough.
+    Each kind gets the same number of images, but for rounding. Which images these are is chance,
+    since the order of the batch is.
     Blur, low resolution and JPEG's cosine transform are linear in rows and in columns, so each is
     two products with a 48x48 matrix.
 
@@ -210,8 +208,6 @@ class Corruption(nn.Module):
 
     def forward(self, unit: Tensor) -> Tensor:
         """Return the batch, its first images corrupted (see the class)."""
-        if not self.kinds:
-            return unit
         each = self.augment.corruption * len(unit) / len(self.kinds)
         # Drawn on the CPU, so that sizes are known without a wait: of a share that is less than one
         # image, every kind gets its images over many batches.

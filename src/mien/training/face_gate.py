@@ -17,7 +17,7 @@ from mien.evaluation.protocol import Record
 from mien.models import Classifier, to_unit
 from mien.models.answer import LEAST_OPEN
 from mien.recipes.sections import AugmentSection
-from mien.training.augment import build_augmentation
+from mien.training.augment import Augmentation
 
 _FACES: Final = 2000
 _BATCH: Final = 256
@@ -78,7 +78,7 @@ def fit_face_gate(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         whole = augment.model_copy(update={"crop_px": SIZE_PX})  # as non-faces and readings are
-        augmented = _features(classifier, own, build_augmentation(whole))
+        augmented = _features(classifier, own, Augmentation(whole))
     made = draw_non_faces(own, 2 * len(own), seed=seed)
     features = np.concatenate([_features(classifier, own), augmented, _features(classifier, made)])
     mean, deviation = features.mean(0), features.std(0)

@@ -137,11 +137,11 @@ def calibrate_answer(
     Args:
         classifier: the fitted network, in evaluation mode.
         votes_head: the weights of the layer of FER+ votes; empty without one.
-        recipe: says how much of the votes is in the answer, and how much of the prior is not.
+        recipe: recipe of the run, with the share of the votes and that of the prior.
         fitted: the images that the network was fitted on, whose class shares are the prior.
         kept_back: the images that it was not fitted on.
-        mapped: whether its layer of labels is calibrated already, as in a file of weights.
-        gate: how far the face gate is open to these, (N,).
+        mapped: True if the layer of labels is calibrated already, as in a file of weights.
+        gate: opening of the face gate for these images, 0 to 1, (N,).
     """
     features = _read_features(classifier, kept_back.images)
     votes_logits = None

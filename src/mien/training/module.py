@@ -17,7 +17,7 @@ from mien.errors import RecipeError
 from mien.models import Classifier, to_unit
 from mien.models.weights import VOTES_HEAD
 from mien.recipes import Recipe
-from mien.training.augment import build_augmentation
+from mien.training.augment import Augmentation
 from mien.training.batches import Batch
 from mien.training.targets import (
     distillation_loss,
@@ -51,7 +51,7 @@ class Trainable(pl.LightningModule):
         super().__init__()
         self.classifier = classifier
         self.recipe = recipe
-        self.augmentation = build_augmentation(recipe.augment)
+        self.augmentation = Augmentation(recipe.augment)
         self.votes_head = _votes_head(classifier, recipe) if recipe.train.votes_weight else None
         self.register_buffer("class_weights", class_weights, persistent=False)
         self.teachers = teachers

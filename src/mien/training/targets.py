@@ -74,9 +74,9 @@ def distillation_loss(logits: Tensor, taught: Tensor, temperature: float) -> Ten
     """Return how far a student's softened probabilities are from its teachers'.
 
     Args:
-        logits: the student's.
-        taught: the teachers' probabilities, softened by the same temperature.
-        temperature: what the logits are divided by before the softmax.
+        logits: logits of the student.
+        taught: probabilities of the teachers, softened by the same temperature.
+        temperature: temperature by which the logits are divided before the softmax.
 
     Shape: (batch, 7), (batch, 7) -> ().
     Source: Hinton et al., Distilling the Knowledge in a Neural Network, 2015.
