@@ -23,8 +23,8 @@ import torch
 
 from mien.data import load_dataset
 from mien.recipes import Recipe, load_recipe
-from mien.training.fit import train
-from mien.training.watch import Watcher
+from mien.training.listener import Watcher
+from mien.training.train import train
 from record import add_rows, spread
 
 EPOCHS = 3  # the first one, which warms up, is not counted

@@ -16,9 +16,9 @@ import tempfile
 from pathlib import Path
 
 from mien.data import load_dataset
-from mien.data.csv import write_csv
-from mien.data.folders import write_folders
-from mien.data.parquet import write_parquet
+from mien.data.formats.csv import write_csv
+from mien.data.formats.folders import write_folders
+from mien.data.formats.parquet import write_parquet
 from record import add_rows, spread
 
 # Peak memory is Linux's own account of the process, imports included. (getrusage would not do: its

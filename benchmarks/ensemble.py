@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from mien.bundle.bundle import Bundle, find_bundle
 from mien.data import load_dataset
 from mien.evaluation import metrics
 from mien.evaluation.evaluate import evaluate_bundle
-from mien.evaluation.views import VIEWS
-from mien.runtime.bundle import Bundle, find_bundle
+from mien.evaluation.tta import VIEWS
 from record import add_rows
 
 

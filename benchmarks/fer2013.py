@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.audit.labels import doubt, read_crosswise
+from mien.curation.checks.labels import doubt, read_crosswise
 from mien.data import FaceDataset, load_dataset
-from mien.data.explore import explore
+from mien.data.duplicates.groups import find_duplicates
 from mien.data.sizes import read_sizes
-from mien.data.twins import find_twins
+from mien.data.statistics import explore
 from mien.data.votes import find_majorities, labels_of, name_an_expression
-from mien.files import write_text
+from mien.io.files import write_text
 from mien.reports import explore_figures, figures
 from mien.reports.explore import MAJORITIES
 from mien.reports.svg import as_file, to_svg
@@ -25,7 +25,7 @@ FOLDER = Path(__file__).parent.parent / "docs" / "figures"
 def check_doubts(dataset: FaceDataset) -> None:
     """Say how often voters side against the labels that the crosswise reader doubts."""
     assert dataset.votes is not None
-    reading = read_crosswise(dataset, find_twins(dataset.images).groups)
+    reading = read_crosswise(dataset, find_duplicates(dataset.images).groups)
     assert reading is not None
     right = reading.probabilities.argmax(1) == dataset.labels
     doubts = doubt(dataset.labels, reading.probabilities)

@@ -18,11 +18,11 @@ import numpy as np
 import torch
 
 from mien.data import load_dataset
-from mien.data.parquet import write_parquet
+from mien.data.formats.parquet import write_parquet
 from mien.recipes import load_recipe
 from mien.recipes.sections import AugmentSection
 from mien.training.augment import Augmentation
-from mien.training.fit import train
+from mien.training.train import train
 from record import add_rows
 
 ROBUST = ["augment.corruption=0.5", "augment.gamma=0.5", "augment.crop_margin=[-0.1,0.35]"]

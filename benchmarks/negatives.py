@@ -5,8 +5,8 @@
 
 Whole pictures and four magnifications of each go through the detectors. Patches of those that are
 not made here, taken for face crops, go through the network alone, and so do blurred drawn faces; of
-noise and textures no patches are taken, since `mien.data.non_faces` draws such to train with.
-Prints how many faces are found and how many readings are not `uncertain`; adds rows to
+noise and textures no patches are taken, since `mien.data.synthetic.non_faces` draws such to train
+with. Prints how many faces are found and how many readings are not `uncertain`; adds rows to
 ``benchmarks/results/negatives.csv``.
 """
 
@@ -18,8 +18,9 @@ import cv2
 import numpy as np
 import skimage
 
-from mien.data.pixels import Image, to_crop
-from mien.data.synthetic import synthetic_faces
+from mien.data.synthetic.faces import synthetic_faces
+from mien.images.crop import to_crop
+from mien.types import Image
 from mien.vision import Reader
 from record import add_rows
 

@@ -10,7 +10,7 @@ are measured on val alone, never on a test split. What `mien sweep --resume` fin
 packed. ``--epochs`` and ``--images`` are for a trial
 run of the plan on a CPU.
 
-The search for twins in FER-2013 takes a few minutes on two cores, before any trial starts. Its
+The search for duplicates in FER-2013 takes a few minutes on two cores, before any trial starts. Its
 result is kept in the folder that ``MIEN_CACHE`` names: bring that along to a machine that is new.
 """
 
@@ -24,15 +24,15 @@ import numpy as np
 import safetensors.torch
 
 from mien.data import FaceDataset, load_dataset
-from mien.data.parquet import write_parquet
-from mien.data.twins import find_overlap, find_twins
+from mien.data.duplicates.groups import find_duplicates, find_overlap
+from mien.data.formats.parquet import write_parquet
 from mien.errors import MienError
-from mien.files import atomic_file, write_text
-from mien.recipes.sweep import load_sweep
+from mien.io.files import atomic_file, write_text
 from mien.runs.run import Run, free_name
-from mien.scale.folder import SweepFolder, Trial
-from mien.scale.results import results_csv, results_table
-from mien.scale.sweep import SweepWatcher, start_sweep
+from mien.sweeps.folder import SweepFolder, Trial
+from mien.sweeps.results import results_csv, results_table
+from mien.sweeps.runner import SweepWatcher, start_sweep
+from mien.sweeps.spec import load_sweep
 
 MOST_BYTES = 16 * 2**20
 KEPT = (
@@ -111,10 +111,10 @@ def reduced(dataset: FaceDataset, images: int) -> FaceDataset:
     return dataset.take(np.concatenate(rows))
 
 
-def find_twins_once(dataset: FaceDataset) -> None:
-    """Search for twins, which every trial takes from the cache then instead of doing the same."""
-    say("searching for twins within train, and of val in train")
-    find_twins(dataset.train.images)
+def find_duplicates_once(dataset: FaceDataset) -> None:
+    """Search for duplicates once, so that every trial finds the result in the cache."""
+    say("searching for duplicates within train, and of val in train")
+    find_duplicates(dataset.train.images)
     find_overlap(dataset.val.images, dataset.train.images)
 
 
@@ -149,7 +149,7 @@ def main() -> None:
         dataset = reduced(dataset, options.images)
         write_parquet(dataset, few)
         data = [few]
-    find_twins_once(dataset)
+    find_duplicates_once(dataset)
     minutes = options.minutes
     if minutes is not None:
         minutes = max(minutes - (monotonic() - began) / 60, LEAST_MINUTES)

@@ -26,12 +26,12 @@ import skimage
 from packaging.requirements import Requirement
 
 import mien
-from mien.data.synthetic import synthetic_faces
+from mien.data.synthetic.faces import synthetic_faces
 from mien.vision import Reader
-from mien.vision.crop import crop_face
-from mien.vision.detect import video_side_px
+from mien.vision.alignment import crop_face
+from mien.vision.detectors.detect import video_side_px
 from mien.vision.reading import Frame
-from mien.vision.source import Source, open_source
+from mien.vision.sources.open import Source, open_source
 from record import add_rows, spread
 
 ASTRONAUT = Path(skimage.__file__).parent / "data" / "astronaut.png"

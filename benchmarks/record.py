@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from mien.files import write_text
+from mien.io.files import write_text
 from mien.runs.record import describe_environment
 
 FOLDER = Path(__file__).parent / "results"

@@ -21,19 +21,19 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from mien import __version__
+from mien.bundle.bundle import Bundle, find_bundle
+from mien.bundle.export import export_bundle, update_metadata
+from mien.bundle.quantize import quantize
 from mien.data import load_dataset
-from mien.evaluation.calibrate import Calibration
+from mien.evaluation.calibration import Calibration
 from mien.evaluation.evaluate import evaluate_bundle
-from mien.files import write_bytes
+from mien.io.files import write_bytes
 from mien.models import Classifier
 from mien.models.weights import VOTES_BIAS, VOTES_WEIGHT, open_network
 from mien.recipes import load_recipe
-from mien.runtime.bundle import Bundle, find_bundle
-from mien.runtime.export import export_bundle, update_metadata
-from mien.runtime.quantize import quantize
+from mien.training.calibration_share import split_calibration
 from mien.training.face_gate import FaceGate, fit_face_gate
-from mien.training.finish import calibrate_answer
-from mien.training.hold_back import hold_back
+from mien.training.finalize import calibrate_answer
 
 
 def main() -> None:
@@ -54,7 +54,7 @@ def main() -> None:
     dataset = load_dataset(options.data)
     if dataset.fingerprint != about.data["fingerprint"]:
         raise SystemExit(f"{options.data}: not the data that {options.model} was trained on")
-    fitted, kept_back = hold_back(dataset, recipe.train)
+    fitted, kept_back = split_calibration(dataset, recipe.train)
     assert kept_back is not None  # the shipped recipes keep images back
     weights = options.out / f"{options.model}.safetensors"
     if options.weights:

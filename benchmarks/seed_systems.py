@@ -20,10 +20,10 @@ from mien.errors import RunError
 from mien.recipes import load_recipe
 from mien.runs.evaluations import evaluation_of
 from mien.runs.run import Run
-from mien.training.fit import resume, train
+from mien.training.train import resume, train
 from record import FOLDER, add_rows
 
-POOLED = ["data.hold_out=0", "data.fractions=[0.7,0.15,0.15]"]
+POOLED = ["data.validation_share=0", "data.fractions=[0.7,0.15,0.15]"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,9 @@ TRAININGS = [
     Training("densenet169", 0, ("model.weights=none",), "no-weights"),
     Training("inception-cnn"),
     Training("augmented-cnn", 0, tuple(POOLED), "pooled"),
-    Training("augmented-cnn", 0, (*POOLED, "data.keep_twins_together=true"), "pooled-twins"),
+    Training(
+        "augmented-cnn", 0, (*POOLED, "data.keep_duplicates_together=true"), "pooled-duplicates"
+    ),
     Training("deep-cnn", 0, ("augment.enabled=false",), "plain"),
     Training("inception-cnn", 0, ("augment.enabled=false",), "plain"),
 ]
@@ -77,7 +79,7 @@ def measure(training: Training, run: Run, seconds_alone: float | None) -> dict[s
     """Return a training's row: what its source reports, and what was measured here."""
     evaluation = evaluation_of(run, "test")
     reported = run.recipe.source.reported
-    twins = accuracy_by_twin(run)
+    duplicates = accuracy_by_duplicate(run)
     return {
         "training": training.name,
         "recipe": training.recipe,
@@ -94,7 +96,7 @@ def measure(training: Training, run: Run, seconds_alone: float | None) -> dict[s
         "calibration_error": evaluation.calibration_error,
         "val_accuracy": evaluation_of(run, "val").accuracy.value,
         "test_images": evaluation.protocol.images,
-        **twins,
+        **duplicates,
         "epochs": len(run.history()),
         "checkpoint": evaluation.protocol.checkpoint,
         "parameters": run.record.parameters,
@@ -106,16 +108,16 @@ def measure(training: Training, run: Run, seconds_alone: float | None) -> dict[s
     }
 
 
-def accuracy_by_twin(run: Run) -> dict[str, Any]:
+def accuracy_by_duplicate(run: Run) -> dict[str, Any]:
     """Return how many test images stand in train, and the accuracy on these and on the others."""
     dataset = load_dataset(*run.record.data.paths, **run.recipe.data.model_dump())
     learnt = {image.tobytes() for image in dataset.train.images}
-    twin = np.array([image.tobytes() in learnt for image in dataset.test.images])
+    duplicate = np.array([image.tobytes() in learnt for image in dataset.test.images])
     right = evaluation_of(run, "test").right()
     return {
-        "test_images_in_train": int(twin.sum()),
-        "accuracy_in_train": float(right[twin].mean()) if twin.any() else "",
-        "accuracy_not_in_train": float(right[~twin].mean()),
+        "test_images_in_train": int(duplicate.sum()),
+        "accuracy_in_train": float(right[duplicate].mean()) if duplicate.any() else "",
+        "accuracy_not_in_train": float(right[~duplicate].mean()),
     }
 
 

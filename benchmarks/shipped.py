@@ -18,16 +18,16 @@ import numpy.typing as npt
 import torch
 from safetensors.torch import load_file
 
+from mien.bundle.bundle import Bundle, find_bundle
+from mien.bundle.export import export_bundle
 from mien.data import FaceDataset, load_dataset
 from mien.data.votes import find_majorities, name_an_expression
-from mien.emotions import FERPLUS_VOTES
 from mien.evaluation import Evaluation
 from mien.evaluation.evaluate import evaluate_bundle
 from mien.evaluation.scorecard import Scorecard
 from mien.explain.network import load_network
+from mien.labels import FERPLUS_VOTES
 from mien.models import Classifier, to_unit
-from mien.runtime.bundle import Bundle, find_bundle
-from mien.runtime.export import export_bundle
 from record import add_rows
 
 MOST_LOST_BY_INT8 = 0.003

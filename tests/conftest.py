@@ -20,12 +20,12 @@ import pytest
 import torch
 
 from mien.data import FaceDataset
-from mien.data.csv import write_csv
-from mien.data.folders import write_folders
-from mien.data.parquet import write_parquet
-from mien.data.synthetic import synthetic_faces
+from mien.data.formats.csv import write_csv
+from mien.data.formats.folders import write_folders
+from mien.data.formats.parquet import write_parquet
+from mien.data.synthetic.faces import synthetic_faces
 from mien.runs.run import Run
-from mien.training.fit import train
+from mien.training.train import train
 
 # The smallest training that goes through every stage; its scores mean nothing.
 TINY = ["train.epochs=2", "model.channels=[8,16,16,16]", "train.batch_size=32"]
@@ -48,7 +48,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 def distinct_faces(count: int, seed: int) -> FaceDataset:
-    """Draw faces with folds and shadows, without which they would be near twins by nature."""
+    """Draw faces with folds and shadows, without which they would be near duplicates by nature."""
     drawn = synthetic_faces(count, seed=seed)
     noise = np.random.default_rng(seed).normal(0, 90, drawn.images.shape)
     shadows = np.stack([cv2.GaussianBlur(one, (0, 0), 2) for one in noise])
@@ -74,7 +74,7 @@ def layouts(faces: FaceDataset, tmp_path_factory: pytest.TempPathFactory) -> dic
 
 @pytest.fixture(scope="session")
 def pictures() -> np.ndarray:
-    """40 faces of which no two are twins."""
+    """40 faces of which no two are duplicates."""
     return distinct_faces(40, seed=6).images
 
 

@@ -15,26 +15,28 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
+from mien.version import VERSION
+
 if TYPE_CHECKING:
+    from mien.bundle.bundle import Bundle
     from mien.data import FaceDataset, load_dataset
-    from mien.data.synthetic import synthetic_faces
-    from mien.emotions import EMOTIONS
+    from mien.data.synthetic.faces import synthetic_faces
     from mien.errors import MienError
     from mien.evaluation import Evaluation
+    from mien.labels import EMOTIONS
     from mien.recipes import Recipe, list_recipes, load_recipe
     from mien.reports.report import write_report
     from mien.runs.evaluations import evaluate
     from mien.runs.run import Run
-    from mien.runtime.bundle import Bundle
-    from mien.training.finish import export
-    from mien.training.fit import resume, train
+    from mien.training.finalize import export
+    from mien.training.train import resume, train
     from mien.vision import Reader, Reading, read
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _PLACES: Final = {
-    "EMOTIONS": "mien.emotions:EMOTIONS",
-    "Bundle": "mien.runtime.bundle:Bundle",
+    "EMOTIONS": "mien.labels:EMOTIONS",
+    "Bundle": "mien.bundle.bundle:Bundle",
     "Evaluation": "mien.evaluation:Evaluation",
     "FaceDataset": "mien.data:FaceDataset",
     "MienError": "mien.errors:MienError",
@@ -43,14 +45,14 @@ _PLACES: Final = {
     "Recipe": "mien.recipes:Recipe",
     "Run": "mien.runs.run:Run",
     "evaluate": "mien.runs.evaluations:evaluate",
-    "export": "mien.training.finish:export",
+    "export": "mien.training.finalize:export",
     "list_recipes": "mien.recipes:list_recipes",
     "load_dataset": "mien.data:load_dataset",
     "load_recipe": "mien.recipes:load_recipe",
     "read": "mien.vision:read",
-    "resume": "mien.training.fit:resume",
-    "synthetic_faces": "mien.data.synthetic:synthetic_faces",
-    "train": "mien.training.fit:train",
+    "resume": "mien.training.train:resume",
+    "synthetic_faces": "mien.data.synthetic.faces:synthetic_faces",
+    "train": "mien.training.train:train",
     "write_report": "mien.reports.report:write_report",
 }
 

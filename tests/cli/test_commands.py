@@ -16,11 +16,11 @@ import pytest
 import skimage
 from tests.conftest import TINY
 
+from mien.bundle.bundle import Bundle
 from mien.cli.main import app
 from mien.data import FaceDataset, load_dataset
-from mien.data.csv import write_csv
-from mien.data.parquet import write_parquet
-from mien.runtime.bundle import Bundle
+from mien.data.formats.csv import write_csv
+from mien.data.formats.parquet import write_parquet
 
 ASTRONAUT = Path(skimage.__file__).parent / "data" / "astronaut.png"
 SETTINGS = [word for setting in [*TINY, "train.epochs=1"] for word in ("--set", setting)]
@@ -311,12 +311,12 @@ def test_evaluate_says_the_overlap_and_the_score_without_it(mien, faces, tmp_pat
     arguments = ("evaluate", "mien-xs", "--data", data, "--split", "test")
     record = json.loads(mien(*arguments, "--json").out)
     protocol, rest = record["protocol"], record["without_overlap"]
-    twins = protocol["identical_in_train"] + protocol["near_in_train"]
+    duplicates = protocol["identical_in_train"] + protocol["near_in_train"]
     assert protocol["identical_in_train"] == 4
-    assert rest["images"] == len(test) - twins
+    assert rest["images"] == len(test) - duplicates
     said = " ".join(mien(*arguments).out.split())
     assert "4 images (" in said
-    assert f"Without these {twins}: accuracy {rest['accuracy']['value']:.3f} (" in said
+    assert f"Without these {duplicates}: accuracy {rest['accuracy']['value']:.3f} (" in said
     assert f"on {rest['images']} images." in said
 
 

@@ -104,7 +104,7 @@ def test_bad_input_is_one_line(mien, clean, arguments, words, tmp_path, monkeypa
 def test_the_splits_are_judged_as_the_files_state_them(mien, clean, tmp_path):
     faces = clean.take(np.nonzero(clean.splits != "val")[0])
     images = faces.images.copy()
-    images[1:60:2] = images[0:60:2, :, ::-1]  # near twins inside train, which no test knows
+    images[1:60:2] = images[0:60:2, :, ::-1]  # near duplicates inside train, which no test knows
     write_dataset(replace(faces, images=images), tmp_path / "faces", "folders")
     outcome = mien("data", "audit", tmp_path / "faces", "--out", tmp_path / "audit", "--json")
     audit = json.loads(outcome.out)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from mien.data import FaceDataset, load_dataset
+from mien.data.duplicates.groups import find_duplicates
 from mien.data.split import COMPETITION_WORDS
-from mien.data.twins import find_twins
 from mien.data.write import write_dataset
-from mien.emotions import EMOTIONS, FERPLUS_VOTES
+from mien.labels import EMOTIONS, FERPLUS_VOTES
 
 LAYOUTS = ("csv", "folders", "parquet")
 BLANK = np.full((48, 48), 90, np.uint8)
@@ -76,14 +76,21 @@ def test_a_clean_copy_and_its_manifest(mien, planted, source, layout, tmp_path):
     kept = [0, 4, 8, 9, 10]
     assert np.array_equal(cleaned.images, planted.images[kept])
     assert np.array_equal(cleaned.labels, planted.labels[kept])
-    assert not find_twins(cleaned.images).across(cleaned.splits).any.any()
+    assert not find_duplicates(cleaned.images).across(cleaned.splits).any.any()
 
     ids = load_dataset(source).ids.tolist()
     lines = read(manifest_of(new))
     assert [(ids.index(line["id"]), line["action"]) for line in lines] == [
         (1, "merge"), (2, "drop"), (3, "drop"), (5, "drop"), (6, "drop"), (7, "drop"),
     ]  # fmt: skip
-    assert [line["twin"] and ids.index(line["twin"]) for line in lines] == [0, 3, 2, "", 8, 10]
+    assert [line["duplicate"] and ids.index(line["duplicate"]) for line in lines] == [
+        0,
+        3,
+        2,
+        "",
+        8,
+        10,
+    ]
     assert {line["split"] for line in lines} == {"train"}
 
     assert load_dataset(source).fingerprint == before.fingerprint
@@ -100,7 +107,7 @@ def test_the_manifest_applied_again_gives_the_same(mien, source, layout, tmp_pat
     assert mien("data", "clean", source, "--leaks", leaks, "--out", first).code == 0
     outcome = mien("data", "clean", source, "--manifest", manifest_of(first), "--out", second)
     assert outcome.code == 0, outcome.err
-    assert "Looking for twins" not in outcome.err
+    assert "Looking for duplicates" not in outcome.err
     assert load_dataset(first).fingerprint == load_dataset(second).fingerprint
     assert manifest_of(first).read_bytes() == manifest_of(second).read_bytes()
 
@@ -173,7 +180,7 @@ def test_a_set_without_faults_is_copied(mien, planted, tmp_path):
     assert read(manifest_of(tmp_path / "new.csv")) == []
 
 
-def test_splits_that_are_made_keep_twins_together(mien, pictures, tmp_path):
+def test_splits_that_are_made_keep_duplicates_together(mien, pictures, tmp_path):
     faces = FaceDataset(
         images=np.concatenate([pictures, pictures[:, :, ::-1]]),
         labels=np.tile(np.arange(40) % 7, 2),
@@ -186,7 +193,7 @@ def test_splits_that_are_made_keep_twins_together(mien, pictures, tmp_path):
     source.write_text("\n".join(line.rpartition(",")[0] for line in text))
     outcome = mien("data", "clean", source, "--out", new)
     assert outcome.code == 0, outcome.err
-    assert "twins together" in outcome.out
+    assert "duplicates together" in outcome.out
     cleaned = load_dataset(new)
     assert (len(cleaned), set(cleaned.split_counts())) == (80, {"train", "val", "test"})
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from mien.data import load_dataset
-from mien.data.folders import write_folders
-from mien.data.parquet import write_parquet
+from mien.data.formats.folders import write_folders
+from mien.data.formats.parquet import write_parquet
 from mien.data.split import COMPETITION_WORDS
-from mien.emotions import FERPLUS_VOTES
+from mien.labels import FERPLUS_VOTES
 
 
 @pytest.mark.parametrize("layout", ["csv", "folders", "parquet"])

@@ -12,7 +12,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from mien.data.split import COMPETITION_WORDS
-from mien.emotions import FERPLUS_VOTES
+from mien.labels import FERPLUS_VOTES
 
 HEADER = ",".join(("Usage", "Image name", *FERPLUS_VOTES))
 WHOLE_ROWS = (("Training", 28_709), ("PublicTest", 3_589), ("PrivateTest", 3_589))

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 
 from mien.data import FaceDataset, load_dataset
-from mien.data.csv import write_csv
-from mien.data.folders import write_folders
-from mien.data.parquet import write_parquet
+from mien.data.duplicates.groups import find_duplicates
+from mien.data.formats.csv import write_csv
+from mien.data.formats.folders import write_folders
+from mien.data.formats.parquet import write_parquet
 from mien.data.split import COMPETITION_WORDS
-from mien.data.synthetic import synthetic_faces
-from mien.data.twins import find_twins
-from mien.emotions import FERPLUS_VOTES
+from mien.data.synthetic.faces import synthetic_faces
+from mien.labels import FERPLUS_VOTES
 
 LAYOUTS = ("csv", "folders", "parquet")
 
 
 @pytest.fixture
-def twinned(pictures) -> FaceDataset:
+def duplicatened(pictures) -> FaceDataset:
     """40 pictures in train; each copied in val, half of the copies mirrored."""
     one = synthetic_faces(40, seed=6)
     copies = np.concatenate([pictures[:20], pictures[20:, :, ::-1]])
@@ -45,7 +45,7 @@ def test_any_layout_becomes_any_other_and_keeps_its_splits(
     written = load_dataset(new)
     assert (written.layout, written.fingerprint) == (layout, faces.fingerprint)
     assert "Splits: as the files say." in outcome.out
-    assert "twin" not in outcome.out
+    assert "duplicate" not in outcome.out
 
 
 def test_the_layout_is_the_sources_by_default(mien, layouts, tmp_path):
@@ -67,37 +67,40 @@ def test_splits_afresh_are_what_loading_gives(mien, layouts, tmp_path):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_twins_that_part_are_counted_and_kept_together_on_request(mien, twinned, tmp_path, layout):
-    write_parquet(twinned, tmp_path / "twins.parquet")
+def test_duplicates_that_part_are_counted_and_kept_together_on_request(
+    mien, duplicatened, tmp_path, layout
+):
+    write_parquet(duplicatened, tmp_path / "duplicates.parquet")
     arguments = (
-        "data", "split", tmp_path / "twins.parquet", "--fractions", "70,15,15", "--layout", layout,
+        "data", "split", tmp_path / "duplicates.parquet", "--fractions", "70,15,15", "--layout",
+        layout,
     )  # fmt: skip
     apart = mien(*arguments, "--out", tmp_path / "apart")
     assert apart.code == 0, apart.err
     written = load_dataset(tmp_path / "apart")
-    across = find_twins(written.images).across(written.splits)
+    across = find_duplicates(written.images).across(written.splits)
     said = " ".join(apart.out.split())
     assert across.any.sum() > 0
     assert f"{across.any.sum()} of 80 images" in said
     assert f"{across.identical.sum()} an identical one, {across.near.sum()} a near one" in said
-    assert "Looking for twins" in apart.err
-    together = mien(*arguments, "--keep-twins-together", "--out", tmp_path / "together")
+    assert "Looking for duplicates" in apart.err
+    together = mien(*arguments, "--keep-duplicates-together", "--out", tmp_path / "together")
     assert together.code == 0, together.err
-    assert "twins together" in together.out
-    assert "now have a twin" not in together.out
+    assert "duplicates together" in together.out
+    assert "now have a duplicate" not in together.out
     written = load_dataset(tmp_path / "together")
     assert set(written.split_counts()) == {"train", "val", "test"}
-    assert not find_twins(written.images).across(written.splits).any.any()
+    assert not find_duplicates(written.images).across(written.splits).any.any()
 
 
-def test_a_set_without_twins_says_so(mien, pictures, tmp_path):
+def test_a_set_without_duplicates_says_so(mien, pictures, tmp_path):
     write_csv(replace(synthetic_faces(40, seed=6), images=pictures), tmp_path / "fer.csv")
     outcome = mien("data", "split", tmp_path / "fer.csv", "--fractions", "0.6,0.2,0.2", "--out",
                    tmp_path / "new.csv")  # fmt: skip
-    assert "No image has a twin in another split." in outcome.out
+    assert "No image has a duplicate in another split." in outcome.out
 
 
-@pytest.mark.parametrize("option", [["--keep-twins-together"], ["--seed", "1"]])
+@pytest.mark.parametrize("option", [["--keep-duplicates-together"], ["--seed", "1"]])
 def test_options_without_effect_are_refused(mien, layouts, tmp_path, option):
     new = tmp_path / "new.csv"
     outcome = mien("data", "split", layouts["csv"], *option, "--out", new)
@@ -108,17 +111,17 @@ def test_options_without_effect_are_refused(mien, layouts, tmp_path, option):
     assert not new.exists()
 
 
-def test_files_that_name_no_split_are_split(mien, twinned, tmp_path):
+def test_files_that_name_no_split_are_split(mien, duplicatened, tmp_path):
     source, new = tmp_path / "fer.csv", tmp_path / "new.csv"
-    write_csv(twinned, source)
+    write_csv(duplicatened, source)
     source.write_text(
         "\n".join(line.rpartition(",")[0] for line in source.read_text().splitlines()) + "\n"
     )
-    assert mien("data", "split", source, "--keep-twins-together", "--out", new).code == 0
+    assert mien("data", "split", source, "--keep-duplicates-together", "--out", new).code == 0
     written = load_dataset(new)
-    assert not find_twins(written.images).across(written.splits).any.any()
+    assert not find_duplicates(written.images).across(written.splits).any.any()
     apart = mien("data", "split", source, "--seed", "2", "--out", tmp_path / "apart.csv")
-    assert "now have a twin in another split" in " ".join(apart.out.split())
+    assert "now have a duplicate in another split" in " ".join(apart.out.split())
 
 
 def test_a_train_split_without_val_is_kept_whole(mien, faces, tmp_path):

@@ -16,8 +16,8 @@ import skimage
 from tests.cli.test_predict import write_video
 from tests.reports.test_report import Page
 
-from mien.data.synthetic import synthetic_faces
-from mien.runtime.bundle import find_bundle
+from mien.bundle.bundle import find_bundle
+from mien.data.synthetic.faces import synthetic_faces
 
 ASTRONAUT = Path(skimage.__file__).parent / "data" / "astronaut.png"
 

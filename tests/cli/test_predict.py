@@ -18,7 +18,7 @@ import skimage
 from tests.vision.made import encoded, silent_stream
 from tests.waiting import wait_until
 
-from mien.emotions import EMOTIONS
+from mien.labels import EMOTIONS
 
 ASTRONAUT = Path(skimage.__file__).parent / "data" / "astronaut.png"
 FPS = 20

@@ -4,7 +4,7 @@ import numpy as np
 from rich.console import Console
 
 from mien.cli import readings
-from mien.emotions import EMOTIONS
+from mien.labels import EMOTIONS
 from mien.vision.reading import Frame, Reading, Source
 
 

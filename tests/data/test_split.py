@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mien.data.duplicates.groups import group_identical
 from mien.data.split import AS_STATED, SPLITS, assign_splits, parse_fractions, split_of
-from mien.data.twins import group_identical
 from mien.errors import DataError
 
 LABELS = np.repeat(np.arange(7), [100, 10, 100, 200, 100, 100, 100]).astype(np.int64)
@@ -51,7 +51,7 @@ def test_a_train_split_without_val_stays_whole_on_request():
     splits, rule = assign_splits(stated, LABELS, make_val=False)
     assert (splits == stated).all()
     assert rule == AS_STATED
-    held_out, _ = assign_splits(stated, LABELS, hold_out=0.2, make_val=False)
+    held_out, _ = assign_splits(stated, LABELS, validation_share=0.2, make_val=False)
     assert "val" in held_out
 
 
@@ -90,7 +90,7 @@ def test_half_stated_splits_are_refused():
 def test_a_held_out_share_of_train_is_val_and_all_else_test():
     labels = np.repeat(np.arange(7), 100)
     stated = np.where(np.arange(700) % 10 < 7, "train", np.where(np.arange(700) % 2, "val", "test"))
-    splits, rule = assign_splits(stated, labels, hold_out=0.2, seed=3)
+    splits, rule = assign_splits(stated, labels, validation_share=0.2, seed=3)
     assert set(splits[stated != "train"]) == {"test"}
     for label in range(7):
         assert np.sum((splits == "val") & (labels == label)) == 14  # a fifth of 70
@@ -102,7 +102,7 @@ def test_a_held_out_share_of_train_is_val_and_all_else_test():
 
 def test_identical_images_stay_together_whatever_their_labels():
     images = np.random.default_rng(0).integers(0, 256, (300, 48, 48), np.uint8)
-    images[200:] = images[:100]  # a hundred twins, some of another label
+    images[200:] = images[:100]  # a hundred duplicates, some of another label
     labels = np.random.default_rng(1).integers(0, 7, 300)
     groups = group_identical(images)
     assert len(np.unique(groups)) == 200
@@ -111,8 +111,8 @@ def test_identical_images_stay_together_whatever_their_labels():
         np.full(300, ""), labels, fractions=(0.7, 0.15, 0.15), groups=groups, seed=0
     )
     assert np.array_equal(splits[200:], splits[:100])
-    assert "twins together" in rule
+    assert "duplicates together" in rule
     shares = [np.mean(splits == split) for split in SPLITS]
     assert shares == pytest.approx([0.7, 0.15, 0.15], abs=0.03)
     apart, _ = assign_splits(np.full(300, ""), labels, fractions=(0.7, 0.15, 0.15), seed=0)
-    assert not np.array_equal(apart[200:], apart[:100])  # without groups twins part
+    assert not np.array_equal(apart[200:], apart[:100])  # without groups duplicates part

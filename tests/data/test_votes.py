@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mien.data import load_dataset
-from mien.data.csv import read_csv
+from mien.data.formats.csv import read_csv
 from mien.data.split import split_of
 from mien.data.votes import (
     NO_MAJORITY,
@@ -16,8 +16,8 @@ from mien.data.votes import (
     majority_labels,
     read_votes,
 )
-from mien.emotions import EMOTIONS, FERPLUS_VOTES
 from mien.errors import DataError
+from mien.labels import EMOTIONS, FERPLUS_VOTES
 
 HEADER = (
     "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mien.emotions import NUM_CLASSES
+from mien.labels import NUM_CLASSES
 
 GENERATOR = np.random.default_rng(0)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as theirs
 
-from mien.emotions import EMOTIONS, NUM_CLASSES
 from mien.evaluation import curves as ours
+from mien.labels import EMOTIONS, NUM_CLASSES
 
 
 def test_curves_are_scikit_learns(case):

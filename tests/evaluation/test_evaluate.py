@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from mien.bundle.bundle import Bundle, shipped_bundles
 from mien.data import FaceDataset
-from mien.data.twins import find_overlap
+from mien.data.duplicates.groups import find_overlap
 from mien.evaluation import Evaluation, Protocol, evaluate_bundle
-from mien.runtime.bundle import Bundle, shipped_bundles
 
 
 def rows_of(faces, split):
@@ -39,7 +39,7 @@ def test_copies_in_train_are_counted(run, faces):
     assert "3 images" in protocol.sentence()
 
 
-def test_the_score_without_twins_is_that_of_the_other_images(run, faces):
+def test_the_score_without_duplicates_is_that_of_the_other_images(run, faces):
     copies, mirrored = faces.train.images[:3], faces.train.images[3:5, :, ::-1]
     leaked = planted(faces, "val", np.concatenate([copies, mirrored]))
     evaluation = evaluate_bundle(Bundle(run.bundle_path), leaked, "val")
@@ -91,7 +91,7 @@ def test_what_older_versions_stored_can_be_read(run, tmp_path):
     evaluation = Evaluation.load(tmp_path / "old.json")
     assert evaluation.without_overlap is None
     assert evaluation.overlap_sentence() == ""
-    assert "near twins: not counted" in evaluation.protocol.sentence()
+    assert "near duplicates: not counted" in evaluation.protocol.sentence()
     for path in shipped_bundles().values():
         for scores in Bundle(path).metadata.scores:
             assert Protocol.model_validate(scores["protocol"]).sentence()

@@ -5,8 +5,8 @@ import pytest
 import scipy.stats
 from sklearn import metrics as theirs
 
-from mien.emotions import NUM_CLASSES
 from mien.evaluation import metrics as ours
+from mien.labels import NUM_CLASSES
 
 GENERATOR = np.random.default_rng(1)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mien.bundle.bundle import Bundle
 from mien.evaluation.robustness import (
     CHANGES,
     FACES,
@@ -12,7 +13,6 @@ from mien.evaluation.robustness import (
     measure_robustness,
     read_changed,
 )
-from mien.runtime.bundle import Bundle
 
 
 @pytest.fixture(scope="module")

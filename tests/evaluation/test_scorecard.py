@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mien.data.synthetic import synthetic_faces
-from mien.emotions import EMOTIONS, FERPLUS_VOTES
+from mien.bundle.bundle import Bundle
+from mien.data.synthetic.faces import synthetic_faces
 from mien.errors import DataError
 from mien.evaluation import Evaluation, evaluate_bundle, scorecard
 from mien.evaluation.robustness import STRENGTHS, measure_robustness
 from mien.evaluation.scorecard import Scorecard, measure_scorecard
-from mien.runtime.bundle import Bundle
+from mien.labels import EMOTIONS, FERPLUS_VOTES
 
 HAPPY, NEUTRAL = EMOTIONS.index("happy"), EMOTIONS.index("neutral")
 FIGURES = (

@@ -12,11 +12,11 @@ import safetensors.torch
 import torch
 import torch.nn.functional as F
 
-from mien.emotions import EMOTIONS
+from mien.bundle.bundle import Bundle, BundleMetadata
+from mien.bundle.export import export_bundle
+from mien.labels import EMOTIONS
 from mien.models import Classifier, build_model, count_parameters, to_unit
 from mien.recipes.recipe import parse_recipe
-from mien.runtime.bundle import Bundle, BundleMetadata
-from mien.runtime.export import export_bundle
 
 MOUTH = np.s_[30:46]  # rows
 CLASSES = [EMOTIONS.index(name) for name in ("happy", "surprise", "neutral")]

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from mien.data.synthetic import synthetic_faces
+from mien.bundle.bundle import Bundle, shipped_bundles
+from mien.data.synthetic.faces import synthetic_faces
 from mien.errors import BundleError, MienError
 from mien.explain.network import load_network
 from mien.models import to_unit
-from mien.runtime.bundle import Bundle, shipped_bundles
 
 
 def logits(classifier, images):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from tests.explain.test_cam import inside_to_outside
 
-from mien.emotions import EMOTIONS
 from mien.explain.occlusion import mean_occlusion, occlusion_maps
+from mien.labels import EMOTIONS
 
 
 class SpotReader:

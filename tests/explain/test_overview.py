@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from tests.explain.conftest import MOUTH
 
-from mien.emotions import EMOTIONS
+from mien.bundle.bundle import Bundle
 from mien.evaluation.robustness import measure_robustness
 from mien.explain.overview import explain_split
-from mien.runtime.bundle import Bundle
+from mien.labels import EMOTIONS
 
 
 @pytest.fixture(scope="module")

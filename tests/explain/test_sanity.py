@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from mien.explain.cam import grad_cam
+from mien.explain.grad_cam import grad_cam
 from mien.explain.sanity import check_maps, correlate, randomize
 from mien.models import Classifier
 

@@ -7,14 +7,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mien.emotions import VOTES_OF_EMOTIONS
+from mien.bundle.bundle import BundleMetadata
+from mien.bundle.export import export_bundle
+from mien.labels import VOTES_OF_EMOTIONS
 from mien.models import build_model, count_macs, count_parameters, to_unit
 from mien.models.answer import LEAST_OPEN
 from mien.models.layers import fold
 from mien.recipes import list_recipes, load_recipe
 from mien.recipes.sections import MienNetModel
-from mien.runtime.bundle import BundleMetadata
-from mien.runtime.export import export_bundle
 
 # Shapes that no shipped recipe has, so that every option of a family is built once.
 VARIANTS = {

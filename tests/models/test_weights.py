@@ -117,7 +117,7 @@ def test_what_a_run_notes_of_its_weights(path):
 
 def test_nothing_is_fetched_at_import():
     code = (
-        "import sys, mien.models.weights, mien.training.fit; "
+        "import sys, mien.models.weights, mien.training.train; "
         "sys.exit('huggingface_hub' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -102,7 +102,11 @@ def test_a_recipe_cannot_be_changed():
         ("quick", "model.family=densenet", "unknown key 'model.channels' of the family densenet"),
         ("quick", "model=densenet", "model = 'densenet': expected a section, which holds keys"),
         ("mien-s", "model.blocks=1,2", "model.blocks = '1,2': expected a list, in brackets"),
-        ("bn-cnn", "data.fractions=[0.7,0.15,0.15]", "nothing is held out; set hold_out to 0"),
+        (
+            "bn-cnn",
+            "data.fractions=[0.7,0.15,0.15]",
+            "nothing is held out; set validation_share to 0",
+        ),
         ("inception-cnn", "model.channels=[4]", "model.channels.0 = 4"),
         ("densenet169", "model.channels=[4]", "unknown key 'model.channels'"),
     ],
@@ -130,7 +134,9 @@ def test_every_seed_systems_recipe_says_where_it_is_from():
     for name, source in theirs.items():
         assert source.title
         assert source.deviations
-        assert load_recipe(name).data.hold_out == 0.1  # choices on a tenth of train, never on val
+        assert (
+            load_recipe(name).data.validation_share == 0.1
+        )  # choices on a tenth of train, never on val
 
 
 @pytest.mark.parametrize(

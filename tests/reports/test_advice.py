@@ -84,7 +84,7 @@ def test_a_change_that_can_be_shown_in_training(measured):
     assert not [line for line in said if "noise" in line or "JPEG" in line]
 
 
-def test_twins_that_flatter(measured):
+def test_duplicates_that_flatter(measured):
     rest = Score(value=0.9, low=0.8, high=1.0)
     without = WithoutOverlap(images=20, accuracy=rest, macro_f1=rest)
     evaluation = measured.evaluation.model_copy(update={"without_overlap": without})

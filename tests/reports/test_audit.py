@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mien.audit import audit_dataset
-from mien.data.synthetic import synthetic_faces
+from mien.curation import audit_dataset
+from mien.data.synthetic.faces import synthetic_faces
 from mien.reports.audit import audit_table, figures_table, write_audit
 
 

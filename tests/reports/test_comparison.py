@@ -7,8 +7,8 @@ import shutil
 
 import pytest
 
-from mien.evaluation.compare import compare
 from mien.evaluation.score import Score
+from mien.evaluation.significance import compare
 from mien.reports import comparison_figures as figures
 from mien.reports.comparison import comparison_tables, write_comparison
 from mien.reports.pages import TextTable, show_large, show_p

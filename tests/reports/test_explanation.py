@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from tests.reports.test_report import Page
 
-from mien.emotions import EMOTIONS
+from mien.bundle.bundle import BundleMetadata
 from mien.explain.faces import ReadFace, ReadFaces
 from mien.explain.sanity import Sanity
+from mien.labels import EMOTIONS
 from mien.reports.explanation import FaceMaps, Neighbour, overlay, write_explanations
-from mien.runtime.bundle import BundleMetadata
 from mien.vision.reading import Reading
 
 ABOUT = BundleMetadata(name="net & more", parameters=1, mien_version="0")

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mien.data.explore import explore
-from mien.emotions import FERPLUS_VOTES
+from mien.data.statistics import explore
+from mien.labels import FERPLUS_VOTES
 from mien.reports.explore import exploration_tables, write_exploration
 from mien.reports.explore_figures import draw_majorities, draw_spreads, show_share
 from mien.reports.svg import to_svg

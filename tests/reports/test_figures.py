@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from matplotlib.colors import to_hex
 
-from mien.emotions import COLOURS, EMOTIONS
 from mien.evaluation import Evaluation
+from mien.labels import COLOURS, EMOTIONS
 from mien.reports.figures import draw_class_shares
 from mien.reports.score_figures import draw_precision_recall, draw_roc
 

@@ -12,22 +12,22 @@ import cv2
 import numpy as np
 import pytest
 
+from mien.bundle.bundle import Bundle
+from mien.bundle.export import update_metadata
 from mien.data import load_dataset
-from mien.data.csv import write_csv
-from mien.emotions import EMOTIONS
+from mien.data.formats.csv import write_csv
 from mien.errors import MienError, RunError
 from mien.evaluation import Evaluation
-from mien.evaluation.calibrate import calibrate
+from mien.evaluation.calibration import calibrate
 from mien.evaluation.result import WithoutOverlap
 from mien.evaluation.score import Score
+from mien.labels import EMOTIONS
 from mien.recipes import load_recipe
 from mien.reports.context import known_scores
 from mien.reports.faces import augment_examples, doubt_labels, most_confident_mistakes
 from mien.reports.report import figures_folder, write_report
 from mien.runs.run import Run
 from mien.runs.test_log import count_measurements, log_measurement
-from mien.runtime.bundle import Bundle
-from mien.runtime.export import update_metadata
 
 
 class Page(HTMLParser):

@@ -10,21 +10,21 @@ import pytest
 from tests.conftest import TINY
 
 from mien.data import FaceDataset
-from mien.data.csv import write_csv
+from mien.data.formats.csv import write_csv
 from mien.errors import MienError, RunError
 from mien.evaluation import Evaluation
 from mien.runs.compare import load_compared_runs
 from mien.runs.evaluations import evaluate, evaluation_of
 from mien.runs.run import Run
 from mien.runs.test_log import count_measurements
-from mien.training.fit import train
+from mien.training.train import train
 
 
 @pytest.fixture(scope="module")
 def held_out(layouts, tmp_path_factory):
     """A run that chose by a part of train, so that val is test to it."""
     out = tmp_path_factory.mktemp("held") / "held-out"
-    overrides = [*TINY, "train.epochs=1", "data.hold_out=0.2"]
+    overrides = [*TINY, "train.epochs=1", "data.validation_share=0.2"]
     return train("quick", layouts["csv"], out, overrides=overrides)
 
 

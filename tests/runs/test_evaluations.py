@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from tests.evaluation.test_evaluate import accuracy_of, planted, rows_of
 
+from mien.bundle.bundle import Bundle
+from mien.bundle.export import update_metadata
 from mien.data import FaceDataset, load_dataset
-from mien.data.csv import write_csv
-from mien.data.twins import find_overlap
+from mien.data.duplicates.groups import find_overlap
+from mien.data.formats.csv import write_csv
 from mien.errors import BundleError, DataError, RunError
 from mien.evaluation import Evaluation, evaluate_bundle
 from mien.runs.evaluations import evaluate, measure, run_folder
 from mien.runs.membership import Membership, MembershipError
 from mien.runs.test_log import FILE_NAME, count_measurements
-from mien.runtime.bundle import Bundle
-from mien.runtime.export import update_metadata
 
 
 @pytest.fixture
@@ -78,20 +78,20 @@ def test_an_image_of_test_that_chose_the_weights_counts_as_overlap(run, faces):
     changed = planted(faces, "test", faces.val.images[:2])
     evaluation = measure_without_trace(run, changed, "test")
     assert evaluation.protocol.chosen_by == 2
-    twins = find_overlap(changed.test.images, changed.train.images).any
-    twins[:2] = True
-    assert evaluation.without_overlap.images == (~twins).sum()
+    duplicates = find_overlap(changed.test.images, changed.train.images).any
+    duplicates[:2] = True
+    assert evaluation.without_overlap.images == (~duplicates).sum()
 
 
 def test_choosing_by_the_whole_split_leaves_the_others_to_be_compared(run, layouts):
-    """All of val chose the weights, which the protocol says; the twins are another matter."""
+    """All of val chose the weights, which the protocol says; the duplicates are another matter."""
     evaluation = evaluate(run.path, layouts["csv"], "val")
     protocol = evaluation.protocol
     assert protocol.chosen_by == protocol.images
     assert protocol.trained_on == protocol.identical_in_train
-    twins = protocol.identical_in_train + protocol.near_in_train
+    duplicates = protocol.identical_in_train + protocol.near_in_train
     left = evaluation.without_overlap.images if evaluation.without_overlap else protocol.images
-    assert left == protocol.images - twins
+    assert left == protocol.images - duplicates
 
 
 def relabelled(faces, names: dict[str, str]) -> FaceDataset:
@@ -194,7 +194,7 @@ def test_of_an_old_run_what_is_known_stays_known(copy, layouts):
 def test_splits_of_the_recipe_are_made_again(run, layouts, tmp_path):
     from tests.conftest import TINY
 
-    from mien.training.fit import train
+    from mien.training.train import train
 
     overrides = [*TINY, "train.epochs=1", "data.fractions=[0.5, 0.3, 0.2]"]
     pooled = train("quick", layouts["csv"], tmp_path / "pooled", overrides=overrides)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from mien.data.synthetic import synthetic_faces
+from mien.data.synthetic.faces import synthetic_faces
 from mien.errors import RecipeError
 from mien.models import to_unit
 from mien.recipes import load_recipe

@@ -8,11 +8,11 @@ import pytest
 import torch
 from tests.conftest import TINY
 
-from mien.data.synthetic import synthetic_faces
+from mien.data.synthetic.faces import synthetic_faces
 from mien.recipes.sections import TrainSection
 from mien.training.callbacks import AveragedWeights, Checkpoint, history_csv, rate_at
-from mien.training.fit import train
 from mien.training.module import balanced_weights
+from mien.training.train import train
 
 
 def test_cosine_warms_up_and_falls_to_nothing():

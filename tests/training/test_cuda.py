@@ -7,14 +7,14 @@ import torch
 from tests.conftest import TINY
 from tests.training.test_fit import StopAt, assert_same_weights
 
+from mien.bundle.bundle import Bundle
 from mien.errors import Interrupted
 from mien.evaluation import Evaluation
 from mien.models import build_model
 from mien.recipes import load_recipe
-from mien.runtime.bundle import Bundle
 from mien.training.batches import Batch
-from mien.training.fit import resume, train
 from mien.training.module import Trainable
+from mien.training.train import resume, train
 
 pytestmark = pytest.mark.cuda
 

@@ -9,19 +9,19 @@ import torch
 from safetensors.torch import load_file
 from tests.training.test_votes import MIEN
 
+from mien.bundle.bundle import Bundle, BundleMetadata
+from mien.bundle.export import export_bundle
 from mien.data import load_dataset
-from mien.data.non_faces import draw_non_faces
+from mien.data.synthetic.non_faces import draw_non_faces
 from mien.errors import RecipeError, RunError
 from mien.models import build_model, count_parameters, to_unit
 from mien.models.weights import load_weights
 from mien.recipes import load_recipe
 from mien.recipes.sections import AugmentSection
 from mien.runs.run import Run
-from mien.runtime.bundle import Bundle, BundleMetadata
-from mien.runtime.export import export_bundle
 from mien.training.face_gate import FaceGate, fit_face_gate
-from mien.training.finish import export, export_int8, load_kept
-from mien.training.fit import train
+from mien.training.finalize import export, export_int8, load_kept
+from mien.training.train import train
 
 GATED = [*MIEN, "train.face_gate=true", "model.channels=[8,64]"]
 

@@ -10,9 +10,9 @@ from mien.models import build_model, to_unit
 from mien.recipes import load_recipe
 from mien.recipes.sections import DistillSection
 from mien.training.batches import Batch
+from mien.training.distill import Teachers
 from mien.training.module import Trainable
 from mien.training.targets import mirror_divergence, mix_up, share_votes, soft_targets
-from mien.training.teachers import Teachers
 
 PLAIN = [
     "model.stem=8", "model.channels=[8,16]", "model.blocks=[1,0]", "model.dropout=0",

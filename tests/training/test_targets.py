@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mien.emotions import EMOTIONS, FERPLUS_VOTES
+from mien.labels import EMOTIONS, FERPLUS_VOTES
 from mien.training.targets import (
     distillation_loss,
     mirror_divergence,

@@ -8,15 +8,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from mien.bundle.bundle import Bundle
 from mien.errors import Interrupted, RecipeError, RunError
 from mien.models import build_model
 from mien.recipes import load_recipe
 from mien.reports.report import write_report
 from mien.runs.run import Run
-from mien.runtime.bundle import Bundle
-from mien.training.finish import load_kept
-from mien.training.fit import resume, train
-from mien.training.watch import Watcher
+from mien.training.finalize import load_kept
+from mien.training.listener import Watcher
+from mien.training.train import resume, train
 
 TINY = [
     "train.batch_size=64", "train.epochs=2", "train.frozen_epochs=1", "train.keep=last",

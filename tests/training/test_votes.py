@@ -12,22 +12,22 @@ import torch
 from safetensors.torch import load_file, save_file
 from tests.conftest import TINY
 
+from mien.bundle.bundle import Bundle
 from mien.data import load_dataset
-from mien.data.parquet import write_parquet
-from mien.emotions import FERPLUS_VOTES, VOTES_OF_EMOTIONS
+from mien.data.formats.parquet import write_parquet
 from mien.errors import BundleError, RecipeError, RunError
-from mien.evaluation.calibrate import Calibration, softmax
+from mien.evaluation.calibration import Calibration, softmax
 from mien.explain.network import load_network
+from mien.labels import FERPLUS_VOTES, VOTES_OF_EMOTIONS
 from mien.models import build_model, to_unit
 from mien.models.weights import find_weights, load_weights, open_network
 from mien.recipes import load_recipe
 from mien.runs.run import Run
-from mien.runtime.bundle import Bundle
 from mien.training.batches import Batch
-from mien.training.finish import export, export_int8, load_kept
-from mien.training.fit import train
+from mien.training.finalize import export, export_int8, load_kept
+from mien.training.listener import Watcher
 from mien.training.module import Trainable
-from mien.training.watch import Watcher
+from mien.training.train import train
 
 MIEN = [
     "train.epochs=2", "train.batch_size=32", "model.stem=8", "model.channels=[8,16]",

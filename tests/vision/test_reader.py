@@ -10,15 +10,15 @@ import pytest
 import skimage
 from tests.vision.conftest import TILT_DEGREES
 
-from mien.emotions import EMOTIONS
+from mien.bundle.bundle import Bundle, find_bundle
+from mien.bundle.export import update_metadata
 from mien.errors import SourceError
-from mien.runtime.bundle import Bundle, find_bundle
-from mien.runtime.export import update_metadata
+from mien.labels import EMOTIONS
 from mien.vision import Reader, read, yunet
-from mien.vision.detect import HaarDetector
-from mien.vision.draw import draw_readings
+from mien.vision.detectors.detect import HaarDetector
 from mien.vision.reading import Frame, Reading, Source
-from mien.vision.source import open_source
+from mien.vision.sinks.draw import draw_readings
+from mien.vision.sources.open import open_source
 
 DATA = Path(skimage.__file__).parent / "data"
 ASTRONAUT = DATA / "astronaut.png"

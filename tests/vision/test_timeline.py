@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mien.emotions import EMOTIONS
+from mien.labels import EMOTIONS
 from mien.vision.reading import Frame, Reading
 from mien.vision.timeline import BIN_S, Timeline
 

@@ -10,7 +10,7 @@ import typer
 from mien.cli.console import JsonOption, err, new_table, out, print_json, say_path
 
 if TYPE_CHECKING:
-    from mien.runtime.bench import Speed
+    from mien.bundle.benchmark import Speed
 
 _BATCHES = (1, 64)
 _THREADS = (1, 2)
@@ -37,8 +37,8 @@ def bench(
     Beside each stands the fastest matrix product of this machine in the same precision, measured
     in the same run. Other programs that are running make all of it slower.
     """
-    from mien.runtime.bench import measure_speed
-    from mien.runtime.bundle import Bundle, find_bundle, shipped_bundles
+    from mien.bundle.benchmark import measure_speed
+    from mien.bundle.bundle import Bundle, find_bundle, shipped_bundles
 
     found = [find_bundle(model) for model in models or shipped_bundles()]
     speeds = []
@@ -80,7 +80,7 @@ def _write_csv(path: Path, speeds: list[Speed]) -> None:
     import csv
     import io
 
-    from mien.files import write_text
+    from mien.io.files import write_text
 
     rows = [speed.as_dict() for speed in speeds]
     text = io.StringIO()

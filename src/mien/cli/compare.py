@@ -28,7 +28,7 @@ def compare(
 
     A run that was not yet measured on the split is measured now, and its evaluation kept in it.
     """
-    from mien.evaluation.compare import compare as rank
+    from mien.evaluation.significance import compare as rank
     from mien.reports.comparison import comparison_records, comparison_tables, write_comparison
     from mien.runs.compare import load_compared_runs
 

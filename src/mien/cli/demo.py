@@ -37,7 +37,7 @@ def demo(
     """Do everything once: draw faces, train on them, measure, report, read a photo."""
     from mien.cli.train import start
     from mien.runs.run import free_name
-    from mien.vision.source import open_picture
+    from mien.vision.sources.open import open_picture
 
     photo = photo or _astronaut()
     if photo:
@@ -58,8 +58,8 @@ def demo(
 
 def _drawn_faces() -> Path:
     """Return a Parquet file of drawn faces, drawn now if it was not before."""
-    from mien.data.parquet import write_parquet
-    from mien.data.synthetic import synthetic_faces
+    from mien.data.formats.parquet import write_parquet
+    from mien.data.synthetic.faces import synthetic_faces
 
     path = _RUNS / f"synthetic-{_FACES}.parquet"
     if not path.is_file():
@@ -85,8 +85,8 @@ def _astronaut() -> Path | None:
 
 
 def _read_photo(photo: Path | None, run_path: Path) -> None:
+    from mien.bundle.bundle import shipped_bundles
     from mien.cli.predict import predict
-    from mien.runtime.bundle import shipped_bundles
 
     if photo is None:
         out.print("No photo at hand: name one by --photo.")

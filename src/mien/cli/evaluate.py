@@ -72,13 +72,13 @@ def evaluate(
     images that a run has not seen, and the run logs each measurement on one. Faces with FER+ votes,
     read in a single view, also give four figures beyond the label.
     """
+    from mien.bundle.bundle import find_bundle
     from mien.data import load_dataset
     from mien.runs.evaluations import evaluate as measure
     from mien.runs.evaluations import run_folder
     from mien.runs.test_log import count_measurements
-    from mien.runtime.bundle import find_bundle
 
-    doing = "Reading the faces, and looking for their twins in train"
+    doing = "Reading the faces, and looking for their duplicates in train"
     scorecard = scorecard and views == "single"
     if scorecard:
         doing += "; then, if they have FER+ votes, reading changed copies of 500 of them"

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from mien.bundle.bundle import Bundle
     from mien.explain.faces import ReadFaces
     from mien.explain.sanity import Sanity
     from mien.models import Classifier
     from mien.reports.explanation import FaceMaps, Neighbour
-    from mien.runtime.bundle import Bundle
 
 MOST_FACES = 60
 
@@ -72,9 +72,9 @@ def explain(
     """
     from mien.explain.faces import read_faces
     from mien.reports.explanation import write_explanations
-    from mien.vision.places import SourceFiles, refuse_output
     from mien.vision.reader import Reader
-    from mien.vision.source import open_source
+    from mien.vision.sinks.places import SourceFiles, refuse_output
+    from mien.vision.sources.open import open_source
 
     if crops and detector not in (DetectorName.auto, DetectorName.none):
         raise MienError(f"--crops looks for no faces; leave out --detector {detector}")
@@ -129,8 +129,8 @@ def _explain(
 ) -> tuple[list[FaceMaps], Sanity | None]:
     import numpy as np
 
-    from mien.emotions import EMOTIONS
     from mien.explain.occlusion import occlusion_maps
+    from mien.labels import EMOTIONS
     from mien.reports.explanation import FaceMaps
 
     images = np.stack([face.crop for face in read.faces])
@@ -140,7 +140,7 @@ def _explain(
         pairs = zip(read.faces, occlusion, strict=True)
         return [FaceMaps(face, covered) for face, covered in pairs], None
 
-    from mien.explain.cam import grad_cam
+    from mien.explain.grad_cam import grad_cam
     from mien.explain.sanity import check_maps
 
     cam = grad_cam(network, images, labels)
@@ -154,8 +154,8 @@ def _nearest(
 ) -> list[list[Neighbour]]:
     """Return the training faces that are most alike, split as the network's recipe splits them."""
     from mien.data import load_dataset
-    from mien.emotions import EMOTIONS
-    from mien.explain.nearest import nearest_faces
+    from mien.explain.neighbours import nearest_faces
+    from mien.labels import EMOTIONS
     from mien.recipes.recipe import parse_recipe
     from mien.reports.explanation import Neighbour
 

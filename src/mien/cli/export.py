@@ -36,8 +36,8 @@ def export(
 
     A run that was stopped gives its best weights so far.
     """
-    from mien.training.finish import export as write
-    from mien.training.finish import export_int8
+    from mien.training.finalize import export as write
+    from mien.training.finalize import export_int8
 
     if data and not int8:
         raise MienError("--data goes with --int8; a float Bundle needs no data")

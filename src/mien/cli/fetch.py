@@ -19,6 +19,6 @@ def fetch(
     It is kept in mien's cache (MIEN_CACHE) and checked by its SHA-256. Without it OpenCV's Haar
     cascade is used, which comes along.
     """
-    from mien.vision.yunet import fetch_yunet
+    from mien.vision.detectors.yunet_file import fetch_yunet
 
     say_path("YuNet", fetch_yunet(url))

@@ -11,7 +11,6 @@ from typing import Annotated
 
 import typer
 
-from mien import __version__
 from mien.cli import (
     bench,
     compare,
@@ -27,6 +26,7 @@ from mien.cli import (
     train,
 )
 from mien.errors import Interrupted, MienError
+from mien.version import VERSION
 
 CANNOT_DO = 2
 NO_MEMORY = "not enough memory; close other programs, or take fewer images or smaller batches"
@@ -70,7 +70,7 @@ def root(
     New here? [bold]mien demo[/bold] does all of it once, on drawn faces.
     """  # noqa: D205 - the first paragraph is what --help shows
     if version:
-        print(f"mien {__version__}")
+        print(f"mien {VERSION}")
         raise typer.Exit
 
 

@@ -13,24 +13,24 @@ import cv2
 
 from mien.cli.readings import JsonArray, Screen
 from mien.errors import MienError, SourceError
-from mien.files import expand_user, write_bytes
-from mien.vision.draw import draw_readings
-from mien.vision.pace import Pace
-from mien.vision.places import (
+from mien.io.files import expand_user, write_bytes
+from mien.vision.reader import Reader
+from mien.vision.reading import Frame, Reading
+from mien.vision.sinks.draw import draw_readings
+from mien.vision.sinks.pace import Pace
+from mien.vision.sinks.places import (
     SourceFiles,
     refuse_output,
     refuse_source,
     refuse_unwritable,
     short_stem,
 )
-from mien.vision.reader import Reader
-from mien.vision.reading import Frame, Reading
-from mien.vision.single import kind_by_name
-from mien.vision.source import Source
+from mien.vision.sinks.video import VIDEO_SUFFIXES, VideoWriter
+from mien.vision.sinks.window import Window
+from mien.vision.sinks.write import CsvWriter, JsonLinesWriter, PhotoWriter, Writer
+from mien.vision.sources.open import Source
+from mien.vision.sources.single import kind_by_name
 from mien.vision.timeline import Timeline
-from mien.vision.window import Window
-from mien.vision.write import CsvWriter, JsonLinesWriter, PhotoWriter, Writer
-from mien.vision.write_video import VIDEO_SUFFIXES, VideoWriter
 
 _SECONDS_BETWEEN_KEYS = 0.05
 
@@ -113,7 +113,7 @@ def _refuse_clashes(wanted: Wanted, sources: SourceFiles) -> None:
 
 
 class Kept:
-    """A file of readings, by one of `mien.vision.write`."""
+    """A file of readings, by one of `mien.vision.sinks.write`."""
 
     over = False
 

@@ -31,7 +31,7 @@ from mien.vision.defaults import MAX_PIXELS, SMOOTHING_S
 if TYPE_CHECKING:
     from mien.cli.outputs import Output
     from mien.vision.reader import Reader
-    from mien.vision.source import Source
+    from mien.vision.sources.open import Source
 
 SOME_FAILED = 1
 NONE_READ = 2
@@ -104,7 +104,7 @@ def predict(
     """
     from mien.cli.outputs import Wanted, make_outputs
     from mien.vision.reader import Reader
-    from mien.vision.source import open_source
+    from mien.vision.sources.open import open_source
 
     if crops and detector not in (DetectorName.auto, DetectorName.none):
         raise MienError(f"--crops looks for no faces; leave out --detector {detector}")

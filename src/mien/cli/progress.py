@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from mien.cli.console import err
 from mien.runs.run import Run
-from mien.training.watch import Watcher
+from mien.training.listener import Watcher
 
 _SECONDS_BETWEEN_MEANS = 0.5  # reading the running loss makes the device wait
 

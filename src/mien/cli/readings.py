@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mien.vision.reading import Frame, Reading
-    from mien.vision.source import Source
+    from mien.vision.sources.open import Source
 
 _MOST_TABLES = 20  # photos that have a table of their own
 _MOST_PEOPLE = 12
@@ -36,7 +36,7 @@ class JsonArray:
 
     def add(self, frame: Frame, readings: list[Reading]) -> None:
         """Print a record for each face; a photo without one has a record, too."""
-        from mien.vision.write import no_face
+        from mien.vision.sinks.write import no_face
 
         self._began = True
         records = [reading.as_dict() for reading in readings]

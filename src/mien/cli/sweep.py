@@ -84,11 +84,11 @@ def sweep(
 
     from mien.cli.sweep_progress import SweepProgress
     from mien.errors import Interrupted
-    from mien.recipes.sweep import load_sweep
     from mien.runs.run import free_name
-    from mien.scale.folder import SweepFolder
-    from mien.scale.results import results_table, write_results
-    from mien.scale.sweep import resume_sweep, start_sweep
+    from mien.sweeps.folder import SweepFolder
+    from mien.sweeps.results import results_table, write_results
+    from mien.sweeps.runner import resume_sweep, start_sweep
+    from mien.sweeps.spec import load_sweep
 
     watcher = SweepProgress()
     try:

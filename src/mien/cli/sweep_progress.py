@@ -6,9 +6,9 @@ from rich.progress import Progress, TaskID
 
 from mien.cli.console import err
 from mien.cli.progress import new_progress
-from mien.scale.folder import SweepFolder, Trial
-from mien.scale.results import show_value
-from mien.scale.sweep import SweepWatcher
+from mien.sweeps.folder import SweepFolder, Trial
+from mien.sweeps.results import show_value
+from mien.sweeps.runner import SweepWatcher
 
 
 class SweepProgress(SweepWatcher):

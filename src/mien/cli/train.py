@@ -14,7 +14,7 @@ from mien.errors import Interrupted
 
 if TYPE_CHECKING:
     from mien.runs.run import Run
-    from mien.training.watch import Watcher
+    from mien.training.listener import Watcher
 
 
 class Device(StrEnum):
@@ -66,7 +66,7 @@ def train(
         raise typer.BadParameter(
             "goes with --data only: the rest stands in the run", param_hint="--resume"
         )
-    from mien.training.fit import resume as go_on
+    from mien.training.train import resume as go_on
 
     _with_report(resume, lambda watcher: go_on(resume, data, watcher=watcher))
 
@@ -91,7 +91,7 @@ def start(
     chosen = load_recipe(recipe, settings or ())  # what is wrong with it is told before torch loads
 
     from mien.runs.run import free_name
-    from mien.training.fit import train as fit
+    from mien.training.train import train as fit
 
     out_path = path or free_name(Path("runs"), chosen.name)
     _with_report(

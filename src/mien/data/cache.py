@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from mien.data.rows import Rows
 from mien.errors import MienError
-from mien.files import atomic_file, atomic_folder, cache_dir
+from mien.io.files import atomic_file, atomic_folder, cache_dir
 
 # Part of every key: raise it when a reader's result changes, and old entries are never read again.
 _VERSION: Final = 1

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mien.data.pixels import SIZE_PX
 from mien.data.split import AS_STATED, SPLITS
-from mien.emotions import EMOTIONS, NUM_CLASSES
 from mien.errors import DataError
+from mien.images.crop import SIZE_PX
+from mien.labels import EMOTIONS, NUM_CLASSES
 
 Array = npt.NDArray[Any]
 
@@ -27,10 +27,10 @@ class FaceDataset:
 
     Args:
         images: gray levels, 0 black to 255 white.
-        labels: positions in `mien.emotions.EMOTIONS`.
+        labels: positions in `mien.labels.EMOTIONS`.
         splits: ``train``, ``val`` or ``test`` for every image.
         ids: where each image came from: ``row 17`` or ``train/happy/17.png``.
-        votes: FER+ votes in the order of `mien.emotions.FERPLUS_VOTES`.
+        votes: FER+ votes in the order of `mien.labels.FERPLUS_VOTES`.
         name: the data set's name, for people.
         layout: ``csv``, ``folders``, ``parquet`` or ``synthetic``.
         split_rule: how the splits came about, in words.

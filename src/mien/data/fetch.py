@@ -27,9 +27,9 @@ from typing import Any, Final
 from mien.data.dataset import FaceDataset
 from mien.data.load import load_dataset
 from mien.data.votes import VoteFile, read_votes
-from mien.download import PATIENCE_S, SILENCE_S, download, reason_of, root_cause
 from mien.errors import DataError, MienError
-from mien.files import atomic_file, atomic_folder, expand_user, refuse_existing
+from mien.io.download import PATIENCE_S, SILENCE_S, download, reason_of, root_cause
+from mien.io.files import atomic_file, atomic_folder, expand_user, refuse_existing
 
 FERPLUS_URL: Final = "https://raw.githubusercontent.com/microsoft/FERPlus/master/fer2013new.csv"
 FERPLUS_FILE: Final = "fer2013new.csv"

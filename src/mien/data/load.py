@@ -9,16 +9,16 @@ from functools import partial
 from pathlib import Path
 
 from mien.data import cache
-from mien.data.csv import open_csv, read_csv
 from mien.data.dataset import FaceDataset
-from mien.data.folders import list_faces, read_folders
-from mien.data.parquet import read_parquet
+from mien.data.duplicates.groups import find_duplicates
+from mien.data.formats.csv import open_csv, read_csv
+from mien.data.formats.folders import list_faces, read_folders
+from mien.data.formats.parquet import read_parquet
 from mien.data.rows import Rows
 from mien.data.split import assign_splits
-from mien.data.twins import find_twins
 from mien.data.votes import join_votes, read_votes
 from mien.errors import DataError
-from mien.files import expand_user
+from mien.io.files import expand_user
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ def as_paths(data: Paths) -> tuple[Path, ...]:
 def load_dataset(
     *paths: str | Path,
     fractions: Sequence[float] | None = None,
-    hold_out: float = 0.0,
+    validation_share: float = 0.0,
     make_val: bool = True,
-    keep_twins_together: bool = False,
+    keep_duplicates_together: bool = False,
     seed: int = 0,
     skip_bad: bool = False,
     use_cache: bool = True,
@@ -59,12 +59,12 @@ def load_dataset(
         fractions: shares of train, val and test; all images are pooled and split by them,
             stratified. By default the files' own splits are kept (see
             `mien.data.split.assign_splits` for files that name none).
-        hold_out: share of the files' train split that becomes val, stratified; what the files call
-            val or test is then test, and chooses nothing.
+        validation_share: share of the files' train split that becomes val, stratified; what the
+            files call val or test is then test, and chooses nothing.
         make_val: make a tenth of the train split val where the files name none; else the data set
             may have no val split.
-        keep_twins_together: keep images of the same picture (`mien.data.twins`) in one split, where
-            any are made.
+        keep_duplicates_together: keep images of the same picture (`mien.data.duplicates.groups`) in
+            one split, where any are made.
         seed: of what is split afresh.
         skip_bad: leave out what cannot be used and list it in ``skipped``, instead of raising.
         use_cache: keep the arrays in the user's cache (``MIEN_CACHE``) and take them from there.
@@ -82,12 +82,12 @@ def load_dataset(
         rows = _with_votes(rows, source, expand_user(votes))
     if fractions is None:
         rows = _without_unstated(rows, source, skip_bad=skip_bad)
-    groups = find_twins(rows.images).groups if keep_twins_together else None
+    groups = find_duplicates(rows.images).groups if keep_duplicates_together else None
     splits, rule = assign_splits(
         rows.splits,
         rows.labels,
         fractions=fractions,
-        hold_out=hold_out,
+        validation_share=validation_share,
         make_val=make_val,
         groups=groups,
         seed=seed,

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mien.data.pixels import SIZE_PX
 from mien.data.split import SPLITS
+from mien.images.crop import SIZE_PX
 
 
 @dataclass

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from mien.data.dataset import FaceDataset
-from mien.data.headers import Size, promised_size
 from mien.data.load import Paths, as_paths
-from mien.data.pixels import decode_image
 from mien.errors import DataError
+from mien.images.decode import decode_image
+from mien.images.header import Size, header_size
 
 _ROWS_A_BATCH: Final = 2048
 # A file that has one of these may say that it is to be turned, which swaps width and height.
@@ -48,7 +48,7 @@ def image_size(content: bytes, name: str) -> Size:
         DataError: if it is no image that can be decoded.
     """
     if not any(mark in content for mark in _MAY_BE_TURNED):
-        size = promised_size(content)
+        size = header_size(content)
         if min(size) > 0:  # a JPEG may state its height at its end
             return size
     height, width = decode_image(content, name).shape[:2]

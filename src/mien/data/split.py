@@ -69,7 +69,7 @@ def assign_splits(
     labels: Labels,
     *,
     fractions: Sequence[float] | None = None,
-    hold_out: float = 0.0,
+    validation_share: float = 0.0,
     make_val: bool = True,
     groups: Labels | None = None,
     seed: int = 0,
@@ -85,7 +85,8 @@ def assign_splits(
         stated: the split that the files state for each image; an empty string where they do not.
         labels: the images' labels.
         fractions: shares of train, val and test, which sum to 1.
-        hold_out: share of the stated train split that becomes val; every other image is then test.
+        validation_share: share of the stated train split that becomes val; every other image is
+            then test.
         make_val: hold out that tenth of train where the files name no val; else they have none.
         groups: a number for each image; images of the same number stay together in what is split
             afresh. None lets every image go its own way.
@@ -96,7 +97,7 @@ def assign_splits(
     """
     if groups is None:
         groups = np.arange(len(labels))
-    together = "" if len(np.unique(groups)) == len(groups) else ", twins together"
+    together = "" if len(np.unique(groups)) == len(groups) else ", duplicates together"
     unstated = stated == ""
     if fractions is None and not unstated.all():
         if unstated.any():
@@ -106,9 +107,9 @@ def assign_splits(
             )
         (train,) = np.nonzero(stated == "train")
         wants_val = make_val and not (stated == "val").any()
-        if len(train) == 0 or not (wants_val or hold_out):
+        if len(train) == 0 or not (wants_val or validation_share):
             return stated, AS_STATED
-        share = hold_out or HELD_OUT_FRACTION
+        share = validation_share or HELD_OUT_FRACTION
         splits = np.full(len(stated), "test", dtype="<U5")
         splits[train] = _stratified(labels[train], (1 - share, share, 0.0), groups[train], seed)
         rule = f"{100 * share:g}% of train held out as val, stratified{together}, seed {seed}"

@@ -11,11 +11,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from mien.data.csv import open_csv
+from mien.data.formats.csv import open_csv
 from mien.data.rows import Rows
 from mien.data.split import COMPETITION_WORDS, SPLITS, split_of
-from mien.emotions import EMOTIONS, FERPLUS_VOTES, VOTES_OF_EMOTIONS, parse_emotion
 from mien.errors import DataError
+from mien.labels import EMOTIONS, FERPLUS_VOTES, VOTES_OF_EMOTIONS, parse_emotion
 
 TIE: Final = "tie"
 NO_MAJORITY: Final = -1
@@ -34,7 +34,7 @@ class LabelAgreement:
         compared: that have a majority, and it names an expression.
         agreeing: whose majority is the label.
         share: of agreeing among compared; None where nothing could be compared.
-        majorities: images by FER+ majority, in the order of `mien.emotions.FERPLUS_VOTES`, then
+        majorities: images by FER+ majority, in the order of `mien.labels.FERPLUS_VOTES`, then
             those with a tie.
     """
 
@@ -65,7 +65,7 @@ class Agreement:
 def find_majorities(votes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return each image's most frequent vote; NO_MAJORITY for a tie and for no votes at all.
 
-    Shape: votes (N, 10) -> int64 (N,), positions in `mien.emotions.FERPLUS_VOTES`.
+    Shape: votes (N, 10) -> int64 (N,), positions in `mien.labels.FERPLUS_VOTES`.
     """
     most = votes.max(1, keepdims=True)
     clear = np.count_nonzero(votes == most, axis=1) == 1
@@ -78,7 +78,7 @@ def majority_labels(votes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     A label has the majority where its emotion got more votes than each of the six others, and no
     fewer than contempt, unknown and NF each.
 
-    Shape: votes (N, 10) -> int64 (N,), positions in `mien.emotions.EMOTIONS`.
+    Shape: votes (N, 10) -> int64 (N,), positions in `mien.labels.EMOTIONS`.
     """
     emotions, others = votes[:, VOTES_OF_EMOTIONS], votes[:, _OTHERS]
     most = emotions.max(1, keepdims=True)
@@ -151,7 +151,7 @@ def _label_of(vote: str) -> int:
 class VoteFile:
     """The votes of Microsoft's ``fer2013new.csv``: a row for each row of fer2013.csv, in its order.
 
-    Shape: counts int8 (N, 10), in the order of `mien.emotions.FERPLUS_VOTES`; splits str (N,).
+    Shape: counts int8 (N, 10), in the order of `mien.labels.FERPLUS_VOTES`; splits str (N,).
     """
 
     path: Path
@@ -200,7 +200,7 @@ def join_votes(rows: Rows, votes: VoteFile, name: str) -> Rows:
     column, only the count can be, and the order inside a split never can.
 
     Args:
-        rows: what `mien.data.csv.read_csv` gave, in any order.
+        rows: what `mien.data.formats.csv.read_csv` gave, in any order.
         votes: the votes.
         name: the CSV's, for people.
 

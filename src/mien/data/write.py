@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mien.data.csv import write_csv
 from mien.data.dataset import FaceDataset
-from mien.data.folders import write_folders
-from mien.data.parquet import write_parquet
+from mien.data.formats.csv import write_csv
+from mien.data.formats.folders import write_folders
+from mien.data.formats.parquet import write_parquet
 
 _WRITERS = {"csv": write_csv, "folders": write_folders, "parquet": write_parquet}
 LAYOUTS = tuple(_WRITERS)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mien.emotions import EMOTIONS, NUM_CLASSES
 from mien.evaluation.metrics import Counts, Floats, Labels, class_auc, macro_auc
 from mien.evaluation.protocol import Record
+from mien.labels import EMOTIONS, NUM_CLASSES
 
 Mask = npt.NDArray[np.bool_]
 

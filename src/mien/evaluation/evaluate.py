@@ -8,17 +8,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mien.bundle.bundle import Bundle
 from mien.data import FaceDataset
-from mien.data.twins import Mask, Overlap, find_overlap
-from mien.emotions import EMOTIONS
+from mien.data.duplicates.groups import Mask, Overlap, find_overlap
 from mien.errors import DataError
 from mien.evaluation import metrics
 from mien.evaluation.protocol import Protocol
 from mien.evaluation.result import ClassScore, Evaluation, WithoutOverlap
 from mien.evaluation.score import Score
 from mien.evaluation.scorecard import Scorecard, measure_scorecard
-from mien.evaluation.views import SINGLE, predict_views
-from mien.runtime.bundle import Bundle
+from mien.evaluation.tta import SINGLE, predict_views
+from mien.labels import EMOTIONS
 
 _Metric = Callable[[metrics.Counts], metrics.Floats]
 
@@ -50,7 +50,7 @@ def evaluate_bundle(
         bundle: Bundle that reads the faces.
         dataset: whole data set, so that duplicates of the split's images in train can be counted.
         split: name of the evaluated split.
-        views: views of each image whose probabilities are averaged (`mien.evaluation.views`).
+        views: views of each image whose probabilities are averaged (`mien.evaluation.tta`).
         known: masks of the split's images that the Bundle's run has trained on and was chosen by;
             None where these are not on record.
         scorecard: also measure the four figures beyond the label (`mien.evaluation.scorecard`).
@@ -59,9 +59,9 @@ def evaluate_bundle(
         DataError: if the split has no images.
     """
     faces = dataset.split(split)
-    twins = None
+    duplicates = None
     if split != "train" and "train" in dataset.split_counts():
-        twins = find_overlap(faces.images, dataset.train.images)
+        duplicates = find_overlap(faces.images, dataset.train.images)
     probabilities = predict_views(bundle, faces.images, views)
     trained_on = bundle.metadata.data
     same = trained_on.get("fingerprint") == dataset.fingerprint
@@ -79,12 +79,12 @@ def evaluate_bundle(
         trained_on_split=same and split == "train",
         chosen_on_split=same and split == trained_on.get("chosen_by"),
         skipped=len(dataset.skipped),
-        identical_in_train=int(twins.identical.sum()) if twins else None,
-        near_in_train=int(twins.near.sum()) if twins else None,
+        identical_in_train=int(duplicates.identical.sum()) if duplicates else None,
+        near_in_train=int(duplicates.near.sum()) if duplicates else None,
         trained_on=int(known.trained_on.sum()) if known else None,
         chosen_by=int(known.chosen_by.sum()) if known else None,
     )
-    overlap = _overlap(len(faces), twins, known)
+    overlap = _overlap(len(faces), duplicates, known)
     evaluation = evaluate_probabilities(faces.labels, probabilities, protocol, overlap)
     if not scorecard:
         return evaluation
@@ -143,11 +143,11 @@ def evaluate_probabilities(
     )
 
 
-def _overlap(images: int, twins: Overlap | None, known: KnownImages | None) -> Mask:
+def _overlap(images: int, duplicates: Overlap | None, known: KnownImages | None) -> Mask:
     """Return which of the images stand elsewhere too. Shape: (N,)."""
     overlap = np.zeros(images, bool)
-    if twins:
-        overlap |= twins.any
+    if duplicates:
+        overlap |= duplicates.any
     if known:
         overlap |= known.trained_on
         if not known.chosen_by.all():  # else it is the very split to choose by

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from mien.emotions import NUM_CLASSES
+from mien.labels import NUM_CLASSES
 
 RESAMPLES: Final = 1000
 CALIBRATION_BINS: Final = 15

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mien.data.split import AS_STATED
 from mien.evaluation import metrics
-from mien.evaluation.views import describe_views
+from mien.evaluation.tta import describe_views
 
 _SEED: Final = 0
 
@@ -30,7 +30,7 @@ class Protocol(Record):
         images: how many.
         split_fingerprint: of the measured images and their labels alone, in their order.
         split_rule: how the splits came about.
-        views: of each image (`mien.evaluation.views`); ``single`` is the image as it is.
+        views: of each image (`mien.evaluation.tta`); ``single`` is the image as it is.
         checkpoint: how the weights were chosen.
         same_data: whether this is, as a whole, the data set that the model was trained on.
         trained_on_split: whether these very images were learnt, so that the score says little.
@@ -38,8 +38,8 @@ class Protocol(Record):
         skipped: how many images of the data set could not be used and were left out.
         identical_in_train: how many of the images are in the data set's train split, pixel for
             pixel; None where it has no train split, and for that split itself.
-        near_in_train: how many others have a near twin there (`mien.data.near_twins`); None as
-            above, and where an older version of mien measured.
+        near_in_train: how many others have a near duplicate there (`mien.data.duplicates.search`);
+            None as above, and where an older version of mien measured.
         trained_on: how many of the images the run trained on, pixel for pixel; None where what it
             has seen is not known: for a Bundle alone, and for runs of older versions.
         chosen_by: how many of them had a say in which weights it kept; None likewise.
@@ -87,12 +87,12 @@ class Protocol(Record):
         return "; ".join(parts)
 
     def overlap(self) -> str:
-        """Return how many of the images have a twin in the data set's train split, in words."""
+        """Return in words how many of the images have a duplicate in the train split."""
         if self.identical_in_train is None:
-            return "twins in a train split: not counted"
+            return "duplicates in a train split: not counted"
         identical = self._counted(self.identical_in_train)
         if self.near_in_train is None:
-            return f"also in train: {identical} pixel for pixel (near twins: not counted)"
+            return f"also in train: {identical} pixel for pixel (near duplicates: not counted)"
         if not self.identical_in_train + self.near_in_train:
             return "no image stands in train, neither pixel for pixel nor changed a little"
         near = self._share(self.near_in_train)

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError, computed_field
 
-from mien.emotions import EMOTIONS
 from mien.errors import RunError
 from mien.evaluation import metrics
 from mien.evaluation.curves import Areas, measure_areas
 from mien.evaluation.protocol import Protocol, Record
 from mien.evaluation.score import Score, show_score
 from mien.evaluation.scorecard import Scorecard
-from mien.files import write_text
+from mien.io.files import write_text
+from mien.labels import EMOTIONS
 
 
 class ClassScore(Record):
@@ -52,7 +52,7 @@ class Evaluation(Record):
     """All that was measured, and what it was measured from.
 
     ``labels`` and ``probabilities`` keep every further figure within reach without the images.
-    ``without_overlap`` leaves out the images that have a twin in the data set's train split,
+    ``without_overlap`` leaves out the images that have a duplicate in the data set's train split,
     identical or near, and those that the run trained on or chose by; but for choosing by the split
     as a whole, which the protocol says. None where there are none of these, or no others.
     ``scorecard`` holds the four figures beyond the label; None where they were not asked for, and

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mien.data.pixels import SIZE_PX
+from mien.bundle.bundle import Bundle
 from mien.evaluation.protocol import Record
-from mien.runtime.bundle import Bundle
+from mien.images.crop import SIZE_PX
 
 STRENGTHS: Final = 5
 FACES: Final = 200  # drawn from a split by chance; 50 changed copies of each are read

@@ -13,15 +13,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mien.bundle.bundle import Bundle
 from mien.data import FaceDataset
-from mien.data.pixels import SIZE_PX
 from mien.data.votes import NO_MAJORITY, majority_labels
 from mien.errors import DataError
 from mien.evaluation import metrics
 from mien.evaluation.protocol import Record
 from mien.evaluation.robustness import Robustness, draw_faces, read_changed, summarize
 from mien.evaluation.score import Score
-from mien.runtime.bundle import Bundle
+from mien.images.crop import SIZE_PX
 
 FACES: Final = 500  # drawn from a split; 57 changed copies of each are read
 CROP_SIDES: Final = (1.1, 0.9)  # sides of the crop, relative to the face's own: wider, tighter

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mien.data.pixels import Image
 from mien.errors import SourceError
+from mien.types import Image
 from mien.vision.reader import Reader
 from mien.vision.reading import Reading
-from mien.vision.source import Source
+from mien.vision.sources.open import Source
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mien.bundle.bundle import Bundle, find_bundle
 from mien.errors import BundleError, RunError
-from mien.evaluation.calibrate import Calibration
-from mien.files import expand_user
+from mien.evaluation.calibration import Calibration
+from mien.io.files import expand_user
 from mien.models import Classifier
 from mien.models.weights import VOTES_BIAS, VOTES_WEIGHT, open_network
 from mien.recipes.recipe import parse_recipe
-from mien.runtime.bundle import Bundle, find_bundle
 
 
 def load_network(model: str | Path | None = None) -> Classifier:
@@ -30,7 +30,7 @@ def load_network(model: str | Path | None = None) -> Classifier:
     if model is not None and (run := expand_user(model)).is_dir():
         # Only here: Lightning takes longer to import than all the rest, and a Bundle needs none.
         from mien.runs.run import Run
-        from mien.training.finish import load_kept
+        from mien.training.finalize import load_kept
 
         return load_kept(Run(run))[0]
     path = find_bundle(model)

@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from mien.data.pixels import SIZE_PX
-from mien.emotions import NUM_CLASSES
-from mien.runtime.bundle import Bundle
+from mien.bundle.bundle import Bundle
+from mien.images.crop import SIZE_PX
+from mien.labels import NUM_CLASSES
 
 PATCH_PX: Final = 10  # covers an eye, or half of a mouth
 STRIDE_PX: Final = 5

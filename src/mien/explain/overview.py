@@ -9,14 +9,15 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from mien.data.pixels import SIZE_PX, Image
-from mien.emotions import EMOTIONS, NUM_CLASSES
+from mien.bundle.bundle import Bundle
 from mien.errors import MienError
-from mien.explain.cam import Maps, grad_cam
+from mien.explain.grad_cam import Maps, grad_cam
 from mien.explain.network import load_network
 from mien.explain.occlusion import Images, Labels, mean_occlusion
 from mien.explain.sanity import Sanity, check_maps
-from mien.runtime.bundle import Bundle
+from mien.images.crop import SIZE_PX
+from mien.labels import EMOTIONS, NUM_CLASSES
+from mien.types import Image
 
 _OF_EACH: Final = 2  # faces of an emotion read rightly, and as many read wrongly
 _SEED: Final = 0

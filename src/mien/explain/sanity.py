@@ -10,9 +10,9 @@ import numpy.typing as npt
 import torch
 from scipy.stats import spearmanr
 
-from mien.data.pixels import SIZE_PX
 from mien.evaluation.protocol import Record
-from mien.explain.cam import Maps, grad_cam
+from mien.explain.grad_cam import Maps, grad_cam
+from mien.images.crop import SIZE_PX
 from mien.models import Classifier
 
 LIMIT: Final = 0.5

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mien.data.pixels import SIZE_PX
-from mien.emotions import VOTES_OF_EMOTIONS
+from mien.images.crop import SIZE_PX
+from mien.labels import VOTES_OF_EMOTIONS
 from mien.models.answer import AnswerLayer
 from mien.models.layers import fold
 
@@ -26,7 +26,7 @@ _IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 
 
 class Mix(Protocol):
-    """How labels' and votes' probabilities are averaged (`mien.evaluation.calibrate`)."""
+    """How labels' and votes' probabilities are averaged (`mien.evaluation.calibration`)."""
 
     @property
     def votes_share(self) -> float:

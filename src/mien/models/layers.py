@@ -8,8 +8,8 @@ from typing import Final
 
 from torch import nn
 
-from mien.data.pixels import SIZE_PX
-from mien.emotions import NUM_CLASSES
+from mien.images.crop import SIZE_PX
+from mien.labels import NUM_CLASSES
 from mien.recipes.sections import ModelSection
 
 # Of a map along each side, for it to tell eyes, nose and mouth apart: of 2x2 or 3x3 cells each

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from mien.data.pixels import SIZE_PX
+from mien.images.crop import SIZE_PX
 from mien.models.layers import dense_layers, initialize, input_channels, last_located
 from mien.recipes.sections import StackedModel
 

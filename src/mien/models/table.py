@@ -8,7 +8,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
-from mien.data.pixels import SIZE_PX
+from mien.images.crop import SIZE_PX
 from mien.models.classifier import Classifier
 from mien.models.densenet import DenseNet
 from mien.models.inception import build_inception

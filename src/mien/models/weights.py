@@ -12,9 +12,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from mien.download import root_cause
 from mien.errors import RecipeError, RunError
-from mien.files import expand_user
+from mien.io.download import root_cause
+from mien.io.files import expand_user
 from mien.models.classifier import Classifier
 from mien.models.mien_net import MienNet
 from mien.models.table import build_model

@@ -11,8 +11,8 @@ from pydantic import BaseModel, Discriminator, Tag, ValidationError, model_valid
 from pydantic_core import ErrorDetails
 
 from mien.errors import RecipeError, nearest
-from mien.files import expand_user
-from mien.names import Name
+from mien.io.files import expand_user
+from mien.io.names import Name
 from mien.recipes.sections import (
     MODELS,
     AugmentSection,
@@ -76,7 +76,7 @@ class Recipe(Section):
         """Return plain data that TOML can hold: no None, lists instead of tuples."""
         return self.model_dump(mode="json", exclude_none=True)
 
-    def found_from(self, folder: Path) -> Recipe:
+    def resolve_paths(self, folder: Path) -> Recipe:
         """Return the same, to be run in any folder: its weights and teachers by whole paths.
 
         ``folder`` is what their names are relative to. Weights that are no file there keep their

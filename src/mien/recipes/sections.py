@@ -47,15 +47,15 @@ class DataSection(Section):
     """
 
     fractions: tuple[Fraction, Fraction, Fraction] | None = None
-    hold_out: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    keep_twins_together: bool = False
+    validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    keep_duplicates_together: bool = False
     seed: Seed = 0
 
     @model_validator(mode="after")
     def _one_way_to_split(self) -> Self:
-        if self.fractions is not None and self.hold_out:
+        if self.fractions is not None and self.validation_share:
             raise ValueError(
-                "fractions pools all images, so nothing is held out; set hold_out to 0"
+                "fractions pools all images, so nothing is held out; set validation_share to 0"
             )
         return self
 

@@ -14,7 +14,7 @@ _RARE: Final = 0.05  # of the images
 _MISSED: Final = 0.15  # by which an emotion's recall is behind accuracy
 _UNTRUSTED: Final = 0.05  # calibration error
 _LOST: Final = 0.15  # of accuracy, at the middle strength of a change
-_FLATTERED: Final = 0.02  # of accuracy, by twins
+_FLATTERED: Final = 0.02  # of accuracy, by duplicates
 
 # The setting that shows a network the change in training, where there is one.
 _AUGMENTATIONS: Final = {
@@ -34,7 +34,7 @@ def advise(content: Content) -> list[str]:
         *_about_emotions(content),
         *_about_confidence(content),
         *_about_changes(content),
-        *_about_twins(content),
+        *_about_duplicates(content),
     ]
 
 
@@ -102,7 +102,7 @@ def _about_changes(content: Content) -> list[str]:
     ]
 
 
-def _about_twins(content: Content) -> list[str]:
+def _about_duplicates(content: Content) -> list[str]:
     evaluation = content.evaluation
     if evaluation is None or evaluation.without_overlap is None:
         return []
@@ -110,6 +110,6 @@ def _about_twins(content: Content) -> list[str]:
     if whole is None or rest is None or whole - rest <= _FLATTERED:
         return []
     return [
-        f"Twins of training images lift its accuracy by {whole - rest:.3f}: mien data clean "
+        f"Duplicates of training images lift its accuracy by {whole - rest:.3f}: mien data clean "
         "makes a copy of the data without them."
     ]

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from mien.audit import Audit, Finding
-from mien.audit.findings import Item
+from mien.curation import Audit, Finding
+from mien.curation.findings import Item
 from mien.data import FaceDataset
-from mien.files import write_bytes
+from mien.io.files import write_bytes
 from mien.reports.pages import TextTable, environment, to_png
 
 _SHOWN: Final = 12  # cases of a finding on its contact sheet

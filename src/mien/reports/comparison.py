@@ -8,10 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from mien.emotions import EMOTIONS
-from mien.evaluation.compare import ComparedRun, Comparison, Group
 from mien.evaluation.score import Score, show_score
-from mien.files import write_text
+from mien.evaluation.significance import ComparedRun, Comparison, Group
+from mien.io.files import write_text
+from mien.labels import EMOTIONS
 from mien.reports import comparison_figures as figures
 from mien.reports.pages import TextTable, embed, environment, show_large, show_p, to_csv
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from mien.bundle.bundle import Bundle, shipped_bundles
 from mien.evaluation import Evaluation
-from mien.runtime.bundle import Bundle, shipped_bundles
 
 _FER2013_HELD_OUT: Final = 3_589  # images in PublicTest, and as many in PrivateTest
 

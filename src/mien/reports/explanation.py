@@ -11,12 +11,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mien.data.pixels import SIZE_PX, Image
-from mien.emotions import COLOURS, EMOTIONS
+from mien.bundle.bundle import BundleMetadata
 from mien.explain.faces import ReadFace, ReadFaces
-from mien.files import write_text
+from mien.images.crop import SIZE_PX
+from mien.io.files import write_text
+from mien.labels import COLOURS, EMOTIONS
 from mien.reports.pages import environment, to_png
-from mien.runtime.bundle import BundleMetadata
+from mien.types import Image
 
 if TYPE_CHECKING:
     from mien.explain.overview import Overview
@@ -54,7 +55,7 @@ class FaceMaps:
     Args:
         face: what was read, and from what.
         occlusion: of `mien.explain.occlusion`. Shape: float (48, 48).
-        cam: of `mien.explain.cam`; None where there are no gradients. Shape: float (48, 48).
+        cam: of `mien.explain.grad_cam`; None where there are no gradients. Shape: float (48, 48).
         nearest: faces of a data set that the network takes for alike.
     """
 

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.data import FaceDataset
-from mien.data.explore import Exploration, Spread, mean_faces, sample_classes
+from mien.data.statistics import Exploration, Spread, mean_faces, sample_classes
 from mien.data.votes import TIE, Agreement, LabelAgreement
-from mien.emotions import EMOTIONS
-from mien.files import write_text
+from mien.io.files import write_text
+from mien.labels import EMOTIONS
 from mien.reports import explore_figures, figures
 from mien.reports.pages import TextTable, embed, environment, to_png
 

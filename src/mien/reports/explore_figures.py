@@ -8,9 +8,9 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from mien.data.explore import Spread
+from mien.data.statistics import Spread
 from mien.data.votes import Agreement
-from mien.emotions import EMOTIONS
+from mien.labels import EMOTIONS
 from mien.reports.svg import COLOURS, INK, STYLE, new_figure
 
 _BOX: Final = 0.6  # of the room that an emotion has

@@ -8,12 +8,12 @@ from typing import Final
 import numpy as np
 import torch
 
-from mien.audit.labels import doubt
+from mien.curation.checks.labels import doubt
 from mien.data import FaceDataset
 from mien.data.votes import find_majorities, labels_of
-from mien.emotions import EMOTIONS
 from mien.evaluation import Evaluation
 from mien.evaluation.result import Confused
+from mien.labels import EMOTIONS
 from mien.models import to_unit
 from mien.recipes import Recipe
 from mien.reports.pages import to_png

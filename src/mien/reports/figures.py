@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mien.emotions import COLOURS as EMOTION_COLOURS
-from mien.emotions import EMOTIONS
+from mien.labels import COLOURS as EMOTION_COLOURS
+from mien.labels import EMOTIONS
 from mien.reports.svg import COLOURS, INK, STYLE, WIDTH_IN, new_figure
 
 _TRAIN, _VAL, _TEST = COLOURS[:3]

@@ -11,9 +11,10 @@ import tomli_w
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from mien.bundle.bundle import Bundle, shipped_bundles
 from mien.data import FaceDataset
 from mien.data.load import Paths
-from mien.files import write_text
+from mien.io.files import write_text
 from mien.reports import faces, figures, score_figures
 from mien.reports.advice import advise
 from mien.reports.context import PEOPLE, known_scores
@@ -24,7 +25,6 @@ from mien.reports.report_files import write_files
 from mien.reports.svg import to_svg
 from mien.runs.run import Run
 from mien.runs.test_log import count_measurements
-from mien.runtime.bundle import Bundle, shipped_bundles
 
 
 def write_report(

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from mien.bundle.bundle import Bundle, find_bundle
 from mien.data import FaceDataset
 from mien.data.load import Paths
 from mien.errors import BundleError, MienError
@@ -18,7 +19,6 @@ from mien.explain.overview import Overview, explain_split
 from mien.runs.data import find_run_data, load_as_trained, load_split_data
 from mien.runs.evaluations import kept_evaluation, measure
 from mien.runs.run import Run
-from mien.runtime.bundle import Bundle, find_bundle
 
 MOST_CONFUSED: Final = 5  # pairs of emotions that are shown
 

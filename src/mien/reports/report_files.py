@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from mien.emotions import EMOTIONS
 from mien.evaluation import Evaluation, metrics
-from mien.evaluation.calibrate import risk_coverage
+from mien.evaluation.calibration import risk_coverage
 from mien.evaluation.robustness import Robustness
-from mien.files import write_bytes, write_text
+from mien.io.files import write_bytes, write_text
+from mien.labels import EMOTIONS
 from mien.reports.pages import to_csv
 from mien.reports.report_content import MOST_CONFUSED, Content
 from mien.reports.svg import as_file, to_picture

@@ -11,10 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from mien.emotions import COLOURS as EMOTION_COLOURS
-from mien.emotions import EMOTIONS
 from mien.evaluation import Evaluation, metrics
-from mien.evaluation.calibrate import risk_coverage
+from mien.evaluation.calibration import risk_coverage
 from mien.evaluation.curves import (
     macro_roc_curve,
     pool_classes,
@@ -23,6 +21,8 @@ from mien.evaluation.curves import (
 )
 from mien.evaluation.robustness import Robustness
 from mien.evaluation.score import show_score
+from mien.labels import COLOURS as EMOTION_COLOURS
+from mien.labels import EMOTIONS
 from mien.reports.svg import COLOURS, INK, STYLE, WIDTH_IN, new_figure
 
 _FIRST, _SECOND = COLOURS[:2]

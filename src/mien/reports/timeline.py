@@ -9,8 +9,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from mien.emotions import COLOURS, EMOTIONS
-from mien.files import write_text
+from mien.io.files import write_text
+from mien.labels import COLOURS, EMOTIONS
 from mien.reports.pages import embed, environment
 from mien.reports.svg import INK, STYLE, new_figure
 from mien.vision.timeline import BIN_S, UNCERTAIN, Person, Timeline

@@ -6,11 +6,11 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
+from mien.bundle.bundle import Bundle
 from mien.errors import RunError
-from mien.evaluation.compare import ComparedRun, measure_latency
+from mien.evaluation.significance import ComparedRun, measure_latency
 from mien.runs.evaluations import evaluation_of
 from mien.runs.run import Run
-from mien.runtime.bundle import Bundle
 
 
 def load_compared_runs(paths: Sequence[str | Path], split: str | None = None) -> list[ComparedRun]:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from mien.bundle.bundle import Bundle
 from mien.data import FaceDataset, load_dataset
 from mien.data.load import Paths, as_paths
 from mien.errors import BundleError, DataError, RunError
 from mien.recipes.recipe import explain
 from mien.recipes.sections import DataSection
 from mien.runs.run import Run
-from mien.runtime.bundle import Bundle
 
 
 def load_split_data(split_by: DataSection, data: Paths, *, skip_bad: bool = False) -> FaceDataset:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mien.bundle.bundle import Bundle, find_bundle
 from mien.data import FaceDataset
 from mien.data.load import Paths
 from mien.errors import DataError, RunError
 from mien.evaluation import Evaluation, evaluate_bundle
 from mien.evaluation.evaluate import KnownImages
-from mien.evaluation.views import SINGLE, check_views
+from mien.evaluation.tta import SINGLE, check_views
 from mien.runs.data import load_as_trained, load_run_data
 from mien.runs.membership import Membership, MembershipError
 from mien.runs.run import Run, evaluation_path
 from mien.runs.test_log import log_measurement
-from mien.runtime.bundle import Bundle, find_bundle
 
 
 def evaluate(
@@ -39,7 +39,7 @@ def evaluate(
         model: a run directory, a ``.onnx`` file or a shipped Bundle's name.
         data: path of a data set, or several of Parquet files.
         split: name of the split to measure on.
-        views: views of each image whose probabilities are averaged (`mien.evaluation.views`).
+        views: views of each image whose probabilities are averaged (`mien.evaluation.tta`).
         skip_bad: leave out images that cannot be used.
         scorecard: also measure the four figures beyond the label (`mien.evaluation.scorecard`),
             for which 57 changed copies of 500 faces are read; they need a single view and faces

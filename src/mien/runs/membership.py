@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.data import FaceDataset
-from mien.data.near_twins import Images
+from mien.data.duplicates.search import Images
 from mien.errors import RunError
 from mien.evaluation.evaluate import KnownImages
-from mien.files import atomic_file
+from mien.io.files import atomic_file
 
 Digests = npt.NDArray[np.uint64]
 

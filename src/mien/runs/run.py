@@ -28,7 +28,7 @@ import tomli_w
 from pydantic import ValidationError
 
 from mien.errors import RunError
-from mien.files import atomic_folder, locked_folder, write_text
+from mien.io.files import atomic_folder, locked_folder, write_text
 from mien.recipes import Recipe
 from mien.recipes.recipe import parse_recipe
 from mien.runs.record import RunRecord

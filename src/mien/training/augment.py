@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mien.data.pixels import SIZE_PX
+from mien.images.crop import SIZE_PX
 from mien.recipes.sections import AugmentSection
 
 Change = Callable[[Tensor], Tensor]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mien.data import FaceDataset
-from mien.emotions import FERPLUS_VOTES
+from mien.labels import FERPLUS_VOTES
 
 
 class Batch(NamedTuple):
@@ -21,7 +21,7 @@ class Batch(NamedTuple):
         labels: int64 (batch,).
         votes: float32 (batch, 10), zeros where an image has none.
         taught: the teachers' softened probabilities, (batch, 7), of views that are augmented and
-            asked about already (`mien.training.views`); else None.
+            asked about already (`mien.training.taught_views`); else None.
     """
 
     images: Tensor

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from mien.errors import MienError
-from mien.files import write_bytes, write_text
+from mien.io.files import write_bytes, write_text
 from mien.recipes.sections import TrainSection
 from mien.training.batches import Batches
 

@@ -11,9 +11,9 @@ import torch
 from scipy.special import expit
 from torch import nn
 
-from mien.data.non_faces import draw_non_faces
-from mien.data.pixels import SIZE_PX
+from mien.data.synthetic.non_faces import draw_non_faces
 from mien.evaluation.protocol import Record
+from mien.images.crop import SIZE_PX
 from mien.models import Classifier, to_unit
 from mien.models.answer import LEAST_OPEN
 from mien.recipes.sections import AugmentSection

@@ -12,13 +12,14 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from mien.data import FaceDataset
-from mien.emotions import FERPLUS_VOTES, NUM_CLASSES
 from mien.errors import RecipeError
+from mien.labels import FERPLUS_VOTES, NUM_CLASSES
 from mien.models import Classifier, to_unit
 from mien.models.weights import VOTES_HEAD
 from mien.recipes import Recipe
 from mien.training.augment import Augmentation
 from mien.training.batches import Batch
+from mien.training.distill import Teachers
 from mien.training.targets import (
     distillation_loss,
     mirror_divergence,
@@ -26,7 +27,6 @@ from mien.training.targets import (
     share_votes,
     soft_targets,
 )
-from mien.training.teachers import Teachers
 
 
 class Trainable(pl.LightningModule):

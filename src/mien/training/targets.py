@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mien.emotions import NUM_CLASSES, VOTES_OF_EMOTIONS
+from mien.labels import NUM_CLASSES, VOTES_OF_EMOTIONS
 
 _LEAST_GAMMA: Final = 1e-30  # a draw of two zeros would divide by zero
 

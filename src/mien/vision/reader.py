@@ -18,15 +18,15 @@ from typing import Any, Final, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from mien.data.pixels import Image
-from mien.emotions import EMOTIONS
-from mien.runtime.bundle import Bundle, find_bundle
-from mien.vision.choose import choose_detector
-from mien.vision.crop import crop_face
+from mien.bundle.bundle import Bundle, find_bundle
+from mien.labels import EMOTIONS
+from mien.types import Image
+from mien.vision.alignment import crop_face
 from mien.vision.defaults import SMOOTHING_S
-from mien.vision.detect import LONGEST_SIDE_PX, Detector, Face, video_side_px
+from mien.vision.detectors.choose import choose_detector
+from mien.vision.detectors.detect import LONGEST_SIDE_PX, Detector, Face, video_side_px
 from mien.vision.reading import Frame, Reading
-from mien.vision.source import Source, open_source
+from mien.vision.sources.open import Source, open_source
 from mien.vision.track import Smoother, Tracker
 
 _Row = npt.NDArray[Any]  # probabilities of a face
@@ -84,8 +84,8 @@ class Reader:
         """Read every face in a source, frame by frame, the largest of each first.
 
         Args:
-            source: whatever `mien.vision.source.open_source` takes: the path of a photo, several,
-                a folder, a video, pixels as an array.
+            source: whatever `mien.vision.sources.open.open_source` takes: the path of a photo,
+                several, a folder, a video, pixels as an array.
 
         Raises:
             SourceError: if it cannot be opened, or a part of it cannot be read. `stream` with an

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from mien.data.pixels import Image
 from mien.errors import SourceError
+from mien.types import Image
 
 Box = tuple[int, int, int, int]
 Kind = Literal["photos", "video", "live"]
@@ -32,7 +32,7 @@ class Frame:
 
 
 class Source(ABC):
-    """Frames to iterate over; made by `mien.vision.source.open_source`.
+    """Frames to iterate over; made by `mien.vision.sources.open.open_source`.
 
     It holds a device or a file: use it in a ``with`` block, or close it. Closing from another
     thread ends an iteration that is under way.

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from mien.emotions import EMOTIONS, NUM_CLASSES
+from mien.labels import EMOTIONS, NUM_CLASSES
 from mien.vision.reading import Frame, Reading
 
 UNCERTAIN: Final = "uncertain"

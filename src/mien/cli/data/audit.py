@@ -11,9 +11,9 @@ from mien.cli.console import JsonOption, err, out, print_json, print_table, say_
 from mien.cli.data.options import PathsArgument, VotesOption
 
 if TYPE_CHECKING:
+    from mien.bundle.bundle import Bundle
     from mien.data import FaceDataset
-    from mien.data.twins import Mask
-    from mien.runtime.bundle import Bundle
+    from mien.data.duplicates.groups import Mask
 
 FOUND = 1
 
@@ -39,7 +39,7 @@ def audit(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Look for what makes scores wrong: leaks, twins, wrong labels, bad images, odd splits.
+    """Look for what makes scores wrong: leaks, duplicates, wrong labels, bad images, odd splits.
 
     Exits with 1 when a finding is serious. Changes nothing: see mien data clean.
     """
@@ -47,11 +47,11 @@ def audit(
         option = "--votes" if votes is not None else "--model"
         raise typer.BadParameter("has no effect with --against", param_hint=option)
 
-    from mien.audit import audit_dataset, audit_overlap
+    from mien.bundle.bundle import Bundle, find_bundle
     from mien.cli.data.search import watch_search
+    from mien.curation import audit_dataset, audit_overlap
     from mien.data import load_dataset
     from mien.reports.audit import audit_table, write_audit
-    from mien.runtime.bundle import Bundle, find_bundle
 
     bundle = Bundle(find_bundle(model)) if model is not None else None
     known = load_dataset(*path, make_val=False, skip_bad=True, votes=votes)

@@ -15,12 +15,12 @@ from mien.cli.console import SkipBadOption, new_table, out, say_path, say_skippe
 from mien.cli.data.options import Layout, PathsArgument, VotesOption
 
 if TYPE_CHECKING:
+    from mien.curation.manifest import Decision
     from mien.data import FaceDataset
-    from mien.data.manifest import Decision
 
 
 class Leaks(StrEnum):
-    """What becomes of images that have a twin in another split."""
+    """What becomes of images that have a duplicate in another split."""
 
     drop = "drop"
     move = "move"
@@ -35,7 +35,7 @@ def clean(
     leaks: Annotated[
         Leaks | None,
         typer.Option(
-            help="Twins across splits: drop them from train (and val), move all into train, "
+            help="Duplicates across splits: drop them from train (and val), move all into train, "
             "or keep them.",
             show_default="drop",
         ),
@@ -64,9 +64,9 @@ def clean(
         raise typer.BadParameter("has no effect with --manifest", param_hint="--leaks")
 
     from mien.cli.data.target import choose_layout, refuse_target
-    from mien.data.clean import apply_decisions
-    from mien.data.manifest import manifest_path, read_manifest, write_cleaned
-    from mien.files import expand_user, refuse_existing
+    from mien.curation.clean import apply_decisions
+    from mien.curation.manifest import manifest_path, read_manifest, write_cleaned
+    from mien.io.files import expand_user, refuse_existing
 
     if target is not None:
         refuse_target(target, path)
@@ -92,7 +92,7 @@ def clean(
 
 
 def _load(path: list[Path], votes: Path | None, *, skip_bad: bool) -> FaceDataset:
-    """Load a data set with its own splits; where it has none, some that no twins leak through."""
+    """Load a data set with its own splits, or with splits that separate no duplicates."""
     from mien.cli.data.search import watch_search
     from mien.data import load_dataset
     from mien.data.split import AS_STATED
@@ -101,23 +101,23 @@ def _load(path: list[Path], votes: Path | None, *, skip_bad: bool) -> FaceDatase
     if dataset.split_rule == AS_STATED:
         return dataset
     with watch_search():
-        return load_dataset(*path, keep_twins_together=True, skip_bad=skip_bad, votes=votes)
+        return load_dataset(*path, keep_duplicates_together=True, skip_bad=skip_bad, votes=votes)
 
 
 def _decide(dataset: FaceDataset, leaks: Leaks) -> list[Decision]:
     from mien.cli.data.search import watch_search
-    from mien.data.clean import decide
-    from mien.data.twins import find_twins
+    from mien.curation.clean import decide
+    from mien.data.duplicates.groups import find_duplicates
 
     with watch_search() as progress:
-        twins = find_twins(dataset.images, progress=progress)
-    return decide(dataset, twins, leaks=leaks.value)
+        duplicates = find_duplicates(dataset.images, progress=progress)
+    return decide(dataset, duplicates, leaks=leaks.value)
 
 
 def _print_decisions(
     dataset: FaceDataset, cleaned: FaceDataset, decisions: Sequence[Decision]
 ) -> None:
-    from mien.data.manifest import ACTIONS
+    from mien.curation.manifest import ACTIONS
     from mien.data.split import SPLITS
 
     out.print(f"{dataset.name} ({dataset.layout}), {len(dataset):,} images", style="bold")

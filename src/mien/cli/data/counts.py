@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def print_counts(dataset: FaceDataset) -> None:
     """Print what a data set is called, how its splits came about, and what it holds."""
-    from mien.emotions import EMOTIONS
+    from mien.labels import EMOTIONS
 
     counts = {split: dataset.split(split).class_counts() for split in dataset.split_counts()}
     with_votes = ", with FER+ votes" if dataset.votes is not None else ""

@@ -34,8 +34,8 @@ def explore(
     from dataclasses import asdict
 
     from mien.data import load_dataset
-    from mien.data.explore import explore as measure
     from mien.data.sizes import read_sizes
+    from mien.data.statistics import explore as measure
     from mien.reports.explore import exploration_tables, write_exploration
 
     dataset = load_dataset(*path, skip_bad=skip_bad, votes=votes)

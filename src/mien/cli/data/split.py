@@ -28,7 +28,8 @@ def split(
     together: Annotated[
         bool,
         typer.Option(
-            "--keep-twins-together", help="Put identical images and near twins in one split."
+            "--keep-duplicates-together",
+            help="Put identical images and near duplicates in one split.",
         ),
     ] = False,
     layout: Annotated[
@@ -60,7 +61,7 @@ def split(
             *path,
             fractions=shares,
             make_val=False,
-            keep_twins_together=together,
+            keep_duplicates_together=together,
             seed=seed or 0,
             skip_bad=skip_bad,
             votes=votes,
@@ -86,7 +87,7 @@ def split(
 def _refuse_without_effect(dataset: FaceDataset, *, together: bool, seed: int | None) -> None:
     from mien.errors import MienError
 
-    option = "--keep-twins-together" if together else "" if seed is None else "--seed"
+    option = "--keep-duplicates-together" if together else "" if seed is None else "--seed"
     if option:
         raise MienError(
             f"{option}: has no effect, for {dataset.name} has splits of its own and they are kept; "
@@ -96,17 +97,17 @@ def _refuse_without_effect(dataset: FaceDataset, *, together: bool, seed: int | 
 
 def _say_leaks(dataset: FaceDataset) -> None:
     from mien.cli.data.search import watch_search
-    from mien.data.twins import find_twins
+    from mien.data.duplicates.groups import find_duplicates
 
     with watch_search() as progress:
-        across = find_twins(dataset.images, progress=progress).across(dataset.splits)
+        across = find_duplicates(dataset.images, progress=progress).across(dataset.splits)
     count = int(across.any.sum())
     if not count:
-        out.print("\nNo image has a twin in another split.")
+        out.print("\nNo image has a duplicate in another split.")
         return
     out.print(
-        f"\n{count:,} of {len(dataset):,} images ({count / len(dataset):.1%}) now have a twin in "
-        f"another split: {int(across.identical.sum()):,} an identical one, "
+        f"\n{count:,} of {len(dataset):,} images ({count / len(dataset):.1%}) now have a duplicate "
+        f"in another split: {int(across.identical.sum()):,} an identical one, "
         f"{int(across.near.sum()):,} a near one. A score on such images says little; "
-        "--keep-twins-together keeps twins in one split."
+        "--keep-duplicates-together keeps duplicates in one split."
     )

@@ -21,9 +21,9 @@ def synth(
 ) -> None:
     """Draw faces in seven expressions: a data set for trying things out, of no person."""
     from mien.cli.data.target import refuse_suffix
-    from mien.data.synthetic import synthetic_faces
+    from mien.data.synthetic.faces import synthetic_faces
     from mien.data.write import write_dataset
-    from mien.files import refuse_existing
+    from mien.io.files import refuse_existing
 
     chosen = layout or Layout.folders
     refuse_suffix(path, chosen.value, "as you ask" if layout else "if none is named")

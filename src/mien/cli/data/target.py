@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def refuse_target(target: Path, sources: Sequence[Path]) -> None:
     """Raise a MienError if there is something at ``target``, or it would change a source."""
-    from mien.files import refuse_existing
+    from mien.io.files import refuse_existing
 
     refuse_existing(target)
     for source in sources:

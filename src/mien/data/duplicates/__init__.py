@@ -1,0 +1,1 @@
+"""Exact and near duplicates within and between sets of images."""

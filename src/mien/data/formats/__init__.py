@@ -1,0 +1,1 @@
+"""The layouts of face data sets, one module each."""

@@ -1,0 +1,1 @@
+"""Drawn faces, and images without a face."""

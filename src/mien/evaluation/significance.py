@@ -1,0 +1,147 @@
+"""Evaluations of several networks to a comparison: ranked where that is fair, tested in pairs."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+
+from mien.bundle.bundle import Bundle
+from mien.evaluation.metrics import holm, mcnemar
+from mien.evaluation.result import Evaluation
+from mien.images.crop import SIZE_PX
+
+_READS: Final = 50
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """A trained network in a comparison, and what it costs.
+
+    Args:
+        name: name by which it is shown.
+        evaluation: its evaluation on the split that all are compared on.
+        parameters: number of weights.
+        macs: multiply-accumulates to read one face; None where not known.
+        seconds_per_epoch: median duration of an epoch; None where not known.
+        latency_ms: time in which its Bundle reads one face on one thread.
+        history: one row an epoch, as `mien.runs.run.Run.history` returns them.
+        epoch: epoch whose weights were kept.
+        recipe: name of the recipe.
+    """
+
+    name: str
+    evaluation: Evaluation
+    parameters: int
+    macs: int | None
+    seconds_per_epoch: float | None
+    latency_ms: float
+    history: Sequence[dict[str, float]]
+    epoch: int | None
+    recipe: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two compared runs on the same images; the one that reads more of them right is ``better``.
+
+    ``p_value`` is McNemar's exact, ``p_adjusted`` the same after Holm, over the group's pairs.
+    """
+
+    better: str
+    worse: str
+    only_better: int
+    only_worse: int
+    p_value: float
+    p_adjusted: float
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that may be ranked together, by accuracy, and the tests between them."""
+
+    runs: tuple[ComparedRun, ...]
+    pairs: tuple[Pair, ...]
+
+    @property
+    def measured_on(self) -> str:
+        """What all of them were measured on, in words."""
+        protocol = self.runs[0].evaluation.protocol
+        words = f"{protocol.split} split of {protocol.data}, {protocol.images:,} images"
+        if protocol.trained_on_split:
+            words += ", which they were trained on"
+        elif protocol.chosen_on_split:
+            words += ", which also chose their weights"
+        return words
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All compared runs, in groups; ``why_apart`` says why there is more than one, else nothing."""
+
+    groups: tuple[Group, ...]
+    why_apart: str
+
+    @property
+    def runs(self) -> tuple[ComparedRun, ...]:
+        """All compared runs, group by group."""
+        return tuple(run for group in self.groups for run in group.runs)
+
+
+def compare(runs: Sequence[ComparedRun]) -> Comparison:
+    """Rank compared runs, but only those that were measured on the same images in the same way.
+
+    A score on images that chose the weights flatters, so it is not ranked among those that did not;
+    likewise one on images that were learnt.
+    """
+    by_measure: dict[tuple[str, bool, bool], list[ComparedRun]] = {}
+    for run in runs:
+        protocol = run.evaluation.protocol
+        key = (protocol.split_fingerprint, protocol.chosen_on_split, protocol.trained_on_split)
+        by_measure.setdefault(key, []).append(run)
+    groups = tuple(_rank(members) for members in by_measure.values())
+    if len(groups) == 1:
+        return Comparison(groups, "")
+    same_images = len({fingerprint for fingerprint, _, _ in by_measure}) == 1
+    reason = (
+        "they were measured on the same images, but these chose the weights of some or were learnt"
+        if same_images
+        else "their splits hold different images, and a score says nothing about other images"
+    )
+    measures = "; ".join(
+        f"{', '.join(run.name for run in group.runs)}: {group.measured_on}" for group in groups
+    )
+    return Comparison(groups, f"Not ranked together, since {reason} ({measures}).")
+
+
+def measure_latency(bundle: Bundle) -> float:
+    """Return the median milliseconds in which a Bundle reads one face on one thread."""
+    single = Bundle(bundle.path, threads=1)
+    face = np.random.default_rng(0).integers(0, 256, (1, SIZE_PX, SIZE_PX), np.uint8)
+    milliseconds = []
+    for _ in range(_READS):
+        started = time.perf_counter()
+        single.predict(face)
+        milliseconds.append(1000 * (time.perf_counter() - started))
+    return statistics.median(milliseconds)  # of which the first, which warms up, moves nothing
+
+
+def _rank(members: Sequence[ComparedRun]) -> Group:
+    ranked = sorted(members, key=lambda member: -(member.evaluation.accuracy.value or 0))
+    outcomes = [
+        (better, worse, *mcnemar(better.evaluation.right(), worse.evaluation.right()))
+        for better, worse in combinations(ranked, 2)
+    ]
+    adjusted = holm([p_value for *_, p_value in outcomes])
+    pairs = tuple(
+        Pair(better.name, worse.name, only_better, only_worse, p_value, p_adjusted)
+        for (better, worse, only_better, only_worse, p_value), p_adjusted in zip(
+            outcomes, adjusted, strict=True
+        )
+    )
+    return Group(tuple(ranked), pairs)

@@ -1,0 +1,103 @@
+"""PNG files checked before libpng sees them, and what there is of a damaged one made whole.
+
+libpng reads nothing of a PNG that is cut off or damaged, and prints its complaints to the terminal,
+those about colour profiles of whole files too.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Final
+
+PNG_MAGIC: Final = b"\x89PNG\r\n\x1a\n"
+
+_USED: Final = (b"PLTE", b"tRNS", b"eXIf")  # beside the pixels, by what decodes them and turns them
+_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the kind of colour
+_MOST_FILTERS: Final = 4
+_BLOCK_BYTES: Final = 256  # what is lost before a damaged place, at most
+# Where the seven passes of an interlaced picture begin, and their steps: x, y, across, down.
+_PASSES: Final = (
+    (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)
+)  # fmt: skip
+
+
+def repair_png(content: bytes) -> tuple[bytes, bool]:
+    """Return a PNG that can be decoded without a complaint, and whether it was whole.
+
+    Of one that is cut off or damaged, the rows that can be unpacked are kept, of which some after
+    the damage may be wrong, and the others are black; nothing is returned where there are none.
+
+    Args:
+        content: of the file, whose header promises a bearable size.
+
+    Source: W3C, Portable Network Graphics Specification, third edition, 2025.
+    """
+    header, pixels, others, whole = b"", bytearray(), [], False
+    for kind, data, intact in _chunks(content):
+        if kind == b"IHDR" and intact:
+            header = data
+        elif kind == b"IDAT":
+            pixels += data
+            if not intact:
+                break
+        elif kind in _USED and intact:
+            others.append((kind, data))
+        elif kind == b"IEND":
+            whole = intact
+            break
+    stream = bytes(pixels) if whole else _complete(header, bytes(pixels))
+    if len(header) != struct.calcsize(">IIBBBBB") or not stream:
+        return b"", False
+    parts = [(b"IHDR", header), *others, (b"IDAT", stream), (b"IEND", b"")]
+    return PNG_MAGIC + b"".join(_chunk(kind, data) for kind, data in parts), whole
+
+
+def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
+    """Give each chunk's kind, its data, and whether these are as they were written."""
+    at = len(PNG_MAGIC)
+    while at + 8 <= len(content):
+        length, kind = struct.unpack_from(">I4s", content, at)
+        data, end = content[at + 8 : at + 8 + length], at + 8 + length
+        yield kind, data, content[end : end + 4] == struct.pack(">I", zlib.crc32(kind + data))
+        at = end + 4
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def _complete(header: bytes, pixels: bytes) -> bytes:
+    """Return compressed pixels with black rows for those that cannot be read; nothing for none."""
+    try:
+        rows = _row_bytes(header)
+    except (struct.error, KeyError):
+        return b""
+    unpack, raw, size = zlib.decompressobj(), bytearray(), sum(rows)
+    try:
+        for at in range(0, len(pixels), _BLOCK_BYTES):
+            raw += unpack.decompress(pixels[at : at + _BLOCK_BYTES], size - len(raw) + 1)
+            if len(raw) > size:
+                break
+    except zlib.error:
+        pass
+    kept = 0
+    for length in rows:
+        if kept + length > len(raw) or raw[kept] > _MOST_FILTERS:
+            break
+        kept += length
+    return zlib.compress(raw[:kept].ljust(size, b"\0"), 1) if kept else b""
+
+
+def _row_bytes(header: bytes) -> list[int]:
+    """Return how many bytes each row has, its filter's among them, in the order of the file."""
+    width, height, bits, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
+    depth = bits * _CHANNELS[colour]
+    passes = _PASSES if interlaced else ((0, 0, 1, 1),)
+    rows = []
+    for left, top, across, down in passes:
+        columns = -(-(width - left) // across)
+        if columns > 0:
+            rows += [1 + -(-columns * depth // 8)] * -(-max(height - top, 0) // down)
+    return rows

@@ -1,0 +1,1 @@
+"""Files, downloads and what else touches the machine."""

@@ -1,0 +1,79 @@
+"""What a search tries next, drawn by Optuna."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from mien.sweeps.folder import Trial
+from mien.sweeps.spec import Range, Settings, Sweep
+
+_ATTEMPTS: Final = 50
+
+_STATES: Final = {
+    "open": TrialState.RUNNING,
+    "stopped": TrialState.RUNNING,
+    "finished": TrialState.COMPLETE,
+    "failed": TrialState.FAIL,
+}
+
+
+def suggest(sweep: Sweep, trials: list[Trial]) -> Settings | None:
+    """Draw a search's next settings, guided by the validation accuracy of what has finished.
+
+    Settings that have been tried are drawn again; None where nothing new comes up.
+
+    The draw depends on the seed, its number and the trials so far alone, so a resumed search draws
+    what the uninterrupted one would have drawn.
+
+    Source: Bergstra et al., Algorithms for Hyper-Parameter Optimization, 2011, as in Optuna.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    distributions = {key: _distribution(one) for key, one in sweep.search.items()}
+    tried = [trial.settings for trial in trials]
+    for attempt in range(_ATTEMPTS):
+        seeds = np.random.SeedSequence((sweep.seed, len(trials), attempt))
+        sampler = optuna.samplers.TPESampler(seed=int(seeds.generate_state(1)[0]))
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        study.add_trials([_as_optuna(trial, sweep, distributions) for trial in trials])
+        drawn = study.ask(distributions).params
+        settings = {key: _from_optuna(one, drawn[key]) for key, one in sweep.search.items()}
+        if settings not in tried:
+            return settings
+    return None
+
+
+def _distribution(one: Range) -> BaseDistribution:
+    if one.choices:  # Optuna takes no lists as choices, so it chooses among positions
+        return CategoricalDistribution(range(len(one.choices)))
+    assert one.low is not None
+    assert one.high is not None
+    if isinstance(one.low, int) and isinstance(one.high, int):
+        return IntDistribution(one.low, one.high, log=one.log)
+    return FloatDistribution(one.low, one.high, log=one.log)
+
+
+def _as_optuna(
+    trial: Trial, sweep: Sweep, distributions: dict[str, BaseDistribution]
+) -> FrozenTrial:
+    params = {
+        key: one.choices.index(trial.settings[key]) if one.choices else trial.settings[key]
+        for key, one in sweep.search.items()
+    }
+    value = trial.scores["val"].accuracy if trial.status == "finished" else None
+    return create_trial(
+        params=params, distributions=distributions, value=value, state=_STATES[trial.status]
+    )
+
+
+def _from_optuna(one: Range, drawn: Any) -> Any:
+    return one.choices[drawn] if one.choices else drawn

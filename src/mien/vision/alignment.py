@@ -1,0 +1,64 @@
+"""From a face in a picture to the crop that a Bundle reads: level, square, gray, 48×48."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import cv2
+import numpy as np
+
+from mien.images.crop import to_crop
+from mien.types import Image
+from mien.vision.detectors.detect import Face
+
+# Turning blurs a little, and training turns faces by more than this anyway.
+_LEVEL_ENOUGH_DEGREES: Final = 6.0
+
+
+def crop_face(image: Image, face: Face, margin: float) -> Image:
+    """Return the square around a face as a crop, turned so that its eyes are level.
+
+    Args:
+        image: the picture.
+        face: in it.
+        margin: added on each side, as a share of the box's longer side.
+
+    Shape: uint8 (height, width, 3) or (height, width) -> uint8 (48, 48).
+    """
+    return to_crop(cut_face(image, face, margin))
+
+
+def cut_face(image: Image, face: Face, margin: float) -> Image:
+    """Cut the square around a face out of a picture, its edge repeated where it ends.
+
+    Shape: -> (side, side) or (side, side, 3), at least one pixel (see `crop_face`).
+    """
+    left, top, right, bottom = face.box
+    side = max(1, round(max(right - left, bottom - top) * (1 + 2 * margin)))
+    if abs(face.tilt_degrees) >= _LEVEL_ENOUGH_DEGREES:
+        return _cut_level(image, face, side)
+    x, y = round((left + right - side) / 2), round((top + bottom - side) / 2)
+    height, width = image.shape[:2]
+    inside = image[max(y, 0) : min(y + side, height), max(x, 0) : min(x + side, width)]
+    beyond = (max(-y, 0), max(y + side - height, 0), max(-x, 0), max(x + side - width, 0))
+    if any(beyond):
+        inside = np.asarray(cv2.copyMakeBorder(inside, *beyond, cv2.BORDER_REPLICATE), np.uint8)
+    return inside
+
+
+def _cut_level(image: Image, face: Face, side: int) -> Image:
+    height, width = image.shape[:2]
+    middle_x, middle_y = (face.box[0] + face.box[2]) / 2, (face.box[1] + face.box[3]) / 2
+    # Only what the turned square can reach, as OpenCV warps no picture of 32,767 pixels a side.
+    reach = side / 2**0.5 + 2
+    first_x, first_y = max(0, int(middle_x - reach)), max(0, int(middle_y - reach))
+    last_x, last_y = min(width, int(middle_x + reach) + 1), min(height, int(middle_y + reach) + 1)
+    around = image[first_y:last_y, first_x:last_x]
+    middle_x, middle_y = middle_x - first_x, middle_y - first_y
+    # OpenCV's rotation is counterclockwise for positive angles, as people see the picture.
+    turn = cv2.getRotationMatrix2D((middle_x, middle_y), face.tilt_degrees, 1)
+    turn[:, 2] += np.array([side / 2 - middle_x, side / 2 - middle_y])
+    level = cv2.warpAffine(
+        around, turn, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(level, np.uint8)

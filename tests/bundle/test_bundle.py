@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import re
+import shutil
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from mien.bundle.bundle import Bundle, BundleMetadata, find_bundle, shipped_bundles
+from mien.bundle.export import export_bundle, update_metadata
+from mien.errors import BundleError
+from mien.evaluation.calibration import softmax
+from mien.labels import EMOTIONS
+from mien.models import Classifier
+from mien.training.finalize import export
+
+
+@pytest.fixture
+def bundle(run):
+    return Bundle(run.bundle_path)
+
+
+def test_it_says_what_it_is(bundle, run):
+    metadata = bundle.metadata
+    assert metadata.labels == EMOTIONS
+    assert metadata.name == "quick"
+    assert metadata.parameters == run.record.parameters
+    assert metadata.recipe["train"]["epochs"] == 2
+    assert metadata.data["fingerprint"] == run.record.data.fingerprint
+    assert metadata.scores[0]["protocol"]["split"] == "val"
+    assert "not feelings" in metadata.note
+
+
+def test_the_graph_keeps_the_contract(bundle):
+    graph = onnx.load(bundle.path).graph
+    (images,) = graph.input
+    assert images.name == "images"
+    assert images.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+    dimensions = images.type.tensor_type.shape.dim
+    assert dimensions[0].dim_param
+    assert [dimension.dim_value for dimension in dimensions[1:]] == [48, 48]
+    assert [output.name for output in graph.output] == ["logits", "probabilities"]
+    onnx.checker.check_model(onnx.load(bundle.path), full_check=True)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 300])
+def test_any_number_of_faces_can_be_read(bundle, faces, count):
+    images = np.resize(faces.images, (count, 48, 48))
+    logits, probabilities = bundle.predict(images)
+    assert logits.shape == probabilities.shape == (count, 7)
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(logits.argmax(1), probabilities.argmax(1))
+
+
+@pytest.mark.parametrize(
+    "images",
+    [np.zeros((2, 48, 48), np.float32), np.zeros((2, 64, 64), np.uint8), np.zeros((48,), np.uint8)],
+)
+def test_other_shapes_and_types_are_refused(bundle, images):
+    with pytest.raises(BundleError, match="expected uint8"):
+        bundle.predict(images)
+
+
+def test_it_carries_no_path_of_the_machine_that_made_it(bundle, run):
+    for path in (bundle.path, *shipped_bundles().values()):
+        model = onnx.load(path)
+        del model.graph.initializer[:]  # numbers, which may look like anything
+        assert not re.search(r"\.py\b", str(model))
+        assert str(run.path.parent) not in str(model)
+
+
+def test_probabilities_are_the_softmax_of_the_logits(bundle, faces):
+    logits, probabilities = bundle.predict(faces.images[:9])
+    np.testing.assert_allclose(probabilities, softmax(logits), atol=1e-6)
+
+
+def test_export_again_gives_the_same_and_keeps_the_scores(run, bundle, faces, tmp_path):
+    again = export(run.path, tmp_path / "again.onnx")
+    assert again.metadata == bundle.metadata
+    np.testing.assert_array_equal(again.predict(faces.images)[0], bundle.predict(faces.images)[0])
+
+
+def test_new_metadata_leave_the_graph_alone(run, faces, tmp_path):
+    path = tmp_path / "copy.onnx"
+    shutil.copy(run.bundle_path, path)
+    before = Bundle(path)
+    changed = update_metadata(before, before.metadata.model_copy(update={"name": "other"}))
+    assert changed.metadata.name == "other"
+    np.testing.assert_array_equal(
+        changed.predict(faces.images)[0], Bundle(run.bundle_path).predict(faces.images)[0]
+    )
+
+
+class _Unstable(nn.Module):
+    """Cancels numbers so large that no two runtimes round them alike."""
+
+    def forward(self, unit):
+        flat = unit.flatten(1) * 1e6
+        return (flat.cumsum(1)[:, -1:] - flat.sum(1, keepdim=True)) * torch.ones(7)
+
+
+def test_a_network_that_onnx_runtime_reads_otherwise_is_not_written(tmp_path):
+    metadata = BundleMetadata(name="x", parameters=0, mien_version="0")
+    with pytest.raises(BundleError, match="differ from torch's by"):
+        export_bundle(Classifier(_Unstable(), "unit"), metadata, tmp_path / "x.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_bundle_is_said(run, tmp_path):
+    with pytest.raises(BundleError, match="no such file"):
+        Bundle(tmp_path / "nowhere.onnx")
+    (tmp_path / "text.onnx").write_text("no model")
+    with pytest.raises(BundleError, match="not an ONNX file"):
+        Bundle(tmp_path / "text.onnx")
+    model = onnx.load(run.bundle_path)
+    properties = {p.key: p.value for p in model.metadata_props}
+    onnx.helper.set_model_props(model, {**properties, "mien_format": "2"})
+    onnx.save(model, tmp_path / "future.onnx")
+    with pytest.raises(BundleError, match="does not know"):
+        Bundle(tmp_path / "future.onnx")
+    onnx.helper.set_model_props(model, {**properties, "name": '"x/../../evil"'})
+    onnx.save(model, tmp_path / "named.onnx")
+    with pytest.raises(BundleError, match="name: expected a name that a file can have"):
+        Bundle(tmp_path / "named.onnx")
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "plain.onnx")
+    with pytest.raises(BundleError, match="no mien metadata"):
+        Bundle(tmp_path / "plain.onnx")
+
+
+def test_bundles_are_found_by_name_file_and_run(run, tmp_path):
+    assert find_bundle(run.bundle_path) == run.bundle_path
+    assert find_bundle(run.path) == run.bundle_path
+    name, path = next(iter(shipped_bundles().items()))
+    assert find_bundle() == find_bundle(name) == path
+    with pytest.raises(BundleError, match=f"did you mean '{name}'"):
+        find_bundle(name[:-1])
+    with pytest.raises(BundleError, match="holds no Bundle"):
+        find_bundle(tmp_path)
+
+
+@pytest.mark.parametrize("name", shipped_bundles())
+def test_every_shipped_bundle_reads_and_states_its_protocol(name, faces):
+    bundle = Bundle(find_bundle(name))
+    assert bundle.path.stat().st_size < 4e6
+    assert bundle.predict(faces.images[:3])[1].shape == (3, 7)
+    assert bundle.metadata.scores[0]["protocol"]["images"] > 1000

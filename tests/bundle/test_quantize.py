@@ -1,0 +1,65 @@
+"""int8 Bundles: what they keep, and that no processor's 16-bit sums overflow."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from mien.bundle.bundle import Bundle
+from mien.bundle.quantize import quantize
+from mien.errors import BundleError
+
+
+@pytest.fixture(scope="module")
+def int8(run, faces, tmp_path_factory):
+    path = tmp_path_factory.mktemp("int8") / "model.onnx"
+    return quantize(Bundle(run.bundle_path), faces.train.images, path)
+
+
+def test_it_reads_nearly_alike_and_says_what_it_is(run, int8, faces):
+    ours, theirs = (bundle.predict(faces.images) for bundle in (int8, Bundle(run.bundle_path)))
+    spread = theirs[0].std()
+    assert np.sqrt(np.mean((ours[0] - theirs[0]) ** 2)) < 0.15 * spread
+    assert (ours[0].argmax(1) == theirs[0].argmax(1)).mean() > 0.9
+    np.testing.assert_allclose(ours[1].sum(1), 1, atol=1e-5)
+    about, before = int8.metadata, Bundle(run.bundle_path).metadata
+    assert about.precision == "int8"
+    assert about.scores == ()  # those of the float Bundle are not its own
+    assert about.recipe == before.recipe
+    assert about.calibration == before.calibration
+
+
+def test_weights_are_int8_and_keep_to_seven_bits(int8):
+    graph = onnx.load(int8.path).graph
+    quantized = {node.input[0] for node in graph.node if node.op_type == "DequantizeLinear"}
+    weights = [
+        numpy_helper.to_array(part)
+        for part in graph.initializer
+        if part.name in quantized and len(part.dims) == 4
+    ]
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    assert len(weights) == len(convolutions) - 1 > 0  # the first stays in float32
+    for weight in weights:
+        assert weight.dtype == np.int8
+        assert np.abs(weight.astype(int)).max() <= 64
+    scales = [part for part in graph.initializer if part.name.endswith("weight_scale")]
+    assert all(numpy_helper.to_array(scale).ndim == 1 for scale in scales)  # one a channel
+
+
+def test_batch_normalisation_is_folded(int8):
+    assert "BatchNormalization" not in {node.op_type for node in onnx.load(int8.path).graph.node}
+
+
+def test_the_same_faces_give_the_same_file(run, int8, faces, tmp_path):
+    again = quantize(Bundle(run.bundle_path), faces.train.images, tmp_path / "again.onnx")
+    assert again.path.read_bytes() == int8.path.read_bytes()
+
+
+def test_what_cannot_be_quantised_is_refused_and_nothing_is_left(run, int8, faces, tmp_path):
+    with pytest.raises(BundleError, match="is int8 already"):
+        quantize(int8, faces.train.images, tmp_path / "twice.onnx")
+    with pytest.raises(BundleError, match="5 faces to set ranges by, expected 100 at least"):
+        quantize(Bundle(run.bundle_path), faces.images[:5], tmp_path / "few.onnx")
+    assert list(tmp_path.iterdir()) == []

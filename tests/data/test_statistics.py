@@ -1,0 +1,242 @@
+"""A data set in figures: each is computed by hand here."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+
+from mien.data import FaceDataset, load_dataset
+from mien.data.sizes import image_size, read_sizes
+from mien.data.statistics import (
+    SizeCount,
+    Spread,
+    count_sizes,
+    explore,
+    gray_levels,
+    mean_faces,
+    sample_classes,
+    spread,
+)
+from mien.data.votes import NO_MAJORITY, find_majorities, measure_agreement
+from mien.errors import DataError
+from mien.labels import EMOTIONS, FERPLUS_VOTES
+
+ANGRY, HAPPY, NEUTRAL = 0, 3, 6
+
+
+def dataset_of(levels, labels, splits=None, votes=None):
+    """A data set of flat images."""
+    count = len(levels)
+    images = np.empty((count, 48, 48), np.uint8)
+    images[:] = np.array(levels, np.uint8)[:, None, None]
+    return FaceDataset(
+        images=images,
+        labels=np.array(labels, np.int64),
+        splits=np.array(splits or ["train"] * count),
+        ids=np.array([f"row {number}" for number in range(1, count + 1)]),
+        votes=votes,
+    )
+
+
+def votes_of(**counts):
+    return [counts.get(name, 0) for name in FERPLUS_VOTES]
+
+
+def test_gray_levels_are_mean_and_standard_deviation():
+    images = np.zeros((1500, 2, 2), np.uint8)  # more than one block
+    images[0] = [[0, 0], [255, 255]]
+    images[1499] = [[10, 20], [30, 40]]
+    means, deviations = gray_levels(images)
+    assert (means[0], deviations[0]) == (127.5, 127.5)
+    assert (means[1499], deviations[1499]) == (25, pytest.approx(125**0.5))
+    assert means[1:1499].any() == deviations[1:1499].any() == False  # noqa: E712
+
+
+def test_spread_takes_percentiles():
+    assert spread(np.arange(101)) == Spread(101, 5, 25, 50, 75, 95)
+    assert spread(np.array([7.0])) == Spread(1, 7, 7, 7, 7, 7)
+    assert spread(np.array([])) is None
+
+
+def test_figures_of_a_small_data_set():
+    found = explore(dataset_of([0, 100, 200], [HAPPY, HAPPY, ANGRY], ["train", "train", "val"]))
+    assert list(found.counts) == ["train", "val"]
+    assert found.counts["train"]["happy"] == 2
+    assert found.class_counts() == {**dict.fromkeys(EMOTIONS, 0), "angry": 1, "happy": 2}
+    assert found.intensity["happy"] == Spread(2, 5, 25, 50, 75, 95)
+    assert found.intensity["angry"].median == 200
+    assert found.intensity["fear"] is found.contrast["fear"] is None
+    assert found.intensity_of_all.median == 100
+    assert found.contrast_of_all == Spread(3, 0, 0, 0, 0, 0)
+    assert found.sizes == (SizeCount(48, 48, 3),)
+    assert found.votes is None
+
+
+def test_nothing_to_explore_is_an_error(faces):
+    with pytest.raises(DataError, match="holds no image"):
+        explore(faces.take(np.array([], int)))
+
+
+def test_the_mean_face_is_the_mean_of_its_class_alone():
+    means = mean_faces(dataset_of([10, 21, 250], [HAPPY, HAPPY, ANGRY]))
+    assert list(means) == ["angry", "happy"]
+    assert np.unique(means["happy"]).tolist() == [16]  # 15.5, rounded
+    assert np.unique(means["angry"]).tolist() == [250]
+
+
+def test_samples_are_of_their_class_without_repeats_and_by_seed(faces):
+    drawn = sample_classes(faces.labels, 10, np.random.default_rng(0))
+    for label, rows in enumerate(drawn.values()):
+        assert set(faces.labels[rows]) == {label}
+        assert len(set(rows)) == len(rows) == min(10, np.count_nonzero(faces.labels == label))
+    assert drawn == sample_classes(faces.labels, 10, np.random.default_rng(0))
+    assert drawn != sample_classes(faces.labels, 10, np.random.default_rng(1))
+    assert sample_classes(np.array([HAPPY]), 10, np.random.default_rng(0)) == {
+        **{emotion: [] for emotion in EMOTIONS}, "happy": [0],
+    }  # fmt: skip
+
+
+def test_a_majority_is_the_vote_with_the_most_counts_and_a_tie_is_none():
+    votes = np.array(
+        [
+            votes_of(happiness=4, neutral=3, sadness=3),
+            votes_of(happiness=5, neutral=5),
+            votes_of(NF=10),
+            votes_of(),
+        ],
+        np.int8,
+    )
+    assert find_majorities(votes).tolist() == [1, NO_MAJORITY, 9, NO_MAJORITY]
+
+
+def test_agreement_leaves_out_ties_and_what_names_no_expression():
+    votes = np.array(
+        [
+            votes_of(happiness=10),
+            votes_of(contempt=6, happiness=4),  # compared, and agrees with no label
+            votes_of(happiness=5, neutral=5),
+            votes_of(unknown=8, happiness=2),
+            votes_of(NF=9),
+            votes_of(),  # no votes
+            votes_of(neutral=7, anger=3),
+            votes_of(neutral=7, anger=2),
+        ],
+        np.int8,
+    )
+    labels = np.array([HAPPY] * 6 + [ANGRY, NEUTRAL])
+    found = measure_agreement(votes, labels)
+    happy = found.by_label["happy"]
+    assert (happy.images, happy.compared, happy.agreeing, happy.share) == (5, 2, 1, 0.5)
+    named = {name: count for name, count in happy.majorities.items() if count}
+    assert named == {"happiness": 1, "contempt": 1, "unknown": 1, "NF": 1, "tie": 1}
+    assert (found.by_label["angry"].share, found.by_label["neutral"].share) == (0, 1)
+    assert found.by_label["fear"].share is None
+    assert (found.overall.images, found.overall.compared, found.overall.agreeing) == (7, 4, 2)
+    assert found.overall.majorities["neutral"] == 2
+    assert found.mean_voters == pytest.approx((10 * 5 + 9 * 2) / 7)
+    assert found.mean_agreeing_voters == pytest.approx((10 + 6 + 5 + 8 + 9 + 7 + 7) / 7)
+
+
+def test_every_expression_that_most_voted_for_agrees_with_its_label():
+    names = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+    votes = np.array([votes_of(**{name: 10}) for name in names], np.int8)
+    assert measure_agreement(votes, np.arange(7)).overall.share == 1
+
+
+def test_no_votes_at_all():
+    dataset = dataset_of([1, 2], [HAPPY, ANGRY], votes=np.zeros((2, 10), np.int8))
+    assert explore(dataset).votes is None
+
+
+def test_sizes_are_counted_the_most_frequent_first():
+    assert count_sizes([(48, 48), (9, 30), (9, 30), (20, 20)]) == (
+        SizeCount(9, 30, 2), SizeCount(48, 48, 1), SizeCount(20, 20, 1),
+    )  # fmt: skip
+
+
+def encoded(suffix, *options):
+    image = np.random.default_rng(0).integers(0, 256, (37, 53, 3), np.uint8)
+    return cv2.imencode(suffix, image, options)[1].tobytes()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        encoded(".png"),
+        encoded(".jpg"),
+        encoded(".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
+        encoded(".webp", cv2.IMWRITE_WEBP_QUALITY, 60),
+        encoded(".webp", cv2.IMWRITE_WEBP_QUALITY, 101),
+        encoded(".bmp"),
+        encoded(".tiff"),
+    ],
+    ids=["png", "jpeg", "progressive", "webp", "lossless webp", "bmp", "tiff"],
+)
+def test_image_size_in_every_format(content):
+    assert image_size(content, "it") == (53, 37)
+
+
+def test_a_photo_that_is_to_be_turned_has_the_size_that_is_seen():
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+    jpeg = encoded(".jpg")
+    segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    assert image_size(jpeg[:2] + segment + jpeg[2:], "it") == (37, 53)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"RIFF", b"text"])
+def test_no_image_has_no_size(content):
+    with pytest.raises(DataError, match="it: "):
+        image_size(content, "it")
+
+
+def test_sizes_of_every_layout(layouts):
+    for layout, path in layouts.items():
+        sizes = read_sizes(load_dataset(path), path)
+        assert sizes == (None if layout == "csv" else [(48, 48)] * 280)
+
+
+def test_sizes_of_files_are_their_own_and_of_no_file_that_was_left_out(tmp_path):
+    for name, (width, height) in {"1.png": (60, 80), "2.jpg": (33, 20)}.items():
+        (tmp_path / "happy").mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / "happy" / name), np.zeros((height, width), np.uint8))
+    (tmp_path / "happy" / "3.png").write_bytes(b"no image")
+    dataset = load_dataset(tmp_path, skip_bad=True)
+    assert sorted(read_sizes(dataset, tmp_path)) == [(33, 20), (60, 80)]
+    (tmp_path / "happy" / "1.png").unlink()
+    with pytest.raises(DataError, match=r"1\.png: cannot be read"):
+        read_sizes(dataset, tmp_path)
+
+
+def test_sizes_in_several_parquet_files_without_rows_that_were_left_out(tmp_path):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    def png(width, height):
+        return cv2.imencode(".png", np.zeros((height, width), np.uint8))[1].tobytes()
+
+    tables = {"train.parquet": [png(60, 80), b"none"], "test.parquet": [png(33, 20)]}
+    for name, contents in tables.items():
+        table = pa.table({"image": contents, "label": [HAPPY] * len(contents)})
+        parquet.write_table(table, tmp_path / name)
+    dataset = load_dataset(tmp_path, skip_bad=True)
+    assert sorted(read_sizes(dataset, tmp_path)) == [(33, 20), (60, 80)]
+    named = [tmp_path / name for name in tables]
+    assert sorted(read_sizes(dataset, named)) == [(33, 20), (60, 80)]
+
+
+def test_plain_figures_only(faces):
+    votes = np.tile(np.array(votes_of(happiness=10), np.int8), (len(faces), 1))
+    kinds = set()
+
+    def walk(value):
+        if isinstance(value, dict | list | tuple):
+            for part in value.values() if isinstance(value, dict) else value:
+                walk(part)
+        else:
+            kinds.add(type(value))
+
+    walk(dataclasses.asdict(explore(dataclasses.replace(faces, votes=votes))))
+    assert kinds <= {str, int, float, type(None)}

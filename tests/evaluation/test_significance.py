@@ -1,0 +1,65 @@
+"""Comparing evaluations: who is ranked with whom, and which differences are more than chance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mien.bundle.bundle import Bundle
+from mien.evaluation import Protocol
+from mien.evaluation.evaluate import evaluate_probabilities
+from mien.evaluation.significance import ComparedRun, compare, measure_latency
+
+LABELS = np.random.default_rng(0).integers(0, 7, 300)
+
+
+def compared(name, accuracy, **protocol):
+    """Return a network that reads the first share of the images right and the others wrong."""
+    right = np.arange(len(LABELS)) < accuracy * len(LABELS)
+    read = np.where(right, LABELS, (LABELS + 1) % 7)
+    evaluation = evaluate_probabilities(
+        LABELS,
+        np.eye(7)[read] * 0.7 + 0.3 / 7,
+        Protocol(
+            **{
+                "model": name, "data": "faces", "fingerprint": "whole", "split": "test",
+                "images": len(LABELS), "split_rule": "as the files say", "split_fingerprint": "a",
+                **protocol,
+            }
+        ),
+    )  # fmt: skip
+    return ComparedRun(name, evaluation, 10, 20, 1.0, 0.1, [], 1, "quick")
+
+
+def test_the_same_images_are_ranked_and_tested_in_pairs():
+    comparison = compare([compared("low", 0.5), compared("high", 0.8), compared("mid", 0.79)])
+    (group,) = comparison.groups
+    assert [one.name for one in group.runs] == ["high", "mid", "low"]
+    assert [(pair.better, pair.worse) for pair in group.pairs] == [
+        ("high", "mid"), ("high", "low"), ("mid", "low"),
+    ]  # fmt: skip
+    close, far, _ = group.pairs
+    assert (close.only_better, close.only_worse) == (3, 0)
+    assert close.p_value == pytest.approx(2 / 8)
+    assert (far.only_better, far.only_worse) == (90, 0)
+    assert far.p_adjusted == pytest.approx(3 * 2 / 2**90)
+    assert comparison.why_apart == ""
+
+
+def test_other_images_are_not_ranked_together():
+    comparison = compare([compared("a", 0.5), compared("b", 0.9, split_fingerprint="other")])
+    assert [len(group.runs) for group in comparison.groups] == [1, 1]
+    assert [group.pairs for group in comparison.groups] == [(), ()]
+    assert "hold different images" in comparison.why_apart
+    assert "a: test split of faces, 300 images" in comparison.why_apart
+
+
+@pytest.mark.parametrize("flag", ["chosen_on_split", "trained_on_split"])
+def test_a_flattered_score_is_not_ranked_with_an_honest_one(flag):
+    comparison = compare([compared("a", 0.5), compared("b", 0.9, **{flag: True})])
+    assert len(comparison.groups) == 2
+    assert "on the same images, but these chose the weights of some" in comparison.why_apart
+
+
+def test_latency_is_a_time(run):
+    assert 0 < measure_latency(Bundle(run.bundle_path)) < 1000

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.vision.made import (
+    encoded,
+    picture,
+    send_mjpeg,
+    serving,
+    write_video,
+)
+
+from mien.errors import SourceError
+from mien.vision.sources.open import open_picture, open_source
+
+
+def test_a_folder_gives_its_photos_and_videos_by_name(tmp_path):
+    for name, shade in (("b.JPG", 80), ("a.png", 40), (".hidden.png", 0)):
+        (tmp_path / name).write_bytes(encoded(picture(shade), Path(name).suffix.lower()))
+    (tmp_path / "notes.txt").write_text("not a picture")
+    (tmp_path / "inner.png").mkdir()
+    (tmp_path / "inner.png" / "c.png").write_bytes(encoded(picture(), ".png"))
+    with open_source(tmp_path) as opened:
+        assert (opened.name, opened.kind, opened.total) == (str(tmp_path), "photos", 2)
+        assert [Path(frame.source).name for frame in opened] == ["a.png", "b.JPG"]
+        assert len(list(opened)) == 2  # a second time too
+    write_video(tmp_path / "aa.avi", frames=3)
+    with open_source(str(tmp_path)) as opened:
+        assert (opened.kind, opened.total) == ("video", None)
+        frames = [(Path(frame.source).name, frame.index, frame.seconds) for frame in opened]
+    assert frames == [
+        ("a.png", 0, None), ("aa.avi", 0, 0.0), ("aa.avi", 1, 0.05), ("aa.avi", 2, 0.1),
+        ("b.JPG", 0, None),
+    ]  # fmt: skip
+
+
+def test_a_pattern_reaches_into_folders(tmp_path):
+    for name in ("one/a.png", "one/two/b.png", "c.jpg", "d.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_bytes(encoded(picture(), ".png"))
+
+    def names(pattern):
+        return [Path(frame.source).name for frame in open_source(str(tmp_path / pattern))]
+
+    assert names("**/*.png") == ["a.png", "b.png"]
+    assert names("**/*") == ["c.jpg", "a.png", "b.png"]
+    assert names("[c-d].*") == ["c.jpg"]
+    odd = tmp_path / "e[1].png"
+    odd.write_bytes(encoded(picture(), ".png"))
+    assert names("e[1].png") == ["e[1].png"]  # a file of that name comes first
+
+
+def test_of_several_a_bad_one_is_noted_and_the_others_are_read(photo, tmp_path):
+    (tmp_path / "bad.jpg").write_text("I am text")
+    (tmp_path / "zero.png").write_bytes(b"")
+    wrong = np.zeros((4, 4), np.float32)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    gone = tmp_path / "gone.mp4"
+    sources = [photo, tmp_path / "bad.jpg", wrong, tmp_path / "zero.png", empty, gone, picture()]
+    with open_source(sources) as opened:
+        assert [frame.source for frame in opened] == [str(photo), ""]
+        said = [str(failure) for failure in opened.failures]
+    expected = ["cannot be decoded", "number 3: ", "is empty", "folder without", "no such file"]
+    assert len(said) == len(expected)
+    for line, part in zip(said, expected, strict=True):
+        assert part in line
+        assert "\n" not in line
+
+
+def test_a_list_is_live_with_what_may_be_a_stream_in_it(photo, tmp_path):
+    video = write_video(tmp_path / "v.avi", frames=2)
+    for members, kind in (
+        ([photo, "http://host/a.JPG?size=1"], "photos"),
+        ([photo, video], "video"),
+        ([photo, video, "http://host/live"], "live"),
+        (["0", photo], "live"),
+        ([0, np.zeros((4, 4), np.uint8)], "live"),
+    ):
+        assert open_source(members).kind == kind
+    names = open_source([photo, "rtsp://me:secret@host/a", 0, picture()]).names
+    assert names == [str(photo), "rtsp://host/a", "0", ""]
+
+
+def test_a_stream_that_is_called_like_a_photo_is_left_out(photo):
+    with serving(lambda handler: send_mjpeg(handler, range(30))) as address:
+        opened = open_source([f"{address}/a.jpg", photo])
+        assert [frame.source for frame in opened] == [str(photo)]
+    (failure,) = opened.failures
+    assert "a.jpg: a video or a stream, though called like a photo" in str(failure)
+
+
+def test_a_list_of_one_is_that_one(photo, tmp_path):
+    assert open_source([str(photo)]).name == str(photo)
+    with pytest.raises(SourceError, match="no such file"):
+        open_source((tmp_path / "gone.jpg",))
+
+
+@pytest.mark.parametrize("name", ["фото 写真", "deep/" * 60 + "end"])
+def test_names_may_be_long_and_need_not_be_ascii(name, tmp_path):
+    folder = tmp_path / name
+    folder.mkdir(parents=True)
+    (folder / "é.png").write_bytes(encoded(picture(), ".png"))
+    write_video(tmp_path / "v.avi", frames=2).rename(folder / "ü: 50%.avi")
+    with open_source(folder) as opened:
+        assert len(list(opened)) == 3
+        assert opened.failures == []
+
+
+def test_a_single_picture_with_its_name(photo, tmp_path):
+    image, name = open_picture(photo)
+    np.testing.assert_array_equal(image, picture())
+    assert name == str(photo)
+    gray = np.zeros((5, 5), np.uint8)
+    assert open_picture(gray)[0] is gray
+    assert open_picture(gray)[1] == ""
+    for source, expected in (
+        (tmp_path, "a folder"),
+        (tmp_path / "gone.jpg", "no such file"),
+        (np.zeros((5, 5, 4), np.uint8), "expected uint8"),
+        (write_video(tmp_path / "a.avi", frames=2), "expected a photo"),
+        ([photo, photo], "type list"),
+    ):
+        with pytest.raises(SourceError, match=expected):
+            open_picture(source)
