@@ -21,16 +21,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from mien.data import load_dataset
 from mien.recipes import Recipe, load_recipe
-from mien.training.listener import Watcher
+from mien.runs.data import load_split_data
+from mien.training.listener import TrainingListener
 from mien.training.train import train
 from record import add_rows, spread
 
 EPOCHS = 3  # the first one, which warms up, is not counted
 
 
-class Clock(Watcher):
+class Clock(TrainingListener):
     """Notes wall and CPU seconds (of all threads) at each epoch's end, validation included."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ def epochs(marks: list[Any], first: int) -> tuple[list[float], list[float]]:
 def run_mien(recipe: Recipe, data: str, out: Path, threads: int) -> tuple[list[float], list[float]]:
     torch.set_num_threads(threads)
     clock = Clock()
-    train(recipe, data, out, watcher=clock)
+    train(recipe, data, out, listener=clock)
     return epochs(clock.marks, 0)
 
 
@@ -78,7 +78,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     recipe = load_recipe("bn-cnn", [f"train.epochs={EPOCHS}"])
-    dataset = load_dataset(arguments.data, **recipe.data.model_dump())
+    dataset = load_split_data(recipe.data, arguments.data)
     # Two threads end sooner; one wastes nothing on waiting for the other.
     systems = {"keras": 0, "mien": torch.get_num_threads(), "mien, one thread": 1}
     walls: dict[str, list[float]] = {name: [] for name in systems}

@@ -1,9 +1,9 @@
-"""How long a data set takes to load in each layout, cold and from the cache, and in what memory.
+"""Measure the time and memory that loading a data set takes in each layout, cold and cached.
 
     python benchmarks/data.py --data PATH [--runs 5]
 
-Writes the data set at PATH in every layout, loads each in a fresh process as often as asked, and
-checks that all of them give the same faces. Adds its rows to ``benchmarks/results/data.csv``.
+Writes the data set at PATH in every layout, loads each of them in a new process for every run, and
+checks that all give the same faces. Adds its rows to ``benchmarks/results/data.csv``.
 """
 
 import argparse
@@ -16,13 +16,12 @@ import tempfile
 from pathlib import Path
 
 from mien.data import load_dataset
-from mien.data.formats.csv import write_csv
-from mien.data.formats.folders import write_folders
-from mien.data.formats.parquet import write_parquet
+from mien.data.formats.base import FORMATS
+from mien.data.write import write_dataset
 from record import add_rows, spread
 
-# Peak memory is Linux's own account of the process, imports included. (getrusage would not do: its
-# peak is inherited from the process that started this one.)
+# Peak memory as Linux counts it for the process, imports included. (The peak of getrusage is
+# inherited from the parent process.)
 LOAD = """
 import json, pathlib, re, sys, time
 from mien.data import load_dataset
@@ -36,7 +35,7 @@ print(json.dumps([seconds, peak, len(dataset), dataset.fingerprint]))
 
 
 def load(path: Path, cache: Path) -> list:
-    """Load ``path`` in a fresh process; return seconds, peak MB, images and fingerprint."""
+    """Load a data set in a new process; return seconds, peak MB, images and fingerprint."""
     result = subprocess.run(
         [sys.executable, "-c", LOAD, str(path)],
         env={**os.environ, "MIEN_CACHE": str(cache)},
@@ -55,11 +54,9 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        paths = {name: root / f"faces-{name}" for name in ("csv", "folders", "parquet")}
-        write_csv(dataset, paths["csv"])
-        write_folders(dataset, paths["folders"])
-        write_parquet(dataset, paths["parquet"])
-        for layout, path in paths.items():
+        for layout in FORMATS.names():
+            path = root / f"faces-{layout}"
+            write_dataset(dataset, path, layout)
             cold = [load(path, root / f"cache-{layout}-{run}") for run in range(options.runs)]
             cached = [load(path, root / f"cache-{layout}-0") for _ in range(options.runs)]
             assert {result[3] for result in cold + cached} == {dataset.fingerprint}

@@ -1,12 +1,12 @@
-"""How well near duplicates are found, against simpler ways, and at what cost.
+"""Measure the quality and cost of the search for near duplicates, against simpler methods.
 
     python benchmarks/duplicates.py --data path/to/fer2013 quality
     python benchmarks/duplicates.py --data path/to/fer2013 cost
 
-quality: PublicTest images with a duplicate in Training, against a reference that tries 54 moves of
-every image at a lower threshold and takes no shortcut when it lays two pictures over each other.
-cost: the whole search within 8 to 64 thousand images, each size in a process of its own; what is
-more than there are images is made of turned copies. Nothing else may run meanwhile.
+quality: PublicTest images with a duplicate in Training, against a reference search that tries 54
+shifts, scales and mirrorings of every image at a lower threshold and aligns without shortcuts.
+cost: the whole search within 8 to 64 thousand images, each size in a process of its own; rotated
+copies fill up the larger sizes. Nothing else may run at the same time.
 """
 
 import argparse
@@ -23,19 +23,19 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.data import FaceDataset, load_dataset
-from mien.data.duplicates import search as search
+from mien.data.duplicates import search
 from mien.data.duplicates.groups import find_overlap
+from mien.types import Images, Mask
 from record import add_rows, spread
 
-Images = npt.NDArray[np.uint8]
 SIZES = (8_000, 16_000, 32_000, 64_000)
 REPEATS = 3
 REFERENCE_COSINE = 0.70
 REFERENCE_SCALES = (0.9, 0.925, 0.95, 0.975, 1.0, 1.025, 1.05, 1.075, 1.1)
 
 
-def reference(images: Images, others: Images) -> npt.NDArray[np.bool_]:
-    """Return which images have a near duplicate among others, by a search without shortcuts."""
+def reference(images: Images, others: Images) -> Mask:
+    """Return the images with a near duplicate among others, by a search without shortcuts."""
     found = np.zeros(len(images), bool)
     embedding = search._Embedding(others)
     pictures = [search._picture(image) for image in others]
@@ -50,7 +50,7 @@ def reference(images: Images, others: Images) -> npt.NDArray[np.bool_]:
                 np.maximum(highest, vectors @ embedding.vectors.T, out=highest)
             for row, column in np.argwhere(highest > REFERENCE_COSINE):
                 if not found[start + row]:
-                    found[start + row] = lies_over(turned[row], pictures[column])
+                    found[start + row] = matches(turned[row], pictures[column])
         print(f"reference: {start + len(block):,} of {len(images):,}", file=sys.stderr)
     return found
 
@@ -61,7 +61,7 @@ def move(image: Images, scale: float, down: float, right: float) -> Images:
     return cv2.warpAffine(image, turn, (48, 48), borderMode=cv2.BORDER_REPLICATE)
 
 
-def lies_over(image: Images, picture: npt.NDArray[np.float32]) -> bool:
+def matches(image: Images, picture: npt.NDArray[np.float32]) -> bool:
     template = search._picture(image)
     fits = (search._overlay(template, picture, scale) for scale in REFERENCE_SCALES)
     best = max(fits)
@@ -70,8 +70,8 @@ def lies_over(image: Images, picture: npt.NDArray[np.float32]) -> bool:
     )
 
 
-def by_correlation(images: Images, others: Images, least: float) -> npt.NDArray[np.bool_]:
-    """Plain correlation of the pixels, image by image."""
+def by_correlation(images: Images, others: Images, least: float) -> Mask:
+    """Return the images whose pixels correlate with those of another image."""
 
     def normalise(some: Images) -> npt.NDArray[np.float32]:
         flat = some.reshape(len(some), -1).astype(np.float32)
@@ -85,8 +85,8 @@ def by_correlation(images: Images, others: Images, least: float) -> npt.NDArray[
     )
 
 
-def by_hash(images: Images, others: Images, distance: int) -> npt.NDArray[np.bool_]:
-    """The usual 64-bit perceptual hash: signs of a 32×32 cosine transform's lowest 64."""
+def by_hash(images: Images, others: Images, distance: int) -> Mask:
+    """Return the images with a similar perceptual hash: signs of the 64 lowest cosine terms."""
 
     def hashes(some: Images) -> npt.NDArray[np.float32]:
         bits = []
@@ -97,15 +97,15 @@ def by_hash(images: Images, others: Images, distance: int) -> npt.NDArray[np.boo
         return np.array(bits, np.float32)
 
     pool = hashes(others).T
-    least = 64 - 2 * distance  # the product of two such rows is 64 less twice their distance
+    least = 64 - 2 * distance  # product of two hashes = 64 - 2 * distance
     return (hashes(images) @ pool).max(1) >= least
 
 
 def measure_quality(dataset: FaceDataset) -> list[dict[str, Any]]:
     images, others = dataset.val.images, dataset.train.images
     overlap = find_overlap(images, others)
-    wanted = reference(images, others) | overlap.identical
-    ways = {
+    wanted = reference(images, others) | overlap.exact
+    methods = {
         "mien": overlap.any,
         "plain correlation 0.98": by_correlation(images, others, 0.98),
         "plain correlation 0.95": by_correlation(images, others, 0.95),
@@ -113,8 +113,8 @@ def measure_quality(dataset: FaceDataset) -> list[dict[str, Any]]:
         "64-bit perceptual hash, distance 8": by_hash(images, others, 8),
     }
     rows = []
-    for name, found in ways.items():
-        near = wanted & ~overlap.identical
+    for name, found in methods.items():
+        near = wanted & ~overlap.exact
         rows.append(
             {
                 "way": name,
@@ -155,7 +155,7 @@ def measure_cost(data: str) -> list[dict[str, Any]]:
 
 
 def measure_one(dataset: FaceDataset, size: int) -> dict[str, Any]:
-    """Search within so many images: FER-2013's own, then copies turned by 20 degrees."""
+    """Search within a number of images: those of the data set, then copies rotated by 20°."""
     images = dataset.images[:size]
     turn = cv2.getRotationMatrix2D((23.5, 23.5), 20, 1.0)
     copies = [

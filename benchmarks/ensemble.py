@@ -17,7 +17,7 @@ from mien.bundle.bundle import Bundle, find_bundle
 from mien.data import load_dataset
 from mien.evaluation import metrics
 from mien.evaluation.evaluate import evaluate_bundle
-from mien.evaluation.tta import VIEWS
+from mien.evaluation.tta import TTA
 from record import add_rows
 
 
@@ -42,14 +42,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="+")
     parser.add_argument("--data", required=True)
-    parser.add_argument("--views", choices=VIEWS, default="single")
+    parser.add_argument("--tta", choices=TTA, default="none")
     options = parser.parse_args()
 
     dataset = load_dataset(options.data)
     labels = dataset.val.labels
     bundles = [Bundle(find_bundle(model)) for model in options.models]
     read = [
-        np.array(evaluate_bundle(bundle, dataset, "val", views=options.views).probabilities)
+        np.array(evaluate_bundle(bundle, dataset, "val", tta=options.tta).probabilities)
         for bundle in bundles
     ]
     places = [Path(model).name for model in options.models]
@@ -59,7 +59,7 @@ def main() -> None:
     ]
     rows.append(scores(f"mean of {' + '.join(places)}", labels, np.mean(read, axis=0)))
     for row in rows:
-        row["views"] = options.views
+        row["views"] = "single" if options.tta == "none" else options.tta
         print(" ".join(f"{key} {value}" for key, value in row.items()))
     add_rows("ensemble", rows)
 

@@ -1,4 +1,4 @@
-"""What docs/fer2013.md shows: figures of FER-2013 as SVG, statistics only, no face.
+"""Draw the figures of docs/explanation/fer2013.md as SVG: statistics of FER-2013, no faces.
 
 python benchmarks/fer2013.py --data path/to/fer2013
 """
@@ -8,22 +8,23 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.curation.checks.labels import doubt, read_crosswise
+from mien.curation.label_reader import doubt, read_crosswise
 from mien.data import FaceDataset, load_dataset
 from mien.data.duplicates.groups import find_duplicates
 from mien.data.sizes import read_sizes
 from mien.data.statistics import explore
 from mien.data.votes import find_majorities, labels_of, name_an_expression
 from mien.io.files import write_text
-from mien.reports import explore_figures, figures
 from mien.reports.explore import MAJORITIES
+from mien.reports.figures.classes import draw_class_counts
+from mien.reports.figures.exploration import draw_majorities
 from mien.reports.svg import as_file, to_svg
 
 FOLDER = Path(__file__).parent.parent / "docs" / "figures"
 
 
 def check_doubts(dataset: FaceDataset) -> None:
-    """Say how often voters side against the labels that the crosswise reader doubts."""
+    """Print how often voters disagree with the labels that the classifier doubts."""
     assert dataset.votes is not None
     reading = read_crosswise(dataset, find_duplicates(dataset.images).groups)
     assert reading is not None
@@ -33,7 +34,7 @@ def check_doubts(dataset: FaceDataset) -> None:
     compared = name_an_expression(majorities) & dataset.votes.any(1)
     against = compared & (labels_of(majorities) != dataset.labels)
     order = np.argsort(-doubts, kind="stable")
-    print(f"reader's accuracy {right.mean():.3f}, doubted {np.count_nonzero(doubts):,}")
+    print(f"classifier's accuracy {right.mean():.3f}, doubted {np.count_nonzero(doubts):,}")
     print(f"votes against the label, of all {compared.sum():,}: {against[compared].mean():.3f}")
     for first in (500, 1000, 2000, 5000, np.count_nonzero(doubts)):
         rows = order[:first][compared[order[:first]]]
@@ -48,8 +49,8 @@ def main() -> None:
     exploration = explore(dataset, sizes=read_sizes(dataset, [arguments.data]))
     assert exploration.votes is not None
     drawn = {
-        "classes": figures.draw_class_counts(exploration.counts),
-        "votes": explore_figures.draw_majorities(exploration.votes, MAJORITIES),
+        "classes": draw_class_counts(exploration.counts),
+        "votes": draw_majorities(exploration.votes, MAJORITIES),
     }
     for name, figure in drawn.items():
         write_text(FOLDER / f"fer2013-{name}.svg", as_file(to_svg(figure)))

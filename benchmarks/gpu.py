@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from mien.data import load_dataset
-from mien.data.formats.parquet import write_parquet
+from mien.data.write import write_dataset
 from mien.recipes import load_recipe
 from mien.recipes.sections import AugmentSection
 from mien.training.augment import Augmentation
@@ -149,7 +149,7 @@ def losses_agree(data: str, device: torch.device) -> float:
 def reduced(data: str, images: int, path: Path) -> Path:
     dataset = load_dataset(data)
     rows = [np.nonzero(dataset.splits == split)[0][:images] for split in ("train", "val")]
-    write_parquet(dataset.take(np.concatenate(rows)), path)
+    write_dataset(dataset.take(np.concatenate(rows)), path, "parquet")
     return path
 
 

@@ -23,16 +23,17 @@ from time import monotonic
 import numpy as np
 import safetensors.torch
 
-from mien.data import FaceDataset, load_dataset
+from mien.data import FaceDataset
 from mien.data.duplicates.groups import find_duplicates, find_overlap
-from mien.data.formats.parquet import write_parquet
+from mien.data.write import write_dataset
 from mien.errors import MienError
 from mien.io.files import atomic_file, write_text
+from mien.runs.data import load_split_data
 from mien.runs.run import Run, free_name
 from mien.sweeps.folder import SweepFolder, Trial
+from mien.sweeps.load import load_sweep
 from mien.sweeps.results import results_csv, results_table
-from mien.sweeps.runner import SweepWatcher, start_sweep
-from mien.sweeps.spec import load_sweep
+from mien.sweeps.runner import SweepListener, start_sweep
 
 MOST_BYTES = 16 * 2**20
 KEPT = (
@@ -47,7 +48,7 @@ LEAST_VAL_IMAGES = 100
 LEAST_MINUTES = 0.01  # no trial trains, and all are listed as unfinished
 
 
-class Packer(SweepWatcher):
+class Packer(SweepListener):
     """Packs each trial as it ends, so that what has ended is there however the plan goes on."""
 
     def __init__(self, out: Path) -> None:
@@ -75,8 +76,8 @@ class Packer(SweepWatcher):
             pack(Run(run), self.out / f"{name_of(trial)}.zip")
         write_text(self.out / "sweep.csv", results_csv(self.folder))
 
-    def out_of_time(self, said: str) -> None:
-        say(said)
+    def out_of_time(self, message: str) -> None:
+        say(message)
 
 
 def pack(run: Run, path: Path) -> None:
@@ -142,12 +143,12 @@ def main() -> None:
     plan = load_sweep(options.plan, overrides=epochs)
     work = options.work or free_name(Path("runs"), plan.name)
     data = options.data
-    dataset = load_dataset(*data, **plan.recipe_for({}).data.model_dump())
+    dataset = load_split_data(plan.recipe_for({}).data, data)
     if options.images is not None:
         # beside the sweep, which is resumed on the same data; Parquet keeps FER+ votes
         few = work.with_name(f"{work.name}-images.parquet")
         dataset = reduced(dataset, options.images)
-        write_parquet(dataset, few)
+        write_dataset(dataset, few, "parquet")
         data = [few]
     find_duplicates_once(dataset)
     minutes = options.minutes
@@ -162,7 +163,7 @@ def main() -> None:
         device=options.device,
         minutes=minutes,
         splits=("val",),
-        watcher=packer,
+        listener=packer,
     )
     write_text(options.out / "sweep.csv", results_csv(folder))
     print(results_table(folder).to_markdown())

@@ -29,9 +29,8 @@ import mien
 from mien.data.synthetic.faces import synthetic_faces
 from mien.vision import Reader
 from mien.vision.alignment import crop_face
-from mien.vision.detectors.detect import video_side_px
-from mien.vision.reading import Frame
-from mien.vision.sources.open import Source, open_source
+from mien.vision.detectors.base import video_side_px
+from mien.vision.sources import Frame, Source, open_source
 from record import add_rows, spread
 
 ASTRONAUT = Path(skimage.__file__).parent / "data" / "astronaut.png"

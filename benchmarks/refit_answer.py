@@ -20,20 +20,19 @@ from typing import Any
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from mien import __version__
 from mien.bundle.bundle import Bundle, find_bundle
 from mien.bundle.export import export_bundle, update_metadata
 from mien.bundle.quantize import quantize
 from mien.data import load_dataset
-from mien.evaluation.calibration import Calibration
 from mien.evaluation.evaluate import evaluate_bundle
 from mien.io.files import write_bytes
 from mien.models import Classifier
 from mien.models.weights import VOTES_BIAS, VOTES_WEIGHT, open_network
 from mien.recipes import load_recipe
-from mien.training.calibration_share import split_calibration
-from mien.training.face_gate import FaceGate, fit_face_gate
-from mien.training.finalize import calibrate_answer
+from mien.training.calibrate import calibrate_answer
+from mien.training.calibration_split import split_calibration
+from mien.training.face_gate import fit_face_gate, read_gate
+from mien.version import VERSION
 
 
 def main() -> None:
@@ -52,7 +51,7 @@ def main() -> None:
     about = Bundle(shipped).metadata
     recipe = load_recipe(options.model, options.settings)
     dataset = load_dataset(options.data)
-    if dataset.fingerprint != about.data["fingerprint"]:
+    if dataset.fingerprint != about.data.fingerprint:
         raise SystemExit(f"{options.data}: not the data that {options.model} was trained on")
     fitted, kept_back = split_calibration(dataset, recipe.train)
     assert kept_back is not None  # the shipped recipes keep images back
@@ -66,7 +65,8 @@ def main() -> None:
         faces, others = fitted.images, kept_back.images
         gate = fit_face_gate(classifier, faces, others, recipe.augment, seed=recipe.train.seed)
     else:
-        gate = FaceGate.model_validate(about.face_gate)
+        assert about.face_gate is not None  # shipped Bundles have one
+        gate = about.face_gate
     calibration = calibrate_answer(
         classifier,
         votes_head,
@@ -74,15 +74,17 @@ def main() -> None:
         fitted=fitted,
         kept_back=kept_back,
         mapped=not options.weights,
-        gate=gate.read(classifier, kept_back.images),
+        gate=read_gate(gate, classifier, kept_back.images),
     )
     if options.weights:
         classifier.calibrate(calibration.matrix, calibration.bias)
         write_bytes(weights, save({**load_file(weights), **last_layer(classifier)}))
     else:
         # The map of the labels' logits is in the weights, and stays on record, with what it mended.
-        kept = {name: about.calibration[name] for name in ("matrix", "bias", "error_before")}
-        calibration = Calibration.model_validate({**calibration.model_dump(), **kept})
+        assert about.calibration is not None
+        calibration = calibration.model_copy(
+            update=about.calibration.model_dump(include={"matrix", "bias", "error_before"})
+        )
     classifier.mix_votes(votes_head[VOTES_WEIGHT], votes_head[VOTES_BIAS], calibration)
     classifier.add_face_gate(gate.weight, gate.bias)
 
@@ -90,12 +92,12 @@ def main() -> None:
         "precision": "float32",
         "scores": (),
         "uncertain_below": calibration.uncertain_below,
-        "calibration": calibration.model_dump(mode="json"),
+        "calibration": calibration,
         # What the training was is the shipped recipe's to say; what the answer is, this one's.
-        "recipe": _with_answer(about.recipe, recipe.as_told().as_dict()),
+        "recipe": _with_answer(about.recipe, recipe.shorten_paths().as_dict()),
         "checkpoint": _with_share(options.checkpoint or about.checkpoint, calibration.votes_share),
-        "face_gate": gate.model_dump(mode="json"),
-        "mien_version": __version__,
+        "face_gate": gate,
+        "mien_version": VERSION,
     }
     with tempfile.TemporaryDirectory() as folder:
         metadata = about.model_copy(update=changes)
@@ -104,7 +106,7 @@ def main() -> None:
         int8 = quantize(float32, fitted.images, options.out / f"{options.model}.onnx")
     score = evaluate_bundle(int8, dataset, "val").summary()
     update_metadata(int8, int8.metadata.model_copy(update={"scores": (score,)}))
-    print(f"{int8.path}: accuracy {score['accuracy']['value']:.4f} on PublicTest")
+    print(f"{int8.path}: accuracy {score.accuracy.value:.4f} on PublicTest")
     print(
         f"votes {calibration.votes_share:g}, prior {calibration.prior_share:g}, temperature "
         f"{calibration.temperature:.3f}, uncertain below {calibration.uncertain_below:.3f}; kept "

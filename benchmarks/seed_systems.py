@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from mien.data import load_dataset
 from mien.errors import RunError
 from mien.recipes import load_recipe
+from mien.runs.data import load_split_data
 from mien.runs.evaluations import evaluation_of
 from mien.runs.run import Run
 from mien.training.train import resume, train
@@ -110,7 +110,7 @@ def measure(training: Training, run: Run, seconds_alone: float | None) -> dict[s
 
 def accuracy_by_duplicate(run: Run) -> dict[str, Any]:
     """Return how many test images stand in train, and the accuracy on these and on the others."""
-    dataset = load_dataset(*run.record.data.paths, **run.recipe.data.model_dump())
+    dataset = load_split_data(run.recipe.data, run.record.data.paths)
     learnt = {image.tobytes() for image in dataset.train.images}
     duplicate = np.array([image.tobytes() in learnt for image in dataset.test.images])
     right = evaluation_of(run, "test").right()

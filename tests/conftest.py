@@ -20,10 +20,9 @@ import pytest
 import torch
 
 from mien.data import FaceDataset
-from mien.data.formats.csv import write_csv
-from mien.data.formats.folders import write_folders
-from mien.data.formats.parquet import write_parquet
+from mien.data.formats.base import FORMATS
 from mien.data.synthetic.faces import synthetic_faces
+from mien.data.write import write_dataset
 from mien.runs.run import Run
 from mien.training.train import train
 
@@ -65,10 +64,9 @@ def faces() -> FaceDataset:
 def layouts(faces: FaceDataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The same faces in every layout, by its name."""
     root = tmp_path_factory.mktemp("layouts")
-    paths = {"csv": root / "fer.csv", "folders": root / "fer", "parquet": root / "fer.parquet"}
-    write_csv(faces, paths["csv"])
-    write_folders(faces, paths["folders"])
-    write_parquet(faces, paths["parquet"])
+    paths = {name: root / f"fer{layout.suffix}" for name, layout in FORMATS.all().items()}
+    for name, path in paths.items():
+        write_dataset(faces, path, name)
     return paths
 
 

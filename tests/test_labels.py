@@ -3,13 +3,12 @@ from __future__ import annotations
 import pytest
 
 from mien.errors import DataError
-from mien.labels import COLOURS, EMOTIONS, FER2013_TRAIN_COUNTS, parse_emotion
+from mien.labels import COLOURS, EMOTIONS, parse_emotion
 
 
 def test_order_is_fer2013s():
     assert EMOTIONS == ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-    assert len(COLOURS) == len(FER2013_TRAIN_COUNTS) == len(EMOTIONS)
-    assert sum(FER2013_TRAIN_COUNTS) == 28_709
+    assert len(set(COLOURS)) == len(EMOTIONS)
 
 
 @pytest.mark.parametrize(

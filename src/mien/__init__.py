@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mien.version import VERSION
 
 if TYPE_CHECKING:
+    from mien import sinks
     from mien.bundle.bundle import Bundle
     from mien.data import FaceDataset, load_dataset
     from mien.data.synthetic.faces import synthetic_faces
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from mien.reports.report import write_report
     from mien.runs.evaluations import evaluate
     from mien.runs.run import Run
-    from mien.training.finalize import export
+    from mien.training.export import export
     from mien.training.train import resume, train
     from mien.vision import Reader, Reading, read
 
@@ -45,12 +46,13 @@ _PLACES: Final = {
     "Recipe": "mien.recipes:Recipe",
     "Run": "mien.runs.run:Run",
     "evaluate": "mien.runs.evaluations:evaluate",
-    "export": "mien.training.finalize:export",
+    "export": "mien.training.export:export",
     "list_recipes": "mien.recipes:list_recipes",
     "load_dataset": "mien.data:load_dataset",
     "load_recipe": "mien.recipes:load_recipe",
     "read": "mien.vision:read",
     "resume": "mien.training.train:resume",
+    "sinks": "mien.sinks",
     "synthetic_faces": "mien.data.synthetic.faces:synthetic_faces",
     "train": "mien.training.train:train",
     "write_report": "mien.reports.report:write_report",
@@ -73,6 +75,7 @@ __all__ = [
     "load_recipe",
     "read",
     "resume",
+    "sinks",
     "synthetic_faces",
     "train",
     "write_report",
@@ -82,9 +85,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'mien' has no attribute {name!r}")
-    module, attribute = _PLACES[name].split(":")
+    module, _, attribute = _PLACES[name].partition(":")
     try:
-        value = getattr(importlib.import_module(module), attribute)
+        place = importlib.import_module(module)
+        value = getattr(place, attribute) if attribute else place
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "mien":
             raise

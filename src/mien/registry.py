@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from mien.errors import MienError, nearest
@@ -35,12 +36,17 @@ class Registry(Generic[T]):
         group: group of the entry points by which plugins add theirs.
         package: dotted name of the package whose modules are the built-in implementations. Modules
             whose names begin with an underscore, and ``base``, are none.
+        elsewhere: further built-in implementations by name, for those that have to lie in a higher
+            layer: their modules' dotted names.
     """
 
-    def __init__(self, kind: str, *, group: str, package: str) -> None:
+    def __init__(
+        self, kind: str, *, group: str, package: str, elsewhere: Mapping[str, str] | None = None
+    ) -> None:
         self.kind = kind
         self.group = group
         self.package = package
+        self._elsewhere = dict(elsewhere or {})
         self._registered: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[_Decorated], _Decorated]:
@@ -71,7 +77,7 @@ class Registry(Generic[T]):
         return sorted({*self._built_in, *self._registered, *self._plugins})
 
     def __contains__(self, name: object) -> bool:
-        return name in self.names()
+        return name in self._registered or name in self._built_in or name in self._plugins
 
     def __getitem__(self, name: str) -> T:
         """Return the implementation of that name, imported now if it has not been.
@@ -82,13 +88,17 @@ class Registry(Generic[T]):
         if name in self._registered:
             return self._registered[name]
         if name in self._built_in:
-            importlib.import_module(f"{self.package}.{name}")
+            importlib.import_module(self._elsewhere.get(name, f"{self.package}.{name}"))
             return self._registered[name]
         if name in self._plugins:
             self.add(name, self._load(self._plugins[name]))
             return self._registered[name]
+        raise MienError(self.unknown(name))
+
+    def unknown(self, name: str) -> str:
+        """Return a message that says that nothing has this name, and offers the nearest one."""
         known = self.names()
-        raise MienError(
+        return (
             f"no {self.kind} is called {name!r}{nearest(name, known)}; there are: "
             f"{', '.join(known)}"
         )
@@ -99,21 +109,33 @@ class Registry(Generic[T]):
 
     @cached_property
     def _built_in(self) -> frozenset[str]:
-        path = importlib.import_module(self.package).__path__
-        names = {module.name for module in pkgutil.iter_modules(path)}
-        return frozenset(name for name in names if name != BASE and not name.startswith("_"))
+        # By the path of the top package: importing a package in between may need torch.
+        top, *inner = self.package.split(".")
+        folders = [Path(root, *inner) for root in importlib.import_module(top).__path__]
+        names = {module.name for module in pkgutil.iter_modules(map(str, folders))}
+        found = {name for name in names if name != BASE and not name.startswith("_")}
+        return frozenset(found | self._elsewhere.keys())
 
     @cached_property
     def _plugins(self) -> dict[str, EntryPoint]:
-        return {found.name: found for found in entry_points(group=self.group)}
+        plugins = {found.name: found for found in entry_points(group=self.group)}
+        for name in plugins.keys() & self._built_in:
+            raise MienError(
+                f"{self.kind} {name!r}: the installed package {_package(plugins[name])} gives that "
+                "name to another one than is built in; rename it there, or uninstall that package"
+            )
+        return plugins
 
     def _load(self, plugin: EntryPoint) -> T:
         try:
             implementation: T = plugin.load()
         except Exception as error:  # a plugin may raise whatever it likes
-            package = plugin.dist.name if plugin.dist else plugin.value
             raise MienError(
-                f"{self.kind} {plugin.name!r} of the installed package {package} cannot be "
-                f"imported ({type(error).__name__}: {error}); mend or uninstall that package"
+                f"{self.kind} {plugin.name!r} of the installed package {_package(plugin)} cannot "
+                f"be imported ({type(error).__name__}: {error}); mend or uninstall that package"
             ) from error
         return implementation
+
+
+def _package(plugin: EntryPoint) -> str:
+    return plugin.dist.name if plugin.dist else plugin.value

@@ -1,4 +1,4 @@
-"""The array types that rooms share, each named once."""
+"""Array types, each named once for the whole package."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Image = npt.NDArray[np.uint8]  # (height, width, 3), blue-green-red, or gray (height, width)
 Images = npt.NDArray[np.uint8]  # (N, height, width), or (N, height, width, 3)
+Floats = npt.NDArray[np.float64]  # any shape
+Integers = npt.NDArray[np.int64]  # (N,), positions, row numbers or group numbers
 Labels = npt.NDArray[np.int64]  # (N,)
+Maps = npt.NDArray[np.float32]  # (N, height, width), a value for each pixel
 Mask = npt.NDArray[np.bool_]  # (N,)
 Logits = npt.NDArray[np.float32]  # (N, classes)
 Probabilities = npt.NDArray[np.float32]  # (N, classes)
 Strings = npt.NDArray[np.str_]  # (N,)
+Votes = npt.NDArray[np.int8]  # (N, 10), counts in the order of mien.data.fer2013.FERPLUS_VOTES

@@ -1,5 +1,3 @@
 """The version of mien, in a module that imports nothing, so that every room may name it."""
 
-from typing import Final
-
-VERSION: Final = "0.1.0"
+VERSION = "0.1.0"

@@ -9,13 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from mien.bundle.bundle import Bundle, BundleMetadata, find_bundle, shipped_bundles
+from mien.bundle.bundle import Bundle, find_bundle, shipped_bundles
 from mien.bundle.export import export_bundle, update_metadata
+from mien.bundle.metadata import BundleMetadata
 from mien.errors import BundleError
 from mien.evaluation.calibration import softmax
 from mien.labels import EMOTIONS
 from mien.models import Classifier
-from mien.training.finalize import export
+from mien.training.export import export
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ def test_what_is_no_bundle_is_said(run, tmp_path):
         Bundle(tmp_path / "future.onnx")
     onnx.helper.set_model_props(model, {**properties, "name": '"x/../../evil"'})
     onnx.save(model, tmp_path / "named.onnx")
-    with pytest.raises(BundleError, match="name: expected a name that a file can have"):
+    with pytest.raises(BundleError, match="name: expected a valid file name"):
         Bundle(tmp_path / "named.onnx")
     del model.metadata_props[:]
     onnx.save(model, tmp_path / "plain.onnx")

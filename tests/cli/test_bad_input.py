@@ -67,21 +67,21 @@ CASES = {
         "nowhere.jpg: no such",
     ),
     "export of nothing": ("export nowhere", "nowhere: no such run directory"),
-    "a comparison of one": ("compare nowhere", "1 run to compare, expected two or more"),
+    "a comparison of one": ("compare nowhere", "1 run to compare, expected at least two"),
     "a comparison with itself": ("compare faces faces", "faces: named twice"),
     "a comparison of no runs": ("compare faces cats", "faces: not a run directory"),
     "a sweep of nothing": ("sweep quick --data train.csv", "quick: a recipe; say what to try"),
     "an unknown sweep": ("sweep sweep-stage --data train.csv", "did you mean 'sweep-stages'"),
     "a grid over an unknown key": (
         "sweep quick --data train.csv --grid model.stagges=2,3",
-        "unknown key 'model.stagges' (did you mean 'model.stages'?)",
+        "unknown key 'model.stagges' of the family stacked (did you mean 'model.stages'?)",
     ),
     "a sweep of no data": ("sweep sweep-stages --data nowhere.csv", "nowhere.csv: no such file"),
     "a sweep over the splits": (
         "sweep quick --data train.csv --grid data.seed=0,1",
-        "data.seed gives every trial other images to be chosen by",
+        "data.seed would give each trial other validation images",
     ),
-    "resume of no sweep": ("sweep --resume faces", "faces: not a sweep's directory"),
+    "resume of no sweep": ("sweep --resume faces", "faces: not a sweep directory"),
     "weights of another kind": (
         "train densenet169 --data train.csv --set model.weights=text.jpg",
         "text.jpg: not a safetensors file",
@@ -92,8 +92,15 @@ CASES = {
     ),
     "an unknown family": (
         "train quick --data train.csv --set model.family=staked",
-        "model.family = 'staked': no such family (did you mean 'stacked'?)",
+        "model.family: no network family is called 'staked' (did you mean 'stacked'?)",
     ),
+    "an unknown recipe to print": ("recipes quik", "no recipe or sweep is called 'quik' (did you"),
+    "a recipe to print that is no TOML": ("recipes broken.toml", "not valid TOML"),
+    "an unknown test-time augmentation": (
+        "evaluate mien-xs --data train.csv --tta flop",
+        "no test-time augmentation is called 'flop' (did you mean 'flip'?)",
+    ),
+    "an unknown detector": ("predict text.jpg --detector yunett", "did you mean 'yunet'"),
     "save as text": ("predict text.jpg --save a.txt", "cannot save this kind"),
 }
 

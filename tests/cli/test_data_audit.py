@@ -8,7 +8,8 @@ import pytest
 from tests.conftest import distinct_faces
 
 from mien.data import FaceDataset
-from mien.data.write import LAYOUTS, write_dataset
+from mien.data.formats.base import FORMATS
+from mien.data.write import write_dataset
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def leaky(clean) -> FaceDataset:
     return replace(clean, images=images)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", FORMATS.names())
 def test_a_leak_is_told_and_ends_with_1(mien, leaky, layout, tmp_path):
     write_dataset(leaky, tmp_path / "faces", layout)
     outcome = mien("data", "audit", tmp_path / "faces", "--out", tmp_path / "audit")
@@ -117,7 +118,7 @@ def test_a_run_reads_only_what_it_has_not_learnt(mien, faces, run, tmp_path):
     write_dataset(faces.train, tmp_path / "train.csv", "csv")  # a part, so another data set
     arguments = ("--model", run.path, "--out", tmp_path / "audit", "--json")
     alone = json.loads(mien("data", "audit", tmp_path / "train.csv", *arguments).out)
-    assert "labels: the Bundle quick has learnt every image" in alone["not_checked"]
+    assert "labels: the Bundle quick was trained on every image" in alone["not_checked"]
 
 
 @pytest.mark.parametrize("option", ["--votes", "--model"])

@@ -11,13 +11,13 @@ import pytest
 
 from mien.data import FaceDataset, load_dataset
 from mien.data.duplicates.groups import find_duplicates
-from mien.data.split import COMPETITION_WORDS
+from mien.data.fer2013 import FERPLUS_VOTES, USAGES
+from mien.data.formats.base import FORMATS
 from mien.data.write import write_dataset
-from mien.labels import EMOTIONS, FERPLUS_VOTES
+from mien.labels import EMOTIONS
 
-LAYOUTS = ("csv", "folders", "parquet")
 BLANK = np.full((48, 48), 90, np.uint8)
-NAMES = {"csv": "fer.csv", "folders": "fer", "parquet": "fer.parquet"}
+NAMES = {name: f"fer{layout.suffix}" for name, layout in FORMATS.all().items()}
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def planted(pictures) -> FaceDataset:
     )
 
 
-@pytest.fixture(params=LAYOUTS)
+@pytest.fixture(params=FORMATS.names())
 def layout(request) -> str:
     return request.param
 
@@ -94,7 +94,7 @@ def test_a_clean_copy_and_its_manifest(mien, planted, source, layout, tmp_path):
     assert {line["split"] for line in lines} == {"train"}
 
     assert load_dataset(source).fingerprint == before.fingerprint
-    for words in ("shows nothing", "merge", "train", "before", "after", str(manifest_of(new))):
+    for words in ("blank", "merge", "train", "before", "after", str(manifest_of(new))):
         assert words in outcome.out
     assert f"mien data clean {source} --manifest EDITED.csv --out NEW2" in outcome.out
     long = (str(tmp_path),)
@@ -107,7 +107,7 @@ def test_the_manifest_applied_again_gives_the_same(mien, source, layout, tmp_pat
     assert mien("data", "clean", source, "--leaks", leaks, "--out", first).code == 0
     outcome = mien("data", "clean", source, "--manifest", manifest_of(first), "--out", second)
     assert outcome.code == 0, outcome.err
-    assert "Looking for duplicates" not in outcome.err
+    assert "Searching for duplicates" not in outcome.err
     assert load_dataset(first).fingerprint == load_dataset(second).fingerprint
     assert manifest_of(first).read_bytes() == manifest_of(second).read_bytes()
 
@@ -146,12 +146,12 @@ def test_votes_decide_and_stay_with_parquet(mien, planted, tmp_path):
     assert ("relabel", "sad", "angry") in lines
     outcome = mien("data", "clean", tmp_path / "fer.parquet", "--out", tmp_path / "new",
                    "--layout", "folders")  # fmt: skip
-    assert "FER+ votes are not kept in the layout folders" in outcome.err
+    assert "The layout folders does not keep FER+ votes; --layout parquet does" in outcome.err
 
 
 def test_votes_from_their_own_file(mien, planted, tmp_path):
     write_dataset(planted, tmp_path / "fer.csv", "csv")
-    rows = [f"{COMPETITION_WORDS[split]},,0,0,0,10{',0' * 6}" for split in planted.splits.tolist()]
+    rows = [f"{USAGES[split]},,0,0,0,10{',0' * 6}" for split in planted.splits.tolist()]
     header = f"Usage,Image name,{','.join(FERPLUS_VOTES)}"
     (tmp_path / "votes.csv").write_text("\n".join([header, *rows]))
     new = tmp_path / "new.csv"
@@ -167,7 +167,7 @@ def test_a_dry_run_writes_nothing(mien, source, tmp_path):
     for options in ([], ["--out", tmp_path / "new"]):
         outcome = mien("data", "clean", source, "--dry-run", *options)
         assert outcome.code == 0, outcome.err
-        assert "shows nothing" in outcome.out
+        assert "blank" in outcome.out
         assert "Nothing was written" in outcome.out
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -175,7 +175,7 @@ def test_a_dry_run_writes_nothing(mien, source, tmp_path):
 def test_a_set_without_faults_is_copied(mien, planted, tmp_path):
     write_dataset(planted.take(np.array([0, 4, 9, 10])), tmp_path / "fer.csv", "csv")
     outcome = mien("data", "clean", tmp_path / "fer.csv", "--out", tmp_path / "new.csv")
-    assert "There is nothing to do" in outcome.out
+    assert "Nothing to do" in outcome.out
     assert (tmp_path / "new.csv").read_bytes() == (tmp_path / "fer.csv").read_bytes()
     assert read(manifest_of(tmp_path / "new.csv")) == []
 
@@ -201,7 +201,7 @@ def test_splits_that_are_made_keep_duplicates_together(mien, pictures, tmp_path)
 @pytest.mark.parametrize("what", ["set", "manifest"])
 def test_nothing_is_written_over(mien, source, layout, tmp_path, what):
     new = tmp_path / NAMES[layout]
-    taken = new if what == "set" or layout == "folders" else manifest_of(new)
+    taken = new if what == "set" or not FORMATS[layout].suffix else manifest_of(new)
     taken.write_text("mine")
     outcome = mien("data", "clean", source, "--out", new)
     assert outcome.code == 2

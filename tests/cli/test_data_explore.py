@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 
 from mien.data import load_dataset
-from mien.data.formats.folders import write_folders
-from mien.data.formats.parquet import write_parquet
-from mien.data.split import COMPETITION_WORDS
-from mien.labels import FERPLUS_VOTES
+from mien.data.fer2013 import FERPLUS_VOTES, USAGES
+from mien.data.formats.base import FORMATS
+from mien.data.write import write_dataset
 
 
-@pytest.mark.parametrize("layout", ["csv", "folders", "parquet"])
+@pytest.mark.parametrize("layout", FORMATS.names())
 def test_page_and_tables_of_every_layout(mien, layouts, tmp_path, layout):
     outcome = mien("data", "explore", layouts[layout], "--out", tmp_path)
     assert outcome.code == 0, outcome.err
@@ -51,7 +50,7 @@ def test_json_gives_the_figures_and_nothing_else(mien, layouts, tmp_path):
 def test_votes(mien, faces, tmp_path):
     votes = np.zeros((280, 10), np.int8)
     votes[:, 0] = 10  # neutral, all of them
-    write_parquet(replace(faces, votes=votes), tmp_path / "faces.parquet")
+    write_dataset(replace(faces, votes=votes), tmp_path / "faces.parquet", "parquet")
     path, page = tmp_path / "faces.parquet", tmp_path / "out"
     outcome = mien("data", "explore", path, "--out", page)
     assert outcome.code == 0
@@ -65,7 +64,7 @@ def test_votes(mien, faces, tmp_path):
 
 
 def test_votes_from_their_own_file(mien, layouts, faces, tmp_path):
-    rows = [f"{COMPETITION_WORDS[split]},,10{',0' * 9}" for split in faces.splits.tolist()]
+    rows = [f"{USAGES[split]},,10{',0' * 9}" for split in faces.splits.tolist()]
     file = tmp_path / "fer2013new.csv"
     file.write_text("\n".join([f"Usage,Image name,{','.join(FERPLUS_VOTES)}", *rows]))
     outcome = mien("data", "explore", layouts["csv"], "--votes", file, "--json", "--out", tmp_path)
@@ -74,7 +73,7 @@ def test_votes_from_their_own_file(mien, layouts, faces, tmp_path):
 
 
 def test_one_image_in_one_split(mien, faces, tmp_path):
-    write_folders(faces.take(np.array([3])), tmp_path / "one")
+    write_dataset(faces.take(np.array([3])), tmp_path / "one", "folders")
     outcome = mien("data", "explore", tmp_path / "one", "--out", tmp_path / "out")
     assert outcome.code == 0, outcome.err
     assert outcome.err == ""

@@ -11,8 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from mien.data.split import COMPETITION_WORDS
-from mien.labels import FERPLUS_VOTES
+from mien.data.fer2013 import FERPLUS_VOTES, USAGES
 
 HEADER = ",".join(("Usage", "Image name", *FERPLUS_VOTES))
 WHOLE_ROWS = (("Training", 28_709), ("PublicTest", 3_589), ("PrivateTest", 3_589))
@@ -46,7 +45,7 @@ def test_ferplus_says_what_it_found_and_what_comes_next(mien, mirror, tmp_path, 
     assert outcome.code == 0, outcome.err
     first, second = outcome.out.splitlines()
     assert first == (
-        "Fetched votes for 35,887 rows (train 28,709, val 3,589, test 3,589): "
+        "Downloaded votes for 35,887 rows (train 28,709, val 3,589, test 3,589): "
         "fer2013/fer2013new.csv"
     )
     assert second == "Next: mien data info fer2013/fer2013.csv --votes fer2013/fer2013new.csv"
@@ -87,7 +86,7 @@ def test_fer2013_says_what_it_found_and_what_comes_next(mien, layouts, tmp_path,
     sys.modules.pop("kagglehub", None)
     assert outcome.code == 0, outcome.err
     first, second = outcome.out.splitlines()
-    assert first.startswith("Fetched 280 images (train 197, val 41, test 42): ")
+    assert first.startswith("Downloaded 280 images (train 197, val 41, test 42): ")
     assert second == f"Next: mien data info '{tmp_path / 'my faces'}'"
     assert mien("data", "info", tmp_path / "my faces").code == 0
 
@@ -102,7 +101,7 @@ def test_each_explains_itself_in_80_columns(mien, verb):
 
 def test_info_joins_votes(mien, layouts, faces, tmp_path):
     votes = tmp_path / "fer2013new.csv"
-    rows = [f"{COMPETITION_WORDS[str(split)]},a.png{',1' * 10}" for split in faces.splits]
+    rows = [f"{USAGES[str(split)]},a.png{',1' * 10}" for split in faces.splits]
     votes.write_text("\n".join([HEADER, *rows]))
     assert "(csv, with FER+ votes)" in mien("data", "info", layouts["csv"], "--votes", votes).out
     assert "votes" not in mien("data", "info", layouts["csv"]).out
@@ -117,4 +116,4 @@ def test_info_joins_votes(mien, layouts, faces, tmp_path):
     for layout in ("folders", "parquet"):
         outcome = mien("data", "info", layouts[layout], "--votes", votes)
         assert outcome.code == 2
-        assert "name the CSV itself" in outcome.err
+        assert "give the CSV itself" in outcome.err

@@ -10,18 +10,16 @@ import pytest
 
 from mien.data import FaceDataset, load_dataset
 from mien.data.duplicates.groups import find_duplicates
-from mien.data.formats.csv import write_csv
-from mien.data.formats.folders import write_folders
-from mien.data.formats.parquet import write_parquet
-from mien.data.split import COMPETITION_WORDS
+from mien.data.fer2013 import FERPLUS_VOTES, USAGES
+from mien.data.formats.base import FORMATS
 from mien.data.synthetic.faces import synthetic_faces
-from mien.labels import FERPLUS_VOTES
+from mien.data.write import write_dataset
 
-LAYOUTS = ("csv", "folders", "parquet")
+LAYOUTS = FORMATS.names()
 
 
 @pytest.fixture
-def duplicatened(pictures) -> FaceDataset:
+def duplicated(pictures) -> FaceDataset:
     """40 pictures in train; each copied in val, half of the copies mirrored."""
     one = synthetic_faces(40, seed=6)
     copies = np.concatenate([pictures[:20], pictures[20:, :, ::-1]])
@@ -68,9 +66,9 @@ def test_splits_afresh_are_what_loading_gives(mien, layouts, tmp_path):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_duplicates_that_part_are_counted_and_kept_together_on_request(
-    mien, duplicatened, tmp_path, layout
+    mien, duplicated, tmp_path, layout
 ):
-    write_parquet(duplicatened, tmp_path / "duplicates.parquet")
+    write_dataset(duplicated, tmp_path / "duplicates.parquet", "parquet")
     arguments = (
         "data", "split", tmp_path / "duplicates.parquet", "--fractions", "70,15,15", "--layout",
         layout,
@@ -82,8 +80,8 @@ def test_duplicates_that_part_are_counted_and_kept_together_on_request(
     said = " ".join(apart.out.split())
     assert across.any.sum() > 0
     assert f"{across.any.sum()} of 80 images" in said
-    assert f"{across.identical.sum()} an identical one, {across.near.sum()} a near one" in said
-    assert "Looking for duplicates" in apart.err
+    assert f"{across.exact.sum()} an exact one, {across.near.sum()} a near one" in said
+    assert "Searching for duplicates" in apart.err
     together = mien(*arguments, "--keep-duplicates-together", "--out", tmp_path / "together")
     assert together.code == 0, together.err
     assert "duplicates together" in together.out
@@ -94,7 +92,9 @@ def test_duplicates_that_part_are_counted_and_kept_together_on_request(
 
 
 def test_a_set_without_duplicates_says_so(mien, pictures, tmp_path):
-    write_csv(replace(synthetic_faces(40, seed=6), images=pictures), tmp_path / "fer.csv")
+    write_dataset(
+        replace(synthetic_faces(40, seed=6), images=pictures), tmp_path / "fer.csv", "csv"
+    )
     outcome = mien("data", "split", tmp_path / "fer.csv", "--fractions", "0.6,0.2,0.2", "--out",
                    tmp_path / "new.csv")  # fmt: skip
     assert "No image has a duplicate in another split." in outcome.out
@@ -111,9 +111,9 @@ def test_options_without_effect_are_refused(mien, layouts, tmp_path, option):
     assert not new.exists()
 
 
-def test_files_that_name_no_split_are_split(mien, duplicatened, tmp_path):
+def test_files_that_name_no_split_are_split(mien, duplicated, tmp_path):
     source, new = tmp_path / "fer.csv", tmp_path / "new.csv"
-    write_csv(duplicatened, source)
+    write_dataset(duplicated, source, "csv")
     source.write_text(
         "\n".join(line.rpartition(",")[0] for line in source.read_text().splitlines()) + "\n"
     )
@@ -126,7 +126,7 @@ def test_files_that_name_no_split_are_split(mien, duplicatened, tmp_path):
 
 def test_a_train_split_without_val_is_kept_whole(mien, faces, tmp_path):
     two = replace(faces, splits=np.where(faces.splits == "val", "test", faces.splits))
-    write_folders(two, tmp_path / "two")
+    write_dataset(two, tmp_path / "two", "folders")
     assert mien("data", "split", tmp_path / "two", "--layout", "csv", "--out",
                 tmp_path / "two.csv").code == 0  # fmt: skip
     assert load_dataset(tmp_path / "two.csv", make_val=False).split_counts() == two.split_counts()
@@ -136,7 +136,7 @@ def test_a_train_split_without_val_is_kept_whole(mien, faces, tmp_path):
 
 
 def write_votes(faces: FaceDataset, path: Path) -> None:
-    rows = [f"{COMPETITION_WORDS[split]},,10{',0' * 9}" for split in faces.splits.tolist()]
+    rows = [f"{USAGES[split]},,10{',0' * 9}" for split in faces.splits.tolist()]
     path.write_text("\n".join([f"Usage,Image name,{','.join(FERPLUS_VOTES)}", *rows]))
 
 
@@ -150,7 +150,7 @@ def test_votes_are_kept_by_parquet_alone(mien, faces, layouts, tmp_path):
     assert votes[:, 0].tolist() == [10] * 280
     lost = mien(*arguments, tmp_path / "new.csv")
     assert lost.code == 0
-    assert "FER+ votes are not kept in the layout csv" in lost.err
+    assert "The layout csv does not keep FER+ votes" in lost.err
 
 
 def test_bad_rows_are_said_and_left_out_on_request(mien, layouts, tmp_path):

@@ -8,9 +8,9 @@ import pytest
     [
         (
             ["faces.csv"],
-            "ends in .csv, but the layout is folders, if none is named; choose another",
+            "ends in .csv, but the layout is folders; choose another name, or --layout csv",
         ),
-        (["faces.csv", "--layout", "parquet"], "the layout is parquet, as you ask"),
+        (["faces.csv", "--layout", "parquet"], "ends in .csv, but the layout is parquet; choose"),
     ],
 )
 def test_a_name_that_ends_as_another_layout_is_refused(
@@ -21,4 +21,12 @@ def test_a_name_that_ends_as_another_layout_is_refused(
     assert outcome.code == 2
     assert said in outcome.err
     assert outcome.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_layout_is_answered_with_all_that_there_are(mien, tmp_path):
+    outcome = mien("data", "synth", tmp_path / "faces", "--layout", "foldrs")
+    assert outcome.code == 2
+    said = " ".join(outcome.err.replace("│", " ").split())
+    assert "no layout is called 'foldrs' (did you mean 'folders'?); there are: csv," in said
     assert not list(tmp_path.iterdir())

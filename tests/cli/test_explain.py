@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import skimage
 from tests.cli.test_predict import write_video
-from tests.reports.test_report import Page
+from tests.reports.page import Page
 
 from mien.bundle.bundle import find_bundle
 from mien.data.synthetic.faces import synthetic_faces
@@ -44,7 +44,7 @@ def test_a_run_explains_face_crops(mien, run, crops, tmp_path):
     page = Page(text)
     assert page.images_without_words == page.scripts == 0
     assert text.count("<img") == 1 + 3 * 8
-    assert text.count("Grad-CAM: where it speaks for") == 8
+    assert text.count("Grad-CAM: evidence for") == 8
     assert "where, not why" in text
     assert "Sanity check" in text
     assert "sanity check" in outcome.out
@@ -112,9 +112,9 @@ def test_of_many_faces_the_largest_are_explained(mien, tmp_path):
         cv2.imwrite(str(tmp_path / f"{index:02}.png"), image)
     path = tmp_path / "page.html"
     outcome = mien("explain", "mien-xs", f"{tmp_path}/*.png", "--crops", "--out", path)
-    assert "62 faces were found; explained are the 60 largest" in outcome.out
+    assert "62 faces were found; the 60 largest are explained" in outcome.out
     text = path.read_text()
-    assert "62 faces in 62 photos; shown are the 60 largest" in text
+    assert "62 faces in 62 photos; the 60 largest are shown" in text
     for kept in ("00.png", "07.png", "57.png", "58.png", "61.png"):
         assert f"{kept}, box" in text
     assert "60.png, box" not in text

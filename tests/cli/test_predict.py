@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,7 @@ from tests.vision.made import encoded, silent_stream
 from tests.waiting import wait_until
 
 from mien.labels import EMOTIONS
+from mien.vision.sinks.base import SINKS, Sink
 
 ASTRONAUT = Path(skimage.__file__).parent / "data" / "astronaut.png"
 FPS = 20
@@ -115,11 +117,17 @@ def test_crops_need_no_detector(mien, tmp_path):
         (["--csv", "/proc/nowhere/r.csv"], "cannot be written"),
         (["--save-crops", "taken"], "a file, but face crops need a folder"),
         (["--save-crops", "/proc/nowhere"], "/proc/nowhere: cannot be written"),
-        (["--timeline", "/proc/nowhere/t.html"], "/proc/nowhere: cannot be written"),
+        (["--timeline", "/proc/nowhere/t.html"], "/proc/nowhere/t.html: cannot be written"),
         (["--timeline", "."], ".: is not a file"),
         (["--detector-model", "nowhere.onnx"], "no such file, expected YuNet's"),
         (["--max-pixels", "1000"], "raise it by --max-pixels"),
         (["--model", "nobody"], "no such run"),
+        (["--detector", "yunett"], "(did you mean 'yunet'?): expected auto, haar, none, yunet"),
+        (["--sink", "cvs=r.csv"], "no sink is called 'cvs' (did you mean 'csv'?)"),
+        (["--sink", "csv"], "expected --sink csv=PATH"),
+        (["--sink", "csv="], "expected --sink csv=PATH"),
+        (["--sink", "window=w"], "expected --sink window"),
+        (["--sink", "crops=taken"], "a file, but face crops need a folder"),
     ],
 )
 def test_what_cannot_be_is_said_before_a_frame_is_read(
@@ -138,7 +146,7 @@ def test_what_cannot_be_is_said_before_a_frame_is_read(
 def test_photos_have_no_timeline(mien, tmp_path):
     outcome = mien("predict", ASTRONAUT, "--timeline", tmp_path / "t.html")
     assert outcome.code == 2
-    assert "a timeline is of a video or a camera" in outcome.err
+    assert "photos have no timeline" in outcome.err
     assert outcome.out == ""
 
 
@@ -165,8 +173,54 @@ def test_two_outputs_do_not_share_a_file(mien, tmp_path):
     other = f"{tmp_path}/../{tmp_path.name}/r"
     outcome = mien("predict", ASTRONAUT, "--csv", tmp_path / "r", "--jsonl", other)
     assert outcome.code == 2
-    assert "is to hold two outputs" in outcome.err
+    assert "named for two outputs" in outcome.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_sinks_by_name_write_what_the_options_write(mien, video, tmp_path):
+    options = {"csv": "--csv", "jsonl": "--jsonl", "video": "--save", "timeline": "--timeline"}
+    suffixes = {"csv": "csv", "jsonl": "jsonl", "video": "avi", "timeline": "html"}
+    by_option = [
+        text for name, option in options.items()
+        for text in (option, tmp_path / f"a.{suffixes[name]}")
+    ]  # fmt: skip
+    by_name = [
+        text for name in options for text in ("--sink", f"{name}={tmp_path}/b.{suffixes[name]}")
+    ]
+    outcome = mien("predict", video, *by_option, *by_name)
+    assert outcome.code == 0, outcome.err
+    for suffix in suffixes.values():
+        assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
+    clash = mien("predict", video, "--csv", tmp_path / "c", "--sink", f"jsonl={tmp_path}/c")
+    assert clash.code == 2
+    assert "named for two outputs" in clash.err
+
+
+class Tally(Sink):
+    """A sink of one's own: how often each emotion was read, in a text that the user names."""
+
+    target = "text"
+
+    def __init__(self, prefix):
+        super().__init__()
+        self._prefix, self._emotions = prefix, Counter()
+
+    @classmethod
+    def open(cls, target, context):  # noqa: ARG003
+        return cls(target)
+
+    def add(self, frame, readings):
+        self._emotions.update(reading.emotion for reading in readings)
+
+    def close(self):
+        print(self._prefix, dict(self._emotions))
+
+
+def test_a_sink_of_ones_own_is_used_by_its_name(mien, monkeypatch):
+    monkeypatch.setitem(SINKS._registered, "tally", Tally)
+    outcome = mien("predict", ASTRONAUT, "--sink", "tally=so many=")
+    assert outcome.code == 0, outcome.err
+    assert "so many= {'happy': 1}" in outcome.out
 
 
 def test_a_copy_that_cannot_be_is_listed_and_the_others_are_saved(mien, tmp_path):
@@ -183,7 +237,7 @@ def test_a_copy_that_cannot_be_is_listed_and_the_others_are_saved(mien, tmp_path
 def test_copies_of_photos_with_a_video_among_them_are_refused(mien, video, tmp_path):
     outcome = mien("predict", ASTRONAUT, video, "--save", tmp_path / "out")
     assert outcome.code == 2
-    assert f"the sources hold a video or a stream: {video}; expected .mp4" in outcome.err
+    assert f"the sources contain a video or a stream: {video}; expected .mp4" in outcome.err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -209,7 +263,7 @@ class FakeWindow:
 
 
 def test_the_last_photo_stays_until_its_window_is_closed(mien, tmp_path, monkeypatch):
-    monkeypatch.setattr("mien.cli.outputs.Window", FakeWindow)
+    monkeypatch.setattr("mien.vision.sinks.window.Window", FakeWindow)
     cv2.imwrite(str(tmp_path / "a.png"), np.full((60, 60), 100, np.uint8))
     outcome = mien("predict", tmp_path / "a.png", "--show")
     assert outcome.code == 0, outcome.err
@@ -227,7 +281,7 @@ def test_a_stopped_run_leaves_whole_files(tmp_path, number):
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "what was read until then is kept" in said
+    assert "what was read until then is saved" in said
     with (tmp_path / "r.csv").open(newline="") as handle:
         rows = list(csv.DictReader(handle))
     assert rows
@@ -279,7 +333,7 @@ def test_libraries_print_nothing_of_their_own(tmp_path):
     assert "no face found" in result.stdout
     first, *rest = result.stderr.splitlines()
     assert first == (
-        "mien: half.jpg: a JPEG that is cut off; what there is of it was used; "
+        "mien: half.jpg: a JPEG that is cut off; its readable part was used; "
         "copy or download it again"
     )
     assert all(line.startswith("Faces were found by") for line in rest)

@@ -5,7 +5,8 @@ from rich.console import Console
 
 from mien.cli import readings
 from mien.labels import EMOTIONS
-from mien.vision.reading import Frame, Reading, Source
+from mien.vision.reading import Reading
+from mien.vision.sources.base import Frame, Source
 
 
 class Film(Source):

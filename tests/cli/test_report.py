@@ -15,7 +15,7 @@ def test_it_says_where_the_page_and_its_figures_are(mien, run):
     ("arguments", "said"),
     [
         (["nowhere"], "no such run, Bundle file or shipped Bundle"),
-        (["mien-xs"], "a Bundle does not say where its data is; name some: --data PATH"),
+        (["mien-xs"], "a Bundle does not say where its data is; name it: --data PATH"),
         (["mien-xs", "--data", "gone.csv"], "gone.csv"),
     ],
 )

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from tests.conftest import distinct_faces
 
+from mien.curation import Audit, Finding
 from mien.data import FaceDataset
+
+
+def finding(audit: Audit, check: str) -> Finding:
+    """Return the one finding of a check."""
+    (found,) = [one for one in audit.findings if one.check == check]
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,11 @@ from mien.curation.clean import apply_decisions, decide
 from mien.curation.manifest import Decision, read_manifest, write_cleaned, write_manifest
 from mien.data import FaceDataset
 from mien.data.duplicates.groups import find_duplicates
+from mien.data.fer2013 import FERPLUS_VOTES
+from mien.data.formats.base import FORMATS
 from mien.data.synthetic.faces import synthetic_faces
 from mien.errors import DataError, MienError
-from mien.labels import EMOTIONS, FERPLUS_VOTES
+from mien.labels import EMOTIONS
 
 BLANK = np.full((48, 48), 90, np.uint8)
 
@@ -75,9 +77,9 @@ def test_every_fault_is_dropped_or_merged_and_nothing_else(planted):
     found = decide(planted, find_duplicates(planted.images))
     assert [one.because for one in found] == [
         "identical, same label",
-        "identical, labels at odds",
-        "identical, labels at odds",
-        "shows nothing",
+        "identical, labels tie",
+        "identical, labels tie",
+        "blank",
         "near duplicate of one of val",
         "identical to one of test",
         "near duplicate of one of test",
@@ -220,7 +222,7 @@ def test_a_clean_set_stays_as_it_is(pictures):
 
 def test_nothing_left_is_said():
     blank = build((BLANK, "sad", "train"), (BLANK, "sad", "test"))
-    with pytest.raises(DataError, match="nothing would be left"):
+    with pytest.raises(DataError, match="all images would be dropped"):
         apply_decisions(blank, decide(blank, find_duplicates(blank.images)))
 
 
@@ -282,13 +284,12 @@ def test_a_manifest_saved_by_a_spreadsheet_is_read(planted, tmp_path):
     assert read_manifest(path, planted) == found
 
 
-@pytest.mark.parametrize("layout", ["csv", "folders", "parquet"])
+@pytest.mark.parametrize("layout", FORMATS.names())
 def test_a_set_and_its_manifest_are_written_both_or_neither(planted, tmp_path, layout, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mien.curation.manifest.write_dataset", fail)
-    monkeypatch.setattr("mien.curation.manifest.fill_folder", fail)
+    monkeypatch.setattr(FORMATS[layout], "write", fail)
     with pytest.raises(MienError, match="No space left"):
         write_cleaned(planted, [], tmp_path / "new", layout)
     assert list(tmp_path.iterdir()) == []

@@ -99,7 +99,7 @@ BAD_ANSWERS = {
     "half, cut inside a row": ({"body": WHOLE[:500_000], "length": 0}, "row "),
     "half, cut between rows": (
         {"body": b"".join(WHOLE.splitlines(keepends=True)[:1001]), "length": 0},
-        "it has 1,000 rows, expected 35,887: half a file?",
+        "it has 1,000 rows, expected 35,887: a part of the file?",
     ),
     "a page": ({"body": b"<!DOCTYPE html>\n<p>Sign in"}, "the header is '<!DOCTYPE html>'"),
     "nothing": ({"length": 0}, "the header is ''"),
@@ -132,7 +132,7 @@ def test_nobody_answers(tmp_path, monkeypatch):
 
 def test_a_server_that_falls_silent_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(fetch, "_SILENCE_S", 0.2)
+    monkeypatch.setattr(fetch, "_IDLE_TIMEOUT_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes the call and says nothing
         with pytest.raises(MienError) as error:
             fetch_ferplus(tmp_path / "out", url=f"http://127.0.0.1:{silent.getsockname()[1]}/")
@@ -140,7 +140,7 @@ def test_a_server_that_falls_silent_is_given_up(tmp_path, monkeypatch):
 
 
 def test_a_server_that_drips_is_given_up(serve, tmp_path, monkeypatch):
-    monkeypatch.setattr(fetch, "_PATIENCE_S", 0)
+    monkeypatch.setattr(fetch, "_TOTAL_TIMEOUT_S", 0)
     with pytest.raises(MienError) as error:
         fetch_ferplus(tmp_path / "out", url=serve(WHOLE))
     assert_one_line_and_nothing_kept(error, tmp_path / "out", "it took more than 0 s")
@@ -157,7 +157,7 @@ def test_what_is_no_web_address_is_not_opened(tmp_path, url):
 def test_a_misspelt_address_is_said(tmp_path, url):
     with pytest.raises(MienError) as error:
         fetch_ferplus(tmp_path / "out", url=url)
-    assert_one_line_and_nothing_kept(error, tmp_path / "out", "cannot be fetched")
+    assert_one_line_and_nothing_kept(error, tmp_path / "out", "cannot be downloaded")
 
 
 def test_nothing_is_written_over(serve, tmp_path):
@@ -282,13 +282,13 @@ def test_what_kaggle_sent_is_read_before_it_is_kept(kagglehub, tmp_path):
     )
 
 
-AGAIN = ("cannot be unpacked", "remove it and fetch it again")
+AGAIN = ("cannot be unpacked", "remove it and try again")
 WRONG_ARCHIVES = {
     "cut": (lambda whole, path: path.write_bytes(whole.read_bytes()[:5000]), AGAIN),
     "a page": (lambda _, path: path.write_text("<!DOCTYPE html>"), AGAIN),
     "another": (
         lambda whole, path: archive_of(whole, path, "fer2013/README"),
-        ("holds no fer2013.csv", "see https://www.kaggle.com/competitions/"),
+        ("has no fer2013.csv in it", "see https://www.kaggle.com/competitions/"),
     ),
 }
 

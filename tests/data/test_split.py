@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mien.data.duplicates.groups import group_identical
+from mien.data.duplicates.groups import group_exact
 from mien.data.split import AS_STATED, SPLITS, assign_splits, parse_fractions, split_of
 from mien.errors import DataError
 
@@ -70,7 +70,7 @@ def test_fractions_are_percent_or_shares(text, shares):
              "70/15/15", "0,0,0", "7,2,1"]
 )  # fmt: skip
 def test_fractions_that_are_neither_are_refused(text):
-    with pytest.raises(DataError, match="three numbers, of train, val and test, that sum to 100"):
+    with pytest.raises(DataError, match="three numbers, for train, val and test, that sum to 100"):
         parse_fractions(text)
 
 
@@ -104,7 +104,7 @@ def test_identical_images_stay_together_whatever_their_labels():
     images = np.random.default_rng(0).integers(0, 256, (300, 48, 48), np.uint8)
     images[200:] = images[:100]  # a hundred duplicates, some of another label
     labels = np.random.default_rng(1).integers(0, 7, 300)
-    groups = group_identical(images)
+    groups = group_exact(images)
     assert len(np.unique(groups)) == 200
     assert np.array_equal(groups[200:], groups[:100])
     splits, rule = assign_splits(

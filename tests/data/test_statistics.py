@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
-import cv2
 import numpy as np
 import pytest
 
-from mien.data import FaceDataset, load_dataset
-from mien.data.sizes import image_size, read_sizes
+from mien.data import FaceDataset
+from mien.data.fer2013 import FERPLUS_VOTES
 from mien.data.statistics import (
     SizeCount,
     Spread,
@@ -22,7 +21,7 @@ from mien.data.statistics import (
 )
 from mien.data.votes import NO_MAJORITY, find_majorities, measure_agreement
 from mien.errors import DataError
-from mien.labels import EMOTIONS, FERPLUS_VOTES
+from mien.labels import EMOTIONS
 
 ANGRY, HAPPY, NEUTRAL = 0, 3, 6
 
@@ -76,7 +75,7 @@ def test_figures_of_a_small_data_set():
 
 
 def test_nothing_to_explore_is_an_error(faces):
-    with pytest.raises(DataError, match="holds no image"):
+    with pytest.raises(DataError, match="has no images"):
         explore(faces.take(np.array([], int)))
 
 
@@ -155,76 +154,6 @@ def test_sizes_are_counted_the_most_frequent_first():
     assert count_sizes([(48, 48), (9, 30), (9, 30), (20, 20)]) == (
         SizeCount(9, 30, 2), SizeCount(48, 48, 1), SizeCount(20, 20, 1),
     )  # fmt: skip
-
-
-def encoded(suffix, *options):
-    image = np.random.default_rng(0).integers(0, 256, (37, 53, 3), np.uint8)
-    return cv2.imencode(suffix, image, options)[1].tobytes()
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        encoded(".png"),
-        encoded(".jpg"),
-        encoded(".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
-        encoded(".webp", cv2.IMWRITE_WEBP_QUALITY, 60),
-        encoded(".webp", cv2.IMWRITE_WEBP_QUALITY, 101),
-        encoded(".bmp"),
-        encoded(".tiff"),
-    ],
-    ids=["png", "jpeg", "progressive", "webp", "lossless webp", "bmp", "tiff"],
-)
-def test_image_size_in_every_format(content):
-    assert image_size(content, "it") == (53, 37)
-
-
-def test_a_photo_that_is_to_be_turned_has_the_size_that_is_seen():
-    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
-    jpeg = encoded(".jpg")
-    segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
-    assert image_size(jpeg[:2] + segment + jpeg[2:], "it") == (37, 53)
-
-
-@pytest.mark.parametrize("content", [b"", b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"RIFF", b"text"])
-def test_no_image_has_no_size(content):
-    with pytest.raises(DataError, match="it: "):
-        image_size(content, "it")
-
-
-def test_sizes_of_every_layout(layouts):
-    for layout, path in layouts.items():
-        sizes = read_sizes(load_dataset(path), path)
-        assert sizes == (None if layout == "csv" else [(48, 48)] * 280)
-
-
-def test_sizes_of_files_are_their_own_and_of_no_file_that_was_left_out(tmp_path):
-    for name, (width, height) in {"1.png": (60, 80), "2.jpg": (33, 20)}.items():
-        (tmp_path / "happy").mkdir(exist_ok=True)
-        cv2.imwrite(str(tmp_path / "happy" / name), np.zeros((height, width), np.uint8))
-    (tmp_path / "happy" / "3.png").write_bytes(b"no image")
-    dataset = load_dataset(tmp_path, skip_bad=True)
-    assert sorted(read_sizes(dataset, tmp_path)) == [(33, 20), (60, 80)]
-    (tmp_path / "happy" / "1.png").unlink()
-    with pytest.raises(DataError, match=r"1\.png: cannot be read"):
-        read_sizes(dataset, tmp_path)
-
-
-def test_sizes_in_several_parquet_files_without_rows_that_were_left_out(tmp_path):
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    def png(width, height):
-        return cv2.imencode(".png", np.zeros((height, width), np.uint8))[1].tobytes()
-
-    tables = {"train.parquet": [png(60, 80), b"none"], "test.parquet": [png(33, 20)]}
-    for name, contents in tables.items():
-        table = pa.table({"image": contents, "label": [HAPPY] * len(contents)})
-        parquet.write_table(table, tmp_path / name)
-    dataset = load_dataset(tmp_path, skip_bad=True)
-    assert sorted(read_sizes(dataset, tmp_path)) == [(33, 20), (60, 80)]
-    named = [tmp_path / name for name in tables]
-    assert sorted(read_sizes(dataset, named)) == [(33, 20), (60, 80)]
 
 
 def test_plain_figures_only(faces):

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from mien.data import load_dataset
+from mien.data.fer2013 import FERPLUS_VOTES
+from mien.data.formats.base import FORMATS
 from mien.data.formats.csv import read_csv
 from mien.data.split import split_of
 from mien.data.votes import (
@@ -17,7 +19,7 @@ from mien.data.votes import (
     read_votes,
 )
 from mien.errors import DataError
-from mien.labels import EMOTIONS, FERPLUS_VOTES
+from mien.labels import EMOTIONS
 
 HEADER = (
     "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
@@ -107,7 +109,7 @@ def test_without_a_usage_column_the_count_is_all_that_can_be_checked(tmp_path):
     path = faces_csv(tmp_path / "fer2013.csv", usage_column=False)
     assert_each_has_its_own(load_dataset(path, votes=votes_csv(tmp_path / "v.csv")))
     few = votes_csv(tmp_path / "few.csv", USAGES[:9], COUNTS[:9])
-    with pytest.raises(DataError, match=r"has 9 rows, and fer2013 has 12 \(row 10 is in one"):
+    with pytest.raises(DataError, match=r"has 9 rows, and fer2013 has 12 \(row 10 is in only one"):
         load_dataset(path, votes=few)
 
 
@@ -126,7 +128,7 @@ def test_the_first_row_of_another_usage_is_named(tmp_path, csv):
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        (slice(0, 11), "has 11 rows, and fer2013 has 12 (row 12 is in one of them only)"),
+        (slice(0, 11), "has 11 rows, and fer2013 has 12 (row 12 is in only one of them)"),
         (slice(1, 12), "has 11 rows, and fer2013 has 12 (row 1 is PrivateTest here and Training"),
     ],
 )
@@ -141,14 +143,16 @@ def test_more_votes_than_rows_are_refused(tmp_path, csv):
     more = votes_csv(
         tmp_path / "more.csv", [*USAGES, "Training"], np.concatenate([COUNTS, COUNTS[:1]])
     )
-    with pytest.raises(DataError, match=r"has 13 rows, and fer2013 has 12 \(row 13 is in one"):
+    with pytest.raises(DataError, match=r"has 13 rows, and fer2013 has 12 \(row 13 is in only one"):
         join_votes(read_csv(csv), read_votes(more), "fer2013")
 
 
-@pytest.mark.parametrize("layout", ["folders", "parquet"])
+@pytest.mark.parametrize(
+    "layout", [name for name, stored in FORMATS.all().items() if not stored.numbers_rows]
+)
 def test_votes_go_with_a_csv_alone(tmp_path, layouts, layout):
     votes = votes_csv(tmp_path / "fer2013new.csv")
-    with pytest.raises(DataError, match=rf"fer2013new.csv: .*\({layout}\).* name the CSV itself"):
+    with pytest.raises(DataError, match=rf"fer2013new.csv: .*\({layout}\).* give the CSV itself"):
         load_dataset(layouts[layout], votes=votes)
 
 

@@ -16,22 +16,22 @@ from mien.evaluation.calibration import (
 )
 
 
-def honest(count, seed, heat=1.0):
-    """Logits whose probabilities at ``heat`` are the true ones, by which labels are drawn."""
+def honest(count, seed, temperature=1.0):
+    """Logits whose probabilities at `temperature` are true: labels are drawn by them."""
     generator = np.random.default_rng(seed)
     logits = generator.normal(0, 2, (count, 7))
     labels = np.array([generator.choice(7, p=row) for row in softmax(logits)])
-    return (logits * heat).astype(np.float32), labels
+    return (logits * temperature).astype(np.float32), labels
 
 
-@pytest.mark.parametrize("heat", [0.5, 1.0, 3.0])
-def test_the_temperature_is_found_again(heat):
-    logits, labels = honest(20_000, 0, heat)
-    assert fit_temperature(logits, labels) == pytest.approx(heat, rel=0.05)
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_the_temperature_is_found_again(temperature):
+    logits, labels = honest(20_000, 0, temperature)
+    assert fit_temperature(logits, labels) == pytest.approx(temperature, rel=0.05)
 
 
 def test_calibrating_mends_overconfidence():
-    logits, labels = honest(4_000, 1, heat=2.5)
+    logits, labels = honest(4_000, 1, temperature=2.5)
     found = calibrate(logits, labels)
     assert found.error_before > 0.1
     assert found.error_after < 0.03
@@ -52,7 +52,7 @@ def test_a_map_mends_what_no_temperature_can():
 
 
 def test_of_few_images_a_temperature_is_what_comes_out():
-    logits, labels = honest(12, 5, heat=2)
+    logits, labels = honest(12, 5, temperature=2)
     matrix, bias = fit_map(logits, labels)
     expected = softmax(logits / fit_temperature(logits, labels))
     assert np.abs(softmax(logits @ matrix + bias) - expected).mean() < 0.03
@@ -103,7 +103,7 @@ def test_risk_and_coverage_by_hand():
 
 
 def test_reliability_and_the_calibration_error_agree():
-    logits, labels = honest(3_000, 4, heat=2)
+    logits, labels = honest(3_000, 4, temperature=2)
     probabilities = softmax(logits)
     found = metrics.reliability(labels, probabilities)
     assert found.images.sum() == 3_000
@@ -156,5 +156,5 @@ def test_mixed_answers_are_calibrated_as_a_whole():
 
 
 def test_too_few_images_are_refused():
-    with pytest.raises(MienError, match="3 images to calibrate by, expected 10 at least"):
+    with pytest.raises(MienError, match="the calibration split has 3 images, expected at least 10"):
         calibrate(np.zeros((3, 7)), np.zeros(3, np.int64))

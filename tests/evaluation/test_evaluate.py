@@ -8,7 +8,8 @@ import pytest
 from mien.bundle.bundle import Bundle, shipped_bundles
 from mien.data import FaceDataset
 from mien.data.duplicates.groups import find_overlap
-from mien.evaluation import Evaluation, Protocol, evaluate_bundle
+from mien.evaluation import Evaluation, evaluate_bundle
+from mien.evaluation.describe import describe_protocol, describe_without_overlap
 
 
 def rows_of(faces, split):
@@ -34,9 +35,9 @@ def test_json_and_back(run, tmp_path):
 
 def test_copies_in_train_are_counted(run, faces):
     leaked = planted(faces, "test", faces.train.images[:3])
-    protocol = evaluate_bundle(Bundle(run.bundle_path), leaked, "test").protocol
-    assert protocol.identical_in_train == 3
-    assert "3 images" in protocol.sentence()
+    evaluation = evaluate_bundle(Bundle(run.bundle_path), leaked, "test")
+    assert evaluation.protocol.identical_in_train == 3
+    assert "3 images" in evaluation.describe_protocol()
 
 
 def test_the_score_without_duplicates_is_that_of_the_other_images(run, faces):
@@ -44,10 +45,10 @@ def test_the_score_without_duplicates_is_that_of_the_other_images(run, faces):
     leaked = planted(faces, "val", np.concatenate([copies, mirrored]))
     evaluation = evaluate_bundle(Bundle(run.bundle_path), leaked, "val")
     overlap = find_overlap(leaked.val.images, leaked.train.images)
-    assert overlap.identical[:3].all()
+    assert overlap.exact[:3].all()
     assert overlap.any[3:5].all()  # a drawn face can be its own mirror image
     protocol = evaluation.protocol
-    assert protocol.identical_in_train == overlap.identical.sum()
+    assert protocol.identical_in_train == overlap.exact.sum()
     assert protocol.near_in_train == overlap.near.sum()
     assert protocol.near_in_train > 0
     rest = evaluation.without_overlap
@@ -61,11 +62,11 @@ def test_the_score_without_duplicates_is_that_of_the_other_images(run, faces):
     assert again.without_overlap is None
     assert rest.accuracy == again.accuracy
     assert rest.macro_f1 == again.macro_f1
-    assert f"on {rest.images} images" in evaluation.overlap_sentence()
-    assert f", {protocol.near_in_train} (" in protocol.sentence()
-    assert "more changed a little" in protocol.sentence()
-    assert again.overlap_sentence() == ""
-    assert "no image stands in train" in again.protocol.sentence()
+    assert f"on {rest.images} images" in evaluation.describe_without_overlap()
+    assert f"exact, {protocol.near_in_train} (" in evaluation.describe_protocol()
+    assert "%) near" in evaluation.describe_protocol()
+    assert again.describe_without_overlap() == ""
+    assert "no duplicates in the train split" in again.describe_protocol()
 
 
 def test_where_there_is_no_overlap_or_nothing_else_there_is_one_score(run, faces):
@@ -79,22 +80,35 @@ def test_where_there_is_no_overlap_or_nothing_else_there_is_one_score(run, faces
     assert leaked.without_overlap is None
     alone = evaluate_bundle(bundle, faces.take(rows_of(faces, "test")), "test")
     assert alone.protocol.identical_in_train is None
-    assert "not counted" in alone.protocol.sentence()
+    assert "not counted" in alone.describe_protocol()
 
 
 def test_what_older_versions_stored_can_be_read(run, tmp_path):
     old = json.loads(run.evaluation_path("val").read_text())
     del old["without_overlap"]
-    for name in ("near_in_train", "trained_on", "chosen_by"):
+    old["protocol"]["views"] = "single"
+    for name in ("tta", "near_in_train", "trained_on", "chosen_by"):
         del old["protocol"][name]
     (tmp_path / "old.json").write_text(json.dumps(old))
     evaluation = Evaluation.load(tmp_path / "old.json")
+    assert evaluation.protocol.tta == "none"
     assert evaluation.without_overlap is None
-    assert evaluation.overlap_sentence() == ""
-    assert "near duplicates: not counted" in evaluation.protocol.sentence()
+    assert evaluation.describe_without_overlap() == ""
+    assert "near duplicates: not counted" in evaluation.describe_protocol()
     for path in shipped_bundles().values():
         for scores in Bundle(path).metadata.scores:
-            assert Protocol.model_validate(scores["protocol"]).sentence()
+            assert scores.protocol.tta == "none"
+            assert describe_protocol(scores.protocol)
+            assert describe_without_overlap(scores)
+
+
+def test_a_summary_is_all_but_the_answers_to_single_images(run):
+    evaluation = Evaluation.load(run.evaluation_path("val"))
+    plain = evaluation.summary().model_dump(mode="json")
+    whole = evaluation.model_dump(mode="json")
+    assert whole.keys() - plain.keys() == {"labels", "probabilities"}
+    assert plain == {name: whole[name] for name in plain}
+    assert evaluation.headline()["accuracy"] == evaluation.accuracy
 
 
 def test_a_class_that_is_absent_has_no_scores(run, faces):

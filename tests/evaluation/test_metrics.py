@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import math
+import subprocess
+import sys
+
 import numpy as np
 import pytest
-import scipy.stats
 from sklearn import metrics as theirs
+from tests.evaluation.conftest import make_up
 
 from mien.evaluation import metrics as ours
 from mien.labels import NUM_CLASSES
-
-GENERATOR = np.random.default_rng(1)
 
 
 def test_confusion_accuracy_and_f1_are_scikit_learns(case):
@@ -54,43 +56,43 @@ def test_auc_is_scikit_learns(case):
     assert ours.macro_auc(labels, probabilities) == pytest.approx(np.nanmean(areas))
 
 
-def test_weighted_auc_is_that_of_the_images_repeated(made_up):
-    labels, probabilities = made_up(60, decimals=1)
-    weights = GENERATOR.multinomial(60, np.full(60, 1 / 60), 3)
+def test_weighted_auc_is_that_of_the_images_repeated():
+    labels, probabilities = make_up(60, decimals=1)
+    weights = np.random.default_rng(1).multinomial(60, np.full(60, 1 / 60), 3)
     areas = ours._weighted_auc(labels, probabilities, weights)
     for row, counts in zip(areas, weights, strict=True):
         rows = np.repeat(np.arange(60), counts)
         np.testing.assert_allclose(row, ours.class_auc(labels[rows], probabilities[rows]))
 
 
-def test_the_interval_is_that_of_drawing_images(made_up):
-    labels, probabilities = made_up(500)
+def test_the_interval_is_that_of_drawing_images():
+    labels, probabilities = make_up(500)
     predictions = probabilities.argmax(1)
     low, high = ours.bootstrap_interval(ours.confusion_matrix(labels, predictions), ours.macro_f1)
-    drawn = []
+    generator, drawn = np.random.default_rng(1), []
     for _ in range(800):
-        rows = GENERATOR.integers(0, 500, 500)
+        rows = generator.integers(0, 500, 500)
         confusion = ours.confusion_matrix(labels[rows], predictions[rows])
         drawn.append(float(ours.macro_f1(confusion)))
     assert (low, high) == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=0.012)
 
 
-def test_the_interval_of_the_area_is_that_of_drawing_images(made_up):
-    labels, probabilities = made_up(300)
+def test_the_interval_of_the_area_is_that_of_drawing_images():
+    labels, probabilities = make_up(300)
     low, high = ours.macro_auc_interval(labels, probabilities)
-    drawn = []
+    generator, drawn = np.random.default_rng(1), []
     for _ in range(400):
-        rows = GENERATOR.integers(0, 300, 300)
+        rows = generator.integers(0, 300, 300)
         drawn.append(ours.macro_auc(labels[rows], probabilities[rows]))
     assert (low, high) == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=0.012)
 
 
 def test_intervals_cover_the_truth_about_as_often_as_they_say():
     """Forty samples from a classifier of known accuracy: 95% of them is 38."""
-    covered = 0
+    generator, covered = np.random.default_rng(1), 0
     for _ in range(40):
-        labels = GENERATOR.integers(0, NUM_CLASSES, 400)
-        wrong = GENERATOR.random(400) > 0.7
+        labels = generator.integers(0, NUM_CLASSES, 400)
+        wrong = generator.random(400) > 0.7
         predictions = np.where(wrong, (labels + 1) % NUM_CLASSES, labels)
         confusion = ours.confusion_matrix(labels, predictions)
         low, high = ours.bootstrap_interval(confusion, ours.accuracy)
@@ -106,8 +108,8 @@ def test_one_image_and_one_class_give_no_nonsense():
     assert np.isnan(ours.macro_auc_interval(labels, probabilities)).all()
 
 
-def test_log_loss_is_scikit_learns(made_up):
-    labels, probabilities = made_up(700)
+def test_log_loss_is_scikit_learns():
+    labels, probabilities = make_up(700)
     expected = theirs.log_loss(labels, probabilities, labels=range(7))
     assert ours.log_loss(labels, probabilities) == pytest.approx(expected, rel=1e-6)
 
@@ -128,14 +130,14 @@ def test_calibration_error_of_a_sure_network_is_its_error():
 
 
 @pytest.mark.parametrize(("only_ours", "only_theirs"), [(0, 0), (5, 5), (1, 9), (310, 262), (0, 7)])
-def test_mcnemar_is_the_binomial_test(only_ours, only_theirs):
+def test_mcnemar_is_the_exact_binomial_test(only_ours, only_theirs):
     first_right = np.repeat([True, False, True, False], [only_ours, only_theirs, 40, 3])
     second_right = np.repeat([False, True, True, False], [only_ours, only_theirs, 40, 3])
     first, second, p_value = ours.mcnemar(first_right, second_right)
     assert (first, second) == (only_ours, only_theirs)
-    discordant = only_ours + only_theirs
-    expected = scipy.stats.binomtest(only_ours, discordant).pvalue if discordant else 1.0
-    assert p_value == pytest.approx(expected)
+    discordant, fewer = only_ours + only_theirs, min(only_ours, only_theirs)
+    tail = sum(math.comb(discordant, count) for count in range(fewer + 1))  # of a fair coin
+    assert p_value == pytest.approx(min(1.0, 2 * tail / 2**discordant))
 
 
 def test_holm_against_a_case_by_hand():
@@ -143,3 +145,16 @@ def test_holm_against_a_case_by_hand():
     assert ours.holm([0.02, 0.5, 0.01, 0.03]) == pytest.approx([0.06, 0.5, 0.04, 0.06])
     assert ours.holm([0.9, 0.8]) == [1.0, 1.0]
     assert ours.holm([]) == []
+
+
+def test_what_needs_scipy_says_how_to_get_it():
+    code = (
+        "import sys; sys.modules['scipy'] = None\n"
+        "import numpy as np\n"
+        "from mien.errors import MienError\n"
+        "from mien.evaluation.metrics import mcnemar\n"
+        "try:\n    mcnemar(np.array([True]), np.array([False]))\n"
+        "except MienError as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "comparing runs needs scipy: pip install 'mien[train]'\n"

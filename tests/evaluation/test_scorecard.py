@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from mien.bundle.bundle import Bundle
+from mien.data.fer2013 import FERPLUS_VOTES
 from mien.data.synthetic.faces import synthetic_faces
 from mien.errors import DataError
 from mien.evaluation import Evaluation, evaluate_bundle, scorecard
 from mien.evaluation.robustness import STRENGTHS, measure_robustness
 from mien.evaluation.scorecard import Scorecard, measure_scorecard
-from mien.labels import EMOTIONS, FERPLUS_VOTES
+from mien.labels import EMOTIONS
 
 HAPPY, NEUTRAL = EMOTIONS.index("happy"), EMOTIONS.index("neutral")
 FIGURES = (
@@ -163,13 +164,13 @@ def test_an_evaluation_carries_it_where_it_is_asked_for(run, faces, tmp_path):
     assert (figure.value, figure.low, figure.high) == (headline.value, headline.low, headline.high)
     evaluation.save(tmp_path / "kept.json")
     assert Evaluation.load(tmp_path / "kept.json") == evaluation
-    summary = evaluation.summary()["scorecard"]
+    summary = evaluation.summary().model_dump(mode="json")["scorecard"]
     assert summary["consistency"]["images"] == len(faces.val)
     assert json.dumps(summary)
     assert evaluate_bundle(bundle, faces, "val").scorecard is None
-    flipped = evaluate_bundle(bundle, faces, "val", views="flip", scorecard=True)
+    flipped = evaluate_bundle(bundle, faces, "val", tta="flip", scorecard=True)
     assert flipped.scorecard is None
-    assert "a single view" in flipped.no_scorecard
+    assert "without test-time augmentation" in flipped.no_scorecard
 
 
 def test_an_evaluation_that_was_stored_before_can_be_read(run, tmp_path):

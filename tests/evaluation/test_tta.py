@@ -5,7 +5,7 @@ import pytest
 
 from mien.bundle.bundle import Bundle
 from mien.errors import MienError
-from mien.evaluation.tta import VIEWS, predict_views
+from mien.evaluation.tta import TTA, predict_tta
 from mien.runs.evaluations import evaluate
 
 
@@ -14,40 +14,40 @@ def bundle(run):
     return Bundle(run.bundle_path)
 
 
-def test_a_single_view_is_the_image_as_it_is(bundle, faces):
+def test_without_tta_the_image_is_read_once(bundle, faces):
     images = faces.images[:5]
-    assert np.array_equal(predict_views(bundle, images, "single"), bundle.predict(images)[1])
+    assert np.array_equal(predict_tta(bundle, images, "none"), bundle.predict(images)[1])
 
 
-def test_the_mirror_image_has_the_same_flipped_reading(bundle, faces):
+def test_flip_reads_an_image_and_its_mirror_image_alike(bundle, faces):
     images = faces.images[:5]
-    flipped = predict_views(bundle, images[:, :, ::-1], "flip")
-    np.testing.assert_allclose(predict_views(bundle, images, "flip"), flipped, atol=1e-6)
+    mirrored = predict_tta(bundle, images[:, :, ::-1], "flip")
+    np.testing.assert_allclose(predict_tta(bundle, images, "flip"), mirrored, atol=1e-6)
     mean = (bundle.predict(images)[1] + bundle.predict(images[:, :, ::-1])[1]) / 2
-    np.testing.assert_allclose(predict_views(bundle, images, "flip"), mean, atol=1e-6)
+    np.testing.assert_allclose(predict_tta(bundle, images, "flip"), mean, atol=1e-6)
 
 
-@pytest.mark.parametrize("views", VIEWS)
-def test_every_view_gives_probabilities(bundle, faces, views):
-    found = predict_views(bundle, faces.images[:5], views)
+@pytest.mark.parametrize("tta", TTA)
+def test_every_tta_gives_probabilities(bundle, faces, tta):
+    found = predict_tta(bundle, faces.images[:5], tta)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
 
 
-def test_a_flat_image_has_ten_equal_crops(bundle):
+def test_the_ten_crops_of_a_flat_image_are_equal(bundle):
     flat = np.full((1, 48, 48), 90, np.uint8)
-    single, ten = (predict_views(bundle, flat, views) for views in ("single", "ten-crop"))
-    np.testing.assert_allclose(single, ten, atol=1e-6)
+    alone, ten = (predict_tta(bundle, flat, tta) for tta in ("none", "ten-crop"))
+    np.testing.assert_allclose(alone, ten, atol=1e-6)
 
 
-def test_views_stand_in_the_protocol(run, layouts):
-    evaluation = evaluate(run.path, layouts["csv"], "val", views="ten-crop")
-    assert evaluation.protocol.views == "ten-crop"
-    assert "ten views averaged" in evaluation.protocol.sentence()
-    single = evaluate(run.path, layouts["csv"], "val")
-    assert "single view" in single.protocol.sentence()
+def test_the_protocol_states_the_tta(run, layouts):
+    evaluation = evaluate(run.path, layouts["csv"], "val", tta="ten-crop")
+    assert evaluation.protocol.tta == "ten-crop"
+    assert "mean of ten crops" in evaluation.describe_protocol()
+    alone = evaluate(run.path, layouts["csv"], "val")
+    assert "no test-time augmentation" in alone.describe_protocol()
 
 
-def test_unknown_views_are_refused_before_anything_is_read():
-    with pytest.raises(MienError, match=r"views 'flop' .did you mean 'flip'"):
-        evaluate("mien-xs", "nowhere.csv", views="flop")
+def test_an_unknown_tta_is_refused_before_anything_is_read():
+    with pytest.raises(MienError, match=r"augmentation is called 'flop' .did you mean 'flip'"):
+        evaluate("mien-xs", "nowhere.csv", tta="flop")

@@ -12,8 +12,9 @@ import safetensors.torch
 import torch
 import torch.nn.functional as F
 
-from mien.bundle.bundle import Bundle, BundleMetadata
+from mien.bundle.bundle import Bundle
 from mien.bundle.export import export_bundle
+from mien.bundle.metadata import BundleMetadata
 from mien.labels import EMOTIONS
 from mien.models import Classifier, build_model, count_parameters, to_unit
 from mien.recipes.recipe import parse_recipe

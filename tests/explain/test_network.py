@@ -46,7 +46,7 @@ def test_shipped_weights_are_those_of_the_shipped_bundle():
         bundle = Bundle(shipped_bundles()[name])
         quantized = bundle.predict(images)[0]
         network, gate = load_network(name), bundle.metadata.face_gate
-        network.add_face_gate(gate["weight"], gate["bias"])  # drawn faces pass it by half
+        network.add_face_gate(gate.weight, gate.bias)  # drawn faces pass it by half
         exact = logits(network, images)
         assert np.abs(exact - quantized).mean() < 0.1 * exact.std()
         assert (exact.argmax(1) == quantized.argmax(1)).mean() > 0.9

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.explain.test_cam import inside_to_outside
+from tests.explain.test_grad_cam import inside_to_outside
 
 from mien.explain.occlusion import mean_occlusion, occlusion_maps
 from mien.labels import EMOTIONS

@@ -9,6 +9,7 @@ from torch import nn
 from mien.explain.grad_cam import grad_cam
 from mien.explain.sanity import check_maps, correlate, randomize
 from mien.models import Classifier
+from mien.models.base import Network
 
 
 def test_maps_are_like_themselves_and_unlike_those_of_random_weights(mouths):
@@ -25,18 +26,28 @@ def test_maps_are_like_themselves_and_unlike_those_of_random_weights(mouths):
     assert other.correlation != found.correlation
 
 
-class EdgeDetector(nn.Module):
+class EdgeDetector(Network):
     """Has nothing that could be drawn anew: its maps are beautiful, and know the picture only."""
 
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("kernel", torch.tensor([[[[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]]]))
         self.register_buffer("signs", torch.tensor([-1.0, -1, -1, 1, 1, 1, 1]))
-        self.cam_layer = nn.ReLU()
+        self.edges = nn.ReLU()
+
+    @property
+    def backbone(self):
+        return self.edges
+
+    @property
+    def cam_layer(self):
+        return self.edges
+
+    def forward_features(self, images):
+        return self.edges(F.conv2d(images, self.kernel)).mean((2, 3))
 
     def forward(self, images):
-        edges = self.cam_layer(F.conv2d(images, self.kernel))
-        return edges.mean((2, 3)) * self.signs
+        return self.forward_features(images) * self.signs
 
 
 def test_maps_that_know_nothing_but_the_picture_do_not_pass(mouths):

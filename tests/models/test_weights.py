@@ -106,7 +106,7 @@ def test_imagenet_out_of_reach_says_how_to_go_on(monkeypatch, tmp_path):
         find_weights(load_recipe("densenet169").model)
     line = str(error.value)
     assert "\n" not in line
-    for part in ("cannot be fetched", "timm/densenet169.tv_in1k", "model.weights=PATH", "=none"):
+    for part in ("cannot be downloaded", "timm/densenet169.tv_in1k", "model.weights=PATH", "=none"):
         assert part in line
 
 

@@ -44,7 +44,7 @@ def test_overrides_are_applied_in_order_and_typed():
         ("model.channels=[]", "model.channels"),
         ("train.epochs", "expected KEY=VALUE"),
         ("name.first=x", "'name' is a value, not a section"),
-        ("name=../elsewhere", "name = '../elsewhere': expected a name that a file can have"),
+        ("name=../elsewhere", "name = '../elsewhere': expected a valid file name"),
         ("train.lr=inf", "train.lr = inf"),
         ("data.seed=-1", "data.seed = -1"),
         ("model.dense=[100000000000]", "model.dense.0 = 100000000000"),
@@ -52,7 +52,7 @@ def test_overrides_are_applied_in_order_and_typed():
         ("train.optimizer=sdg", "train.optimizer = 'sdg'"),
         (
             "model.family=staked",
-            "model.family = 'staked': no such family (did you mean 'stacked'?)",
+            "model.family: no network family is called 'staked' (did you mean 'stacked'?)",
         ),
         ("model.stem=3", "unknown key 'model.stem'"),
         ("model.stages=6", "model.stages = 6"),
@@ -105,7 +105,7 @@ def test_a_recipe_cannot_be_changed():
         (
             "bn-cnn",
             "data.fractions=[0.7,0.15,0.15]",
-            "nothing is held out; set validation_share to 0",
+            "no train split to take val from; set validation_share to 0",
         ),
         ("inception-cnn", "model.channels=[4]", "model.channels.0 = 4"),
         ("densenet169", "model.channels=[4]", "unknown key 'model.channels'"),

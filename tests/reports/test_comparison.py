@@ -7,12 +7,8 @@ import shutil
 
 import pytest
 
-from mien.evaluation.score import Score
 from mien.evaluation.significance import compare
-from mien.reports import comparison_figures as figures
 from mien.reports.comparison import comparison_tables, write_comparison
-from mien.reports.pages import TextTable, show_large, show_p
-from mien.reports.svg import to_svg
 from mien.runs.compare import load_compared_runs
 
 
@@ -70,36 +66,3 @@ def test_runs_on_other_images_are_shown_apart(run, tmp_path):
 def _measured_on_val(run, tmp_path):
     shutil.copytree(run.path, tmp_path / "copy")
     return tmp_path / "copy"
-
-
-def test_markdown_keeps_a_table_whole():
-    table = TextTable("A", ("x", "y"), (("a|b", "1"),), "note")
-    assert table.to_markdown() == "## A\n\n| x | y |\n| --- | ---: |\n| a\\|b | 1 |\n\nnote\n"
-
-
-@pytest.mark.parametrize(
-    ("number", "shown"),
-    [(None, "–"), (0, "0"), (999, "999"), (683_751, "684 k"), (22_487_936, "22.5 M"), (3e9, "3 G")],
-)
-def test_large_numbers(number, shown):
-    assert show_large(number) == shown
-
-
-def test_p_values():
-    assert [show_p(value) for value in (0.0001, 0.001, 0.0456, 1.0)] == [
-        "<0.001", "0.001", "0.046", "1.000",
-    ]  # fmt: skip
-
-
-def test_a_name_is_shown_as_it_is():
-    names = ["a$^$b", "_base"]  # a formula, and what Matplotlib leaves out of legends
-    history = [{"epoch": 1.0, "val_loss": 1.0}]
-    score = Score(value=0.5, low=0.4, high=0.6)
-    for figure in (
-        figures.draw_curves(dict.fromkeys(names, history), "val_loss"),
-        figures.draw_intervals(dict.fromkeys(names, score), "accuracy"),
-        figures.draw_tradeoff([figures.Point(name, 1, 0.5) for name in names], "accuracy"),
-        figures.draw_parallel({names[0]: names, names[1]: [0.1, 0.2]}, "accuracy"),
-    ):
-        svg = to_svg(figure)
-        assert all(f">{name}</text>" in svg for name in names)

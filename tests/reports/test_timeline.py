@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.reports.test_report import Page
+from tests.reports.page import Page
 from tests.vision.test_timeline import seen, timeline
 
 from mien.reports.timeline import write_timeline

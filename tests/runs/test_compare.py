@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import TINY
 
 from mien.data import FaceDataset
-from mien.data.formats.csv import write_csv
+from mien.data.write import write_dataset
 from mien.errors import MienError, RunError
 from mien.evaluation import Evaluation
 from mien.runs.compare import load_compared_runs
@@ -76,7 +76,9 @@ def test_a_test_split_that_was_learnt_is_not_compared_on(faces, tmp_path):
     images = faces.images.copy()
     (test,) = np.nonzero(faces.splits == "test")
     images[test] = faces.train.images[: len(test)]
-    write_csv(FaceDataset(images, faces.labels, faces.splits, faces.ids), tmp_path / "leaked.csv")
+    write_dataset(
+        FaceDataset(images, faces.labels, faces.splits, faces.ids), tmp_path / "leaked.csv", "csv"
+    )
     overrides = [*TINY, "train.epochs=1", "train.keep=last", "train.schedule=constant"]
     leaked = train("quick", tmp_path / "leaked.csv", tmp_path / "run", overrides=overrides)
     protocol = evaluation_of(leaked, "val").protocol
@@ -102,7 +104,7 @@ def test_names_are_as_long_as_needed(run, copy, tmp_path):
 
 
 def test_too_few_and_twice_the_same(run):
-    with pytest.raises(RunError, match="1 run to compare, expected two or more"):
+    with pytest.raises(RunError, match="1 run to compare, expected at least two"):
         load_compared_runs([run.path])
     with pytest.raises(RunError, match="named twice"):
         load_compared_runs([run.path, run.path / ".." / run.path.name])
@@ -110,7 +112,9 @@ def test_too_few_and_twice_the_same(run):
 
 def test_a_run_that_never_finished_is_refused(run, copy):
     Run(copy).update(status="interrupted")
-    with pytest.raises(RunError, match=r"has not finished \(2 of 2 epochs\); first: mien train"):
+    with pytest.raises(
+        RunError, match=r"has not finished \(2 of 2 epochs\); finish it: mien train"
+    ):
         load_compared_runs([run.path, copy])
 
 

@@ -14,7 +14,7 @@ from mien.bundle.bundle import Bundle
 from mien.bundle.export import update_metadata
 from mien.data import FaceDataset, load_dataset
 from mien.data.duplicates.groups import find_overlap
-from mien.data.formats.csv import write_csv
+from mien.data.write import write_dataset
 from mien.errors import BundleError, DataError, RunError
 from mien.evaluation import Evaluation, evaluate_bundle
 from mien.runs.evaluations import evaluate, measure, run_folder
@@ -39,12 +39,10 @@ def test_measuring_again_gives_the_same_to_the_digit(run, layouts):
 
 
 def test_the_protocol_says_whose_images_these_are(run, layouts, faces):
-    sentence = evaluate(run.path, layouts["csv"], "val").protocol.sentence()
-    assert "chosen by this very split" in sentence
-    assert (
-        "trained on these very images"
-        in evaluate(run.path, layouts["csv"], "train").protocol.sentence()
-    )
+    sentence = evaluate(run.path, layouts["csv"], "val").describe_protocol()
+    assert "the weights were chosen by these images" in sentence
+    sentence = evaluate(run.path, layouts["csv"], "train").describe_protocol()
+    assert "the model was trained on these images" in sentence
     test = evaluate(run.path, layouts["csv"], "test").protocol
     assert not test.chosen_on_split
     assert not test.trained_on_split
@@ -63,8 +61,8 @@ def test_what_a_run_has_seen_is_counted(run, faces):
     evaluation = measure_without_trace(run, other, "test")
     protocol = evaluation.protocol
     assert (protocol.trained_on, protocol.chosen_by) == (5, 4)
-    assert "trained on 5 (" in protocol.sentence()
-    assert "chose by 4 (" in protocol.sentence()
+    assert "trained on 5 (" in evaluation.describe_protocol()
+    assert "chosen by 4 (" in evaluation.describe_protocol()
     assert evaluation.without_overlap.images == len(test)
     assert evaluation.without_overlap.accuracy.value == accuracy_of(evaluation, slice(9, None))
 
@@ -104,9 +102,9 @@ def relabelled(faces, names: dict[str, str]) -> FaceDataset:
 @pytest.mark.parametrize("seen", ["train", "val"])
 def test_images_that_a_run_has_seen_are_no_test(copy, faces, tmp_path, seen):
     data = tmp_path / "renamed.csv"
-    write_csv(relabelled(faces, {seen: "test"}), data)
+    write_dataset(relabelled(faces, {seen: "test"}), data, "csv")
     count = len(faces.split(seen))
-    with pytest.raises(MembershipError, match=rf"has seen {count} of its {count} images") as error:
+    with pytest.raises(MembershipError, match=rf"knows {count} of its {count} images") as error:
         evaluate(copy, data, "test")
     assert "\n" not in str(error.value)
     assert count_measurements(copy) == 0
@@ -130,10 +128,12 @@ def test_half_of_them_are_not_most(copy, faces):
 
 
 def test_seen_images_may_be_measured_by_their_name(copy, faces, tmp_path):
-    write_csv(relabelled(faces, {"train": "val", "test": "test"}), tmp_path / "renamed.csv")
+    write_dataset(
+        relabelled(faces, {"train": "val", "test": "test"}), tmp_path / "renamed.csv", "csv"
+    )
     evaluation = evaluate(copy, tmp_path / "renamed.csv", "val")
     assert evaluation.protocol.trained_on == len(faces.train)
-    assert f"trained on {len(faces.train)} (100.0%)" in evaluation.protocol.sentence()
+    assert f"trained on {len(faces.train)} (100.0%)" in evaluation.describe_protocol()
 
 
 def test_each_measurement_on_test_is_logged(copy, layouts, faces):
@@ -228,10 +228,12 @@ def test_a_recipe_that_splits_data_in_an_unknown_way_is_said(run, layouts, tmp_p
         evaluate(bundle.path, layouts["csv"])
 
 
-def test_an_evaluation_on_the_own_data_in_a_single_view_is_kept(copy, layouts, tmp_path):
+def test_an_evaluation_on_the_own_data_without_tta_is_kept(copy, layouts, tmp_path):
     shutil.rmtree(copy / "evaluations")
-    evaluate(copy, layouts["csv"], "val", views="flip")
-    write_csv(relabelled(load_dataset(layouts["csv"]), {"train": "val"}), tmp_path / "other.csv")
+    evaluate(copy, layouts["csv"], "val", tta="flip")
+    write_dataset(
+        relabelled(load_dataset(layouts["csv"]), {"train": "val"}), tmp_path / "other.csv", "csv"
+    )
     evaluate(copy, tmp_path / "other.csv", "val")
     assert not (copy / "evaluations").exists()
     measured = evaluate(copy, layouts["csv"], "val")

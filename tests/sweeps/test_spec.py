@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mien.errors import RecipeError
-from mien.sweeps.spec import Sweep, list_sweeps, load_sweep
+from mien.sweeps.load import list_sweeps, load_sweep
+from mien.sweeps.spec import Sweep
 
 PLANS = sorted((Path(__file__).parents[2] / "benchmarks" / "plans").glob("*.toml"))
 
@@ -73,7 +74,7 @@ def test_a_range_from_the_command_line():
     [
         ("sweep-stage", {}, "no sweep or recipe is called 'sweep-stage' (did you mean"),
         ("quick", {}, "quick: a recipe; say what to try of it"),
-        ("quick", {"grid": ["model.stagges=2"]}, "unknown key 'model.stagges' (did you mean"),
+        ("quick", {"grid": ["model.stagges=2"]}, "unknown key 'model.stagges' of the family"),
         ("quick", {"grid": ["model.stages=2,9"]}, "model.stages = 9: input should be less"),
         ("quick", {"grid": ["model.stages"]}, "expected KEY=VALUES"),
         ("quick", {"grid": ["model.stages="]}, "expected KEY=VALUES"),
@@ -87,8 +88,8 @@ def test_a_range_from_the_command_line():
         ("nowhere.toml", {}, "nowhere.toml: cannot be read"),
         ("quick", {"search": ["train.optimizer=adam,sdg"]}, "train.optimizer = 'sdg'"),
         ("quick", {"search": ["train.label_smoothing=0.1..1.5"]}, "train.label_smoothing = 1.5"),
-        ("quick", {"grid": ["data.seed=0,1"]}, "gives every trial other images to be chosen by"),
-        ("quick", {"grid": ["train.lr=1,2"], "trials": 3}, "--trials: goes with --search"),
+        ("quick", {"grid": ["data.seed=0,1"]}, "data.seed would give each trial other"),
+        ("quick", {"grid": ["train.lr=1,2"], "trials": 3}, "--trials: only for a search"),
         ("quick", {"grid": ["train.lr.low=1,2"]}, "'lr' is a value, not a section"),
         ("quick", {"grid": ["train.lr=1", "train.lr=2"]}, "train.lr=2: train.lr is named twice"),
         ("quick", {"search": ["train.lr=1..2", "train.lr=2..3"]}, "train.lr is named twice"),
@@ -106,7 +107,7 @@ def test_what_does_not_fit_is_said_before_anything_is_trained(name, options, sai
     [
         ('recipe = "quick"\ngrid = 3', "grid: expected a section"),
         ('recipe = "quick"\nset = ["train.epochs=8"]', "set: expected a section"),
-        ("[grid]\ntrain.lr = [1, 2]", "expected recipe = the name or file"),
+        ("[grid]\ntrain.lr = [1, 2]", "expected recipe = the name or the file"),
         (
             'recipe = "quick"\n[grid]\ntrain.lr = [1]\n[search]\ntrain.lr = { low = 1, high = 2 }',
             "exactly one of [grid], [search] and [variants], found [grid] and [search]",
@@ -117,11 +118,11 @@ def test_what_does_not_fit_is_said_before_anything_is_trained(name, options, sai
         ),
         ('recipe = "quick"\n[variants]', "say what to try of it"),
         ('recipe = "quick"\n[variants]\nslow = 3', "variants.slow: expected a section of settings"),
-        ("[variants.baseline]", "expected recipe = the name or file"),
-        ('recipe = "quick"\n[variants."a/b"]', "variants.a/b = 'a/b': expected a name that a file"),
+        ("[variants.baseline]", "expected recipe = the name or the file"),
+        ('recipe = "quick"\n[variants."a/b"]', "variants.a/b = 'a/b': expected a valid file name"),
         (
             'recipe = "quick"\n[variants.other]\ndata.seed = 1',
-            "data.seed gives every trial other images",
+            "data.seed would give each trial other validation images",
         ),
         (
             'recipe = "quick"\n[variants.a]\n[variants.b]\ntrain.epoch = 1',
@@ -130,7 +131,10 @@ def test_what_does_not_fit_is_said_before_anything_is_trained(name, options, sai
         ('recipe = "quick"\ntrails = 3\n[grid]\ntrain.lr = [1]', "did you mean 'trials'?"),
         ('recipe = "quick"\n[search]\ntrain.lr = { low = "a" }', "search.train.lr.low = 'a'"),
         ('recipe = "quick"\n[grid]\ntrain.lr = []', "grid.train.lr = []"),
-        ('recipe = "quick"\nname = "a/b"\n[grid]\ntrain.lr = [1]', "name = 'a/b': expected a name"),
+        (
+            'recipe = "quick"\nname = "a/b"\n[grid]\ntrain.lr = [1]',
+            "name = 'a/b': expected a valid file name",
+        ),
         ('recipe = "gone.toml"\n[grid]\ntrain.lr = [1]', "gone.toml: cannot be read"),
     ],
 )

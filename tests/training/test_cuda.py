@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from tests.conftest import TINY
-from tests.training.test_fit import StopAt, assert_same_weights
+from tests.training.test_train import StopAt, assert_same_weights
 
 from mien.bundle.bundle import Bundle
 from mien.errors import Interrupted
@@ -52,7 +52,7 @@ def test_a_stopped_and_resumed_run_ends_in_the_same_weights(layouts, tmp_path, p
             path,
             overrides=settings,
             device="cuda",
-            watcher=StopAt(2, 1),
+            listener=StopAt(2, 1),
         )
     assert_same_weights(whole, resume(path))
 

@@ -9,15 +9,24 @@ from tests.conftest import TINY
 from mien.errors import MienError
 from mien.models import build_model
 from mien.recipes import load_recipe
-from mien.training.preflight import preflight
+from mien.training.listener import TrainingListener
+from mien.training.preflight import preflight, prepare
 from mien.training.train import train
 
 
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        (["train.calibration_share=0.01"], "images to calibrate by, expected 10 at least"),
-        (["train.votes_weight=1"], "has no features to read votes from"),
+        (["train.calibration_share=0.01"], "expected at least 10; raise train.calibration_share"),
+        (
+            [
+                "model.dense=[8]",
+                "train.votes_weight=1",
+                "train.votes_in_answer=0.3",
+                "train.calibration_share=0.2",
+            ],
+            r"votes_in_answer: .* model\.dense puts layers between",
+        ),
         (["model.head=flatten", "augment.crop_px=40"], r"crop_px = 40: this network takes"),
     ],
 )
@@ -37,5 +46,6 @@ def test_a_teacher_of_other_splits_leaves_no_run(run, layouts, tmp_path):
 def test_what_can_be_trained_passes_and_draws_no_random_numbers(faces):
     recipe = load_recipe("quick", [*TINY, "augment.crop_px=40"])
     before = torch.get_rng_state()
-    preflight(recipe, faces, build_model(recipe.model))
+    prepared = prepare(recipe, faces, [], TrainingListener())
+    preflight(recipe, prepared, build_model(recipe.model))
     assert torch.equal(torch.get_rng_state(), before)

@@ -4,7 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mien.labels import EMOTIONS, FERPLUS_VOTES
+from mien.data.fer2013 import FERPLUS_VOTES
+from mien.labels import EMOTIONS
 from mien.training.targets import (
     distillation_loss,
     mirror_divergence,

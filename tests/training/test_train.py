@@ -27,8 +27,9 @@ from mien.runs.evaluations import evaluate
 from mien.runs.membership import Membership
 from mien.runs.run import Run
 from mien.runs.test_log import count_measurements
-from mien.training.finalize import export, load_kept
-from mien.training.listener import Watcher
+from mien.training.export import export
+from mien.training.kept import load_kept
+from mien.training.listener import TrainingListener
 from mien.training.train import resume, train
 
 
@@ -46,10 +47,10 @@ def assert_same_weights(left: Run, right: Run) -> None:
 def test_a_run_holds_all_that_is_known(run):
     assert run.record.status == "finished"
     assert len(run.history()) == 2
-    assert run.recipe == load_recipe("quick", TINY)
+    assert run.recipe.as_dict() == load_recipe("quick", TINY).as_dict()
     for path in (run.weights_path, run.bundle_path, run.last_checkpoint, run.kept_checkpoint):
         assert path.is_file()
-    assert [path.name for path in run.path.rglob(".*")] == []  # no temporary files
+    assert [path.name for path in run.path.rglob(".*")] == [".lock"]  # no temporary files
     assert list((run.path / "tensorboard").iterdir())
 
 
@@ -74,7 +75,7 @@ def test_the_seed_gives_other_weights(run, layouts, tmp_path):
     assert any(not torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
 
 
-class StopAt(Watcher):
+class StopAt(TrainingListener):
     """Sends this process a signal after a given step of a given epoch."""
 
     def __init__(self, epoch: int, batch: int, number: int = signal.SIGINT) -> None:
@@ -108,7 +109,7 @@ def test_a_stopped_and_resumed_run_ends_in_the_same_weights(layouts, tmp_path, v
     whole = train("quick", layouts["csv"], tmp_path / "whole", overrides=overrides)
     path = tmp_path / "stopped"
     with pytest.raises(Interrupted, match="stopped after epoch 1"):
-        train("quick", layouts["csv"], path, overrides=overrides, watcher=StopAt(2, 3))
+        train("quick", layouts["csv"], path, overrides=overrides, listener=StopAt(2, 3))
     resumed = resume(path)
     assert_same_weights(whole, resumed)
     assert resumed.record.status == "finished"
@@ -121,7 +122,7 @@ def test_a_stopped_and_resumed_run_ends_in_the_same_weights(layouts, tmp_path, v
 def test_a_stopped_run_can_be_used(layouts, tmp_path, number):
     path = tmp_path / "run"
     with pytest.raises(Interrupted, match="mien train --resume"):
-        train("quick", layouts["csv"], path, overrides=TINY, watcher=StopAt(2, 1, number))
+        train("quick", layouts["csv"], path, overrides=TINY, listener=StopAt(2, 1, number))
     run = Run(path)
     assert run.record.status == "interrupted"
     assert "epoch 1 of 2" in Bundle(run.bundle_path).metadata.checkpoint
@@ -130,8 +131,8 @@ def test_a_stopped_run_can_be_used(layouts, tmp_path, number):
 
 def test_a_run_stopped_in_its_first_epoch_says_that_there_is_nothing_yet(layouts, run, tmp_path):
     path = tmp_path / "run"
-    with pytest.raises(Interrupted, match="before the first epoch was through"):
-        train("quick", layouts["csv"], path, overrides=TINY, watcher=StopAt(1, 1))
+    with pytest.raises(Interrupted, match="before the first epoch ended"):
+        train("quick", layouts["csv"], path, overrides=TINY, listener=StopAt(1, 1))
     with pytest.raises(RunError, match="no epoch has ended yet"):
         export(path)
     assert_same_weights(resume(path), run)
@@ -181,7 +182,7 @@ def test_sigkill_at_any_moment_costs_an_epoch_at_most(layouts, tmp_path):
         assert process.returncode == 0, err
     assert_same_weights(whole, Run(path))
     assert Run(path).record.status == "finished"
-    assert [p.name for p in path.rglob(".*")] == []
+    assert [p.name for p in path.rglob(".*")] == [".lock"]
 
 
 def test_what_a_killed_run_exports_says_which_weights_these_are(layouts, tmp_path):
@@ -189,7 +190,7 @@ def test_what_a_killed_run_exports_says_which_weights_these_are(layouts, tmp_pat
     path = tmp_path / "run"
     overrides = [*TINY, "train.epochs=400"]
     with pytest.raises(Interrupted):
-        train("quick", layouts["csv"], path, overrides=overrides, watcher=StopAt(2, 1))
+        train("quick", layouts["csv"], path, overrides=overrides, listener=StopAt(2, 1))
     old = Bundle(Run(path).bundle_path).metadata
     process = start("--resume", path)
     while Path(path / "history.csv").read_text().count("\n") < 6 and process.poll() is None:
@@ -225,8 +226,8 @@ class StopTwice(StopAt):
 
 def test_a_second_ctrl_c_leaves_at_once_and_says_how_to_go_on(layouts, run, tmp_path):
     path = tmp_path / "run"
-    with pytest.raises(Interrupted, match="left at once; go on: mien train --resume"):
-        train("quick", layouts["csv"], path, overrides=TINY, watcher=StopTwice(2, 1))
+    with pytest.raises(Interrupted, match="left at once; resume with: mien train --resume"):
+        train("quick", layouts["csv"], path, overrides=TINY, listener=StopTwice(2, 1))
     assert_same_weights(resume(path), run)
 
 
@@ -263,7 +264,7 @@ def test_a_run_that_was_moved_goes_on(layouts, tmp_path):
     overrides = [*TINY, "train.epochs=3"]
     whole = train("quick", layouts["csv"], tmp_path / "whole", overrides=overrides)
     with pytest.raises(Interrupted):
-        train("quick", layouts["csv"], tmp_path / "a", overrides=overrides, watcher=StopAt(3, 1))
+        train("quick", layouts["csv"], tmp_path / "a", overrides=overrides, listener=StopAt(3, 1))
     data = tmp_path / "moved.csv"
     shutil.copy(layouts["csv"], data)
     (tmp_path / "a").rename(tmp_path / "b")
@@ -274,7 +275,7 @@ def test_a_run_that_was_moved_goes_on(layouts, tmp_path):
 
 def stopped_run(layouts, path: Path) -> Run:
     with pytest.raises(Interrupted):
-        train("quick", layouts["csv"], path, overrides=TINY, watcher=StopAt(2, 1))
+        train("quick", layouts["csv"], path, overrides=TINY, listener=StopAt(2, 1))
     return Run(path)
 
 
@@ -329,7 +330,7 @@ def test_what_cannot_be_trained_is_said_and_leaves_nothing(layouts, tmp_path):
         train("quick", tmp_path / "nowhere.csv", out)
     with pytest.raises(DataError, match="split 'val' has no images"):
         train("quick", layouts["csv"], out, overrides=["data.fractions=[1.0, 0.0, 0.0]"])
-    with pytest.raises(RecipeError, match="overrides go with"):
+    with pytest.raises(RecipeError, match="go with a recipe's name"):
         train(load_recipe("quick"), layouts["csv"], out, overrides=TINY)
     if not torch.cuda.is_available():
         with pytest.raises(MienError, match="no CUDA device"):
@@ -357,8 +358,8 @@ def test_what_was_left_out_is_listed(layouts, tmp_path):
 
 def test_a_run_knows_what_it_has_seen_from_its_start(layouts, faces, tmp_path):
     path = tmp_path / "run"
-    with pytest.raises(Interrupted, match="before the first epoch was through"):
-        train("quick", layouts["csv"], path, overrides=TINY, watcher=StopAt(1, 1))
+    with pytest.raises(Interrupted, match="before the first epoch ended"):
+        train("quick", layouts["csv"], path, overrides=TINY, listener=StopAt(1, 1))
     known = Membership.load(path).known_among(faces.images)
     assert (known.trained_on == (faces.splits == "train")).all()
     assert (known.chosen_by == (faces.splits == "val")).all()

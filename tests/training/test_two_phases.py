@@ -7,6 +7,7 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.conftest import TINY as QUICK
 
 from mien.bundle.bundle import Bundle
 from mien.errors import Interrupted, RecipeError, RunError
@@ -14,8 +15,8 @@ from mien.models import build_model
 from mien.recipes import load_recipe
 from mien.reports.report import write_report
 from mien.runs.run import Run
-from mien.training.finalize import load_kept
-from mien.training.listener import Watcher
+from mien.training.kept import load_kept
+from mien.training.listener import TrainingListener
 from mien.training.train import resume, train
 
 TINY = [
@@ -48,7 +49,7 @@ def features(state):
     return {k.removeprefix("network."): t for k, t in state.items() if k.startswith(prefix)}
 
 
-class LeaveIn(Watcher):
+class LeaveIn(TrainingListener):
     """Leaves at once after the first step of an epoch."""
 
     def __init__(self, epoch):
@@ -65,7 +66,7 @@ def first_phase(published, layouts, tmp_path_factory):
     overrides = [*TINY, f"model.weights={published}"]
     out = tmp_path_factory.mktemp("first") / "run"
     with pytest.raises(Interrupted):
-        train("densenet169", layouts["csv"], out, overrides=overrides, watcher=LeaveIn(2))
+        train("densenet169", layouts["csv"], out, overrides=overrides, listener=LeaveIn(2))
     return Run(out)
 
 
@@ -102,7 +103,7 @@ def test_a_run_notes_the_weights_it_began_with(both_phases, published):
     assert both_phases.recipe.model.weights == str(published)  # found from any folder
     report = write_report(both_phases).read_text()
     assert both_phases.record.initial_weights in report
-    assert "1 epochs of the dense layers alone, then 0.0001 for everything" in report
+    assert "for 1 epochs with a frozen backbone, then 0.0001 for all layers" in report
 
 
 def test_its_bundle_names_them_without_the_folders_above(both_phases, published):
@@ -133,7 +134,7 @@ def test_a_run_does_not_go_on_from_other_weights(layouts, tmp_path):
     out = tmp_path / "run"
     with pytest.raises(Interrupted):
         overrides = [*SMALL, f"model.weights={weights}"]
-        train("mien-s", layouts["csv"], out, overrides=overrides, watcher=LeaveIn(1))
+        train("mien-s", layouts["csv"], out, overrides=overrides, listener=LeaveIn(1))
     save_file({**state, "network.head.1.bias": state["network.head.1.bias"] + 1}, weights)
     with pytest.raises(RunError, match=r"not the weights that .* began with"):
         resume(out)
@@ -149,11 +150,10 @@ def test_patience_and_plateau_do_not_count_the_first_phase(layouts, tmp_path):
     assert [row["lr"] for row in run.history()] == [1e-12, 1e-12, 1e-12, 1e-4]
 
 
-def test_a_family_without_a_backbone_is_refused_before_a_run_is_made(layouts, tmp_path):
-    with pytest.raises(RecipeError, match=r"frozen_epochs: this family .* has no backbone"):
-        overrides = ["train.frozen_epochs=1", "train.schedule=constant"]
-        train("quick", layouts["csv"], tmp_path / "run", overrides=overrides)
-    assert not (tmp_path / "run").exists()
+def test_any_family_can_be_trained_in_two_phases(layouts, tmp_path):
+    overrides = [*QUICK, "train.frozen_epochs=1", "train.schedule=constant"]
+    run = train("quick", layouts["csv"], tmp_path / "run", overrides=overrides)
+    assert [row["lr"] for row in run.history()] == [run.recipe.train.lr, 1e-5]
 
 
 def test_wrong_weights_are_refused_before_a_run_is_made(layouts, tmp_path):

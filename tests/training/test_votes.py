@@ -13,19 +13,21 @@ from safetensors.torch import load_file, save_file
 from tests.conftest import TINY
 
 from mien.bundle.bundle import Bundle
+from mien.bundle.metadata import Calibration
 from mien.data import load_dataset
-from mien.data.formats.parquet import write_parquet
+from mien.data.fer2013 import FERPLUS_VOTES, VOTES_OF_EMOTIONS
+from mien.data.write import write_dataset
 from mien.errors import BundleError, RecipeError, RunError
-from mien.evaluation.calibration import Calibration, softmax
+from mien.evaluation.calibration import softmax
 from mien.explain.network import load_network
-from mien.labels import FERPLUS_VOTES, VOTES_OF_EMOTIONS
 from mien.models import build_model, to_unit
 from mien.models.weights import find_weights, load_weights, open_network
 from mien.recipes import load_recipe
 from mien.runs.run import Run
 from mien.training.batches import Batch
-from mien.training.finalize import export, export_int8, load_kept
-from mien.training.listener import Watcher
+from mien.training.export import export, export_int8
+from mien.training.kept import load_kept
+from mien.training.listener import TrainingListener
 from mien.training.module import Trainable
 from mien.training.train import train
 
@@ -76,7 +78,7 @@ def test_networks_without_features_have_no_votes():
         Trainable(build_model(recipe.model), recipe)
 
 
-class Ear(Watcher):
+class Ear(TrainingListener):
     def __init__(self):
         self.heard = []
 
@@ -92,7 +94,7 @@ def ear():
 @pytest.fixture(scope="module")
 def calibrated(layouts, ear, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "calibrated"
-    return train("mien-s", layouts["csv"], out, overrides=MIEN, watcher=ear)
+    return train("mien-s", layouts["csv"], out, overrides=MIEN, listener=ear)
 
 
 def test_what_takes_its_time_before_and_after_training_is_said(calibrated, ear):
@@ -161,7 +163,7 @@ def test_a_data_set_with_votes_is_learnt_from_and_said(faces, tmp_path):
     votes = np.zeros((len(faces), 10), np.int8)
     votes[np.arange(len(faces)), faces.labels] = 7
     path = tmp_path / "voted.parquet"
-    write_parquet(replace(faces, votes=votes), path)
+    write_dataset(replace(faces, votes=votes), path, "parquet")
     run = train("mien-s", path, tmp_path / "run", overrides=[*MIEN, "train.epochs=1"])
     assert run.record.data.train_voted == len(faces.train)
     assert "learnt FER+'s votes" in Bundle(run.bundle_path).metadata.checkpoint
@@ -175,7 +177,7 @@ def voted(layouts, tmp_path_factory):
     votes[np.arange(len(faces)), np.array(VOTES_OF_EMOTIONS)[faces.labels]] = 7
     votes[:, FERPLUS_VOTES.index("fear")] += 3
     path = tmp_path_factory.mktemp("voted") / "voted.parquet"
-    write_parquet(replace(faces, votes=votes), path)
+    write_dataset(replace(faces, votes=votes), path, "parquet")
     return path
 
 
@@ -286,7 +288,7 @@ def test_a_mixed_answer_without_its_layer_is_said(mixed, tmp_path):
 def test_what_the_data_does_not_have_is_not_lifted(voted, tmp_path):
     faces = load_dataset(voted)
     path = tmp_path / "five.parquet"
-    write_parquet(faces.take(np.nonzero(faces.labels < 5)[0]), path)
+    write_dataset(faces.take(np.nonzero(faces.labels < 5)[0]), path, "parquet")
     settings = [*MIEN, "train.epochs=1", "calibration.prior=1"]
     taken = train("mien-s", path, tmp_path / "run", overrides=settings)
     shares = Calibration.model_validate_json(taken.calibration_path.read_bytes()).offset

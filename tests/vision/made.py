@@ -10,7 +10,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import skimage
 
+DATA = Path(skimage.__file__).parent / "data"
+ASTRONAUT = cv2.imread(str(DATA / "astronaut.png"))
+ASTRONAUT_FACE = (177, 66, 272, 161)  # left, top, right, bottom of Eileen Collins's face, by eye
 SIZE = (64, 48)  # width, height
 
 
@@ -95,3 +99,12 @@ def silent_stream():
     with serving(answer) as address:
         yield f"{address}/live"
         over.set()
+
+
+def overlap(left, right) -> float:
+    """Return the intersection over union of two boxes."""
+    width = min(left[2], right[2]) - max(left[0], right[0])
+    height = min(left[3], right[3]) - max(left[1], right[1])
+    shared = max(width, 0) * max(height, 0)
+    areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (left, right)]
+    return shared / (sum(areas) - shared)

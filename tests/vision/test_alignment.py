@@ -6,7 +6,7 @@ import pytest
 
 from mien.images.crop import to_crop
 from mien.vision.alignment import crop_face, cut_face
-from mien.vision.detectors.detect import Face
+from mien.vision.detectors.base import Face
 
 
 def picture():

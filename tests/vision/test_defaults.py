@@ -3,7 +3,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 
-def test_defaults_are_known_without_what_reads():
-    code = "import sys, mien.vision.defaults; sys.exit('cv2' in sys.modules)"
+
+@pytest.mark.parametrize(
+    "module", ["mien.vision.defaults", "mien.vision.sources.base", "mien.sinks", "mien.cli.main"]
+)
+def test_defaults_and_contracts_are_known_without_opencv(module):
+    code = f"import sys, {module}; sys.exit('cv2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from mien.labels import EMOTIONS
-from mien.vision.reading import Frame, Reading
+from mien.vision.reading import Reading
+from mien.vision.sources.base import Frame
 from mien.vision.timeline import BIN_S, Timeline
 
 BLANK = np.zeros((4, 4), np.uint8)

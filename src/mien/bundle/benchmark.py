@@ -1,4 +1,4 @@
-"""How fast a Bundle reads faces on this machine, and how near that is to the machine's peak."""
+"""The speed of a Bundle on this machine, and its share of the machine's measured peak."""
 
 from __future__ import annotations
 
@@ -24,21 +24,22 @@ _PEAK_SHARE: Final = 0.5  # of the seconds of a measurement, before and after it
 
 @dataclass(frozen=True)
 class Speed:
-    """What one way of calling a Bundle costs.
+    """The measured speed of a Bundle for one batch size and number of threads.
 
     Args:
-        bundle: its name.
-        precision: in which its convolutions compute.
-        threads: of a call.
-        batch: faces in a call.
-        calls: that were timed.
-        latency_ms: of a call, the median.
-        latency_p95_ms: of a call, the 95th percentile.
-        faces_per_second: over all calls.
-        operations_per_second: two for each multiply-accumulate; None where the Bundle does not say
-            how many a face costs.
-        peak_per_second: operations of ONNX Runtime's matrix product in the same precision on as
-            many threads, measured around it; None without onnx, which the ``train`` extra has.
+        bundle: name of the Bundle.
+        precision: number format in which the convolutions compute.
+        threads: number of threads of each call.
+        batch: number of faces in each call.
+        calls: number of timed calls.
+        latency_ms: median latency of a call, in milliseconds.
+        latency_p95_ms: 95th percentile of the latency of a call, in milliseconds.
+        faces_per_second: faces per second over all calls.
+        operations_per_second: operations per second, two for each multiply-accumulate; None if the
+            Bundle does not record its multiply-accumulates.
+        peak_per_second: operations per second of ONNX Runtime's matrix product in the same
+            precision on as many threads, measured before and after; None without onnx, which the
+            ``train`` extra installs.
     """
 
     bundle: str
@@ -54,7 +55,7 @@ class Speed:
 
     @property
     def share_of_peak(self) -> float | None:
-        """The share of the peak that is reached."""
+        """Share of the machine's peak that is reached; None if it is not known."""
         if self.operations_per_second is None or self.peak_per_second is None:
             return None
         return self.operations_per_second / self.peak_per_second
@@ -65,18 +66,18 @@ class Speed:
 
 
 def measure_speed(bundle: Bundle, *, batch: int, seconds: float = 1.0) -> Speed:
-    """Time calls of a Bundle for so many seconds, and the machine's peak before and after them.
+    """Time calls of a Bundle, and measure the machine's peak before and after them.
 
     Args:
-        bundle: opened with the number of threads to measure.
-        batch: faces in a call.
-        seconds: that the calls take together, at least.
+        bundle: Bundle that was opened with the number of threads to measure.
+        batch: number of faces in each call.
+        seconds: minimum total duration of the calls, in seconds.
 
     Raises:
         MienError: if the batch is smaller than 1.
     """
     if batch < 1:
-        raise MienError(f"a batch of {batch} faces, expected 1 at least")
+        raise MienError(f"batch of {batch} faces: expected at least 1")
     about, threads = bundle.metadata, bundle.threads
     faces = np.random.default_rng(0).integers(0, 256, (batch, SIZE_PX, SIZE_PX), np.uint8)
     session = bundle.open_session()
@@ -100,7 +101,7 @@ def measure_speed(bundle: Bundle, *, batch: int, seconds: float = 1.0) -> Speed:
 
 
 def _matrix_product(precision: Precision, threads: int) -> Callable[[], Any] | None:
-    """Return a call of ONNX Runtime's own matrix product; None where onnx is missing."""
+    """Return a function that calls ONNX Runtime's matrix product; None if onnx is missing."""
     try:
         from onnx import TensorProto, helper, numpy_helper
     except ImportError:
@@ -135,12 +136,12 @@ def _matrix_product(precision: Precision, threads: int) -> Callable[[], Any] | N
 
 
 def _rate(product: Callable[[], Any], seconds: float) -> float:
-    """Return the operations a second of the fastest product: the peak is what can be reached."""
+    """Return the operations per second of the fastest call, which is the peak."""
     return 2 * _PRODUCT**3 / float(_times(product, seconds).min())
 
 
 def _times(call: Callable[[], Any], seconds: float) -> npt.NDArray[np.float64]:
-    """Return the seconds of each call, after a few that warm up."""
+    """Return the duration of each call in seconds, after a warm-up."""
     for _ in range(_WARM_UP):
         call()
     times: list[float] = []

@@ -1,106 +1,45 @@
-"""A Bundle: one ONNX file that takes face crops as they are and says what it is.
+"""A Bundle: one self-describing ONNX file that reads face crops.
 
-Preprocessing and calibration are inside the graph and the rest is in its metadata, so Python, a
-browser or any other ONNX runtime gives the same answer, and none of it needs torch.
+Preprocessing and calibration are inside the graph, and everything else is in the metadata, so
+Python, a browser and any other ONNX runtime give the same answer without torch.
 """
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime as ort
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from mien.bundle.metadata import BundleMetadata
 from mien.errors import BundleError, nearest
 from mien.images.crop import SIZE_PX
 from mien.io.files import expand_user
-from mien.io.names import Name
 from mien.labels import EMOTIONS
+from mien.types import Images, Logits, Probabilities
 
 INPUT_NAME: Final = "images"
 OUTPUT_NAMES: Final = ("logits", "probabilities")
-_BATCH: Final = 64  # bounds the memory that many images take; larger ones are no faster
+_BATCH: Final = 64  # bounds memory; larger batches are no faster
 
-# The names of shipped Bundles, best first: what is used where none is named.
+# Names of the Bundles that come with mien, the best first, which is the default.
 _SHIPPED: Final = files("mien") / "weights"
 _PREFERENCE: Final = ("mien-s", "mien-xs")
 
-Logits = npt.NDArray[np.float32]
-Probabilities = npt.NDArray[np.float32]
-
-
-class BundleMetadata(BaseModel):
-    """What a Bundle says of itself.
-
-    Args:
-        mien_format: raised when the meaning of the rest changes.
-        name: of the recipe, and so of the Bundle.
-        labels: the emotion of each column of the outputs.
-        crop_margin: what to add on each side of a detected face's square, as a share of its side.
-        uncertain_below: the highest probability under which a reading is called uncertain; 0 where
-            no threshold was set.
-        calibration: the matrix and bias that the last layer was multiplied by, how these and the
-            threshold were set, and what they were worth; empty where nothing was calibrated.
-        face_gate: weight and bias of the gate that logits of non-faces do not pass, how it was
-            fitted, and at which share of other faces and non-faces it is open; empty without one.
-        precision: in which its convolutions compute.
-        parameters: number of weights.
-        macs: multiply-accumulates that reading one face costs; None in older Bundles.
-        recipe: as it was run.
-        data: which images it was trained on.
-        epoch: after which its weights were taken.
-        checkpoint: how its weights were chosen, in words.
-        scores: each with the protocol by which it was measured.
-        licence: of the weights.
-        note: what the reader of a figure or a reading ought to know.
-        mien_version: that exported it.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    mien_format: Literal[1] = 1
-    name: Name
-    labels: tuple[str, ...] = EMOTIONS
-    crop_margin: float = 0.0
-    uncertain_below: float = 0.0
-    calibration: dict[str, Any] = {}
-    face_gate: dict[str, Any] = {}
-    precision: Literal["float32", "int8"] = "float32"
-    parameters: int
-    macs: int | None = None
-    recipe: dict[str, Any] = {}
-    data: dict[str, Any] = {}
-    epoch: int | None = None
-    checkpoint: str = ""
-    scores: tuple[dict[str, Any], ...] = ()
-    licence: str = "MIT"
-    note: str = (
-        "Reads facial expressions, which are not feelings. In the European Union inferring "
-        "emotions of people at work or in education is prohibited (Regulation 2024/1689, "
-        "Article 5(1)(f))."
-    )
-    mien_version: str
-
-    def as_properties(self) -> dict[str, str]:
-        """Return ONNX metadata properties: one a field, its value as JSON."""
-        return {name: json.dumps(value) for name, value in self.model_dump(mode="json").items()}
-
 
 class Bundle:
-    """A Bundle, opened.
+    """An opened Bundle.
 
     Args:
-        path: the ``.onnx`` file.
-        threads: that one call uses; 0 leaves it to ONNX Runtime, which takes every core.
+        path: path of the ``.onnx`` file.
+        threads: number of threads of a call; 0 lets ONNX Runtime use every core.
 
     Raises:
-        BundleError: if the file is missing, no ONNX, no Bundle, or of a format not known here.
+        BundleError: if the file is missing, not ONNX, not a Bundle, or of an unknown format.
     """
 
     def __init__(self, path: str | Path, *, threads: int = 0) -> None:
@@ -115,10 +54,10 @@ class Bundle:
         return self.open_session()
 
     def open_session(self) -> ort.InferenceSession:
-        """Return a session of ONNX Runtime on the file, for those who call it themselves.
+        """Return a new session of ONNX Runtime for this file.
 
         Raises:
-            BundleError: if it cannot be run.
+            BundleError: if ONNX Runtime cannot load it.
         """
         options = ort.SessionOptions()
         options.intra_op_num_threads = self.threads
@@ -131,7 +70,7 @@ class Bundle:
                 f"({str(error).splitlines()[0][:100]})"
             ) from None
 
-    def predict(self, images: npt.NDArray[np.uint8]) -> tuple[Logits, Probabilities]:
+    def predict(self, images: Images) -> tuple[Logits, Probabilities]:
         """Return logits and probabilities of face crops.
 
         Shape: images uint8 (N, 48, 48) -> float32 (N, 7), float32 (N, 7).
@@ -160,8 +99,7 @@ class Bundle:
                 "`mien export` makes one from a run"
             )
         try:
-            fields = {name: json.loads(value) for name, value in properties.items()}
-            metadata = BundleMetadata.model_validate(fields)
+            metadata = BundleMetadata.from_properties(properties)
         except ValueError as error:
             why = ""
             if isinstance(error, ValidationError):
@@ -177,7 +115,7 @@ class Bundle:
 
 
 def shipped_bundles() -> dict[str, Path]:
-    """Return the Bundles that come with mien by name, the one used by default first."""
+    """Return the Bundles that come with mien by name, the default one first."""
     paths = {name: Path(str(_SHIPPED / f"{name}.onnx")) for name in _PREFERENCE}
     return {name: path for name, path in paths.items() if path.is_file()}
 
@@ -186,16 +124,16 @@ def find_bundle(name_or_path: str | Path | None = None) -> Path:
     """Return the path of a Bundle.
 
     Args:
-        name_or_path: a shipped Bundle's name, a ``.onnx`` file or a run directory that holds one;
-            None for the best that is shipped.
+        name_or_path: name of a Bundle that comes with mien, path of a ``.onnx`` file, or path of a
+            run directory; None for the default Bundle.
 
     Raises:
-        BundleError: if there is none of that name or at that path.
+        BundleError: if there is no Bundle of that name or at that path.
     """
     shipped = shipped_bundles()
     if name_or_path is None:
         if not shipped:
-            raise BundleError("no Bundle comes with this installation; name one by --model")
+            raise BundleError("no Bundle comes with this installation of mien; name one by --model")
         return next(iter(shipped.values()))
     path = expand_user(name_or_path)
     if path.is_file():

@@ -1,12 +1,8 @@
-"""A classifier to a Bundle, checked against torch before anybody gets it."""
+"""Export of a classifier as a Bundle, checked against torch before it is written."""
 
 from __future__ import annotations
 
 import copy
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -16,20 +12,22 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from mien.bundle.bundle import INPUT_NAME, OUTPUT_NAMES, Bundle, BundleMetadata
+from mien.bundle.bundle import INPUT_NAME, OUTPUT_NAMES, Bundle
+from mien.bundle.metadata import BundleMetadata
 from mien.errors import BundleError
 from mien.images.crop import SIZE_PX
 from mien.io.files import atomic_file, write_bytes
+from mien.io.quiet import quiet_logger
 from mien.models import Classifier, to_unit
 from mien.models.layers import fold
 
 PARITY_TOLERANCE: Final = 1e-5
 _PARITY_IMAGES: Final = 256
-_TIMES_ROUNDING: Final = 3  # how much further than torch's float32 a Bundle may be from float64
+_TIMES_ROUNDING: Final = 3  # allowed error, relative to that of torch's own float32
 
 
 class _Deployed(nn.Module):
-    """Everything from gray levels to probabilities, as one graph."""
+    """The whole graph, from gray levels to probabilities."""
 
     def __init__(self, classifier: nn.Module) -> None:
         super().__init__()
@@ -40,7 +38,7 @@ class _Deployed(nn.Module):
         return self.outputs(to_unit(images))
 
     def outputs(self, unit: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the same of images in [0, 1]. Shape: float (batch, 1, 48, 48)."""
+        """Return the outputs for images in [0, 1]. Shape: float (batch, 1, 48, 48)."""
         logits = self.classifier(unit)
         return logits, torch.softmax(logits, dim=1)
 
@@ -55,10 +53,10 @@ def export_bundle(
     """Write a classifier as a Bundle and return it.
 
     Args:
-        classifier: trained, on any device.
-        metadata: what the Bundle says of itself.
-        path: of the file, replaced if it exists.
-        samples: face crops on which torch and ONNX Runtime must agree, beside made-up ones.
+        classifier: trained classifier, on any device.
+        metadata: metadata of the Bundle.
+        path: path of the file, which is replaced if it exists.
+        samples: face crops on which torch and ONNX Runtime have to agree, beside synthetic images.
 
     Raises:
         BundleError: if a logit or a probability differs from what torch computes in float64 by
@@ -69,7 +67,7 @@ def export_bundle(
     """
     deployed = _Deployed(fold(classifier.cpu().float())).eval()
     example = torch.zeros(2, SIZE_PX, SIZE_PX, dtype=torch.uint8)
-    with _quiet(), torch.no_grad():
+    with quiet_logger("torch.onnx", warnings_of=".*"), torch.no_grad():
         program = torch.onnx.export(
             deployed,
             (example,),
@@ -90,7 +88,7 @@ def export_bundle(
 
 
 def update_metadata(bundle: Bundle, metadata: BundleMetadata) -> Bundle:
-    """Replace what a Bundle says of itself; its graph and weights stay as they are."""
+    """Replace the metadata of a Bundle, and return the Bundle; the graph stays the same."""
     model = onnx.load(bundle.path)
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, metadata.as_properties())
@@ -99,7 +97,7 @@ def update_metadata(bundle: Bundle, metadata: BundleMetadata) -> Bundle:
 
 
 def _without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Take out what the exporter notes of its own work: a stack trace, paths and all, a node."""
+    """Remove the exporter's stack traces, which contain paths of this machine."""
     for part in (model.graph, *model.graph.node, *model.graph.value_info):
         part.doc_string = ""
         del part.metadata_props[:]
@@ -128,19 +126,5 @@ def _check_parity(
         if not error < allowed:
             raise BundleError(
                 f"{name} of the exported Bundle differ from torch's by {error:.1e} of the largest, "
-                f"expected less than {allowed:.0e}; it was not written"
+                f"expected less than {allowed:.0e}; the Bundle was not written"
             )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the exporter's notes about its own internals from the user."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

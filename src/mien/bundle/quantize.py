@@ -1,16 +1,14 @@
-"""A float Bundle to an int8 one: a quarter of the size, and several times as fast.
+"""Quantization of a float Bundle to int8: a quarter of the size, and several times as fast.
 
-Static quantisation as ONNX Runtime does it: activations unsigned, weights signed and per output
-channel, ranges read off real faces. The Bundle's metadata, calibration and names stay.
+Static quantization by ONNX Runtime: unsigned activations, signed weights per output channel, and
+activation ranges from real faces. Metadata, calibration and names stay the same.
 """
 
 from __future__ import annotations
 
 import io
-import logging
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,26 +27,27 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from mien.bundle.bundle import INPUT_NAME, Bundle
 from mien.errors import BundleError
 from mien.io.files import atomic_file
+from mien.io.quiet import quiet_logger
 
-# The normalisation in front and the softmax behind stay in float: they cost nothing and need it.
+# Normalization and softmax stay in float: they cost little and lose most by rounding.
 _QUANTIZED: Final = ["Conv", "Relu", "MaxPool", "Add", "GlobalAveragePool"]
 _BATCH: Final = 64
-_FEWEST: Final = 100  # faces; from fewer, ranges say little
+_FEWEST: Final = 100  # faces; fewer give unreliable ranges
 _FACES: Final = 1024
-_PERCENTILE: Final = 99.999  # of each activation; the few beyond are cut off
+_PERCENTILE: Final = 99.999  # of each activation; values beyond are clipped
 
 
 def quantize(bundle: Bundle, images: npt.NDArray[np.uint8], path: Path, *, seed: int = 0) -> Bundle:
     """Write a Bundle in int8 and return it.
 
-    Weights take 7 bits: processors without VNNI instructions add pairs of 8-bit products in 16
-    bits, which overflow with 8. There a Bundle would silently read worse than here.
+    Weights have 7 bits: processors without VNNI instructions add pairs of products in 16 bits,
+    which would overflow with 8-bit weights and silently reduce accuracy.
 
     Args:
-        bundle: in float32.
-        images: training faces, by which activations' ranges are set; 1,024 of them are drawn.
-        path: of the file to write, replaced if it exists.
-        seed: of that draw.
+        bundle: Bundle in float32.
+        images: training faces, of which 1,024 are drawn to set the ranges of activations.
+        path: path of the file to write, which is replaced if it exists.
+        seed: seed of the draw.
 
     Raises:
         BundleError: if the Bundle is int8 already, or there are too few faces.
@@ -56,13 +55,19 @@ def quantize(bundle: Bundle, images: npt.NDArray[np.uint8], path: Path, *, seed:
     Shape: images uint8 (N, 48, 48).
     """
     if bundle.metadata.precision != "float32":
-        raise BundleError(f"{bundle.path}: is {bundle.metadata.precision} already, not float32")
+        raise BundleError(
+            f"{bundle.path}: is {bundle.metadata.precision} already, expected a float32 Bundle"
+        )
     if len(images) < _FEWEST:
         raise BundleError(
-            f"{len(images)} faces to set ranges by, expected {_FEWEST} at least of training data"
+            f"{len(images)} faces to set activation ranges, expected at least {_FEWEST} of training"
         )
     drawn = np.random.default_rng(seed).permutation(len(images))[:_FACES]
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        quiet_logger(""),
+        redirect_stdout(io.StringIO()),  # which the calibration prints to
+    ):
         folded, written = Path(folder) / "folded.onnx", Path(folder) / "int8.onnx"
         quant_pre_process(str(bundle.path), str(folded), skip_symbolic_shape=True)
         quantize_static(
@@ -90,31 +95,19 @@ def quantize(bundle: Bundle, images: npt.NDArray[np.uint8], path: Path, *, seed:
 
 
 def _stem(path: Path) -> list[str]:
-    """Return the name of the first convolution: one channel in, so 8 bits lose most there."""
+    """Return the name of the first convolution, which loses most by 8 bits: it has one channel."""
     nodes = onnx.load(path).graph.node
     return [node.name for node in nodes if node.op_type == "Conv"][:1]
 
 
 class _Faces(CalibrationDataReader):  # type: ignore[misc]
-    """Gives the faces out in batches, as ONNX Runtime's calibration asks for them."""
+    """Supplies faces in batches to ONNX Runtime's calibration."""
 
     def __init__(self, images: npt.NDArray[np.uint8]) -> None:
-        # Whole batches only: the calibration stacks what each one gave.
+        # Whole batches only, because the calibration stacks the outputs of all of them.
         whole = len(images) // _BATCH * _BATCH or len(images)
         self._batches = iter(np.split(images[:whole], max(1, whole // _BATCH)))
 
     def get_next(self) -> dict[str, Any] | None:
         batch = next(self._batches, None)
         return None if batch is None else {INPUT_NAME: np.ascontiguousarray(batch)}
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the calibration's prints and warnings about its own workings from the user."""
-    level = logging.root.level
-    logging.root.setLevel(logging.ERROR)
-    try:
-        with redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logging.root.setLevel(level)

@@ -1,4 +1,4 @@
-"""``mien bench``: how fast Bundles read faces on this machine."""
+"""``mien bench``: measure how fast Bundles read faces on this machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.console import JsonOption, err, new_table, out, print_json, say_path
+from mien.cli.console import err, new_table, out, print_json, say_path
+from mien.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from mien.bundle.benchmark import Speed
@@ -20,22 +21,25 @@ def bench(
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN_OR_BUNDLE]...",
-            help="Run directories, .onnx files or shipped Bundles; by default all shipped ones.",
+            metavar="RUN_OR_BUNDLE",
+            help="Paths of run directories or .onnx files, or names of shipped Bundles. Default: "
+            "all shipped Bundles.",
         ),
     ] = None,
     seconds: Annotated[
-        float, typer.Option(min=0.05, max=600, help="How long to time each of the four ways.")
+        float,
+        typer.Option(min=0.05, max=600, help="Duration of each of the four measurements, in s."),
     ] = 1.0,
     as_json: JsonOption = False,
     path: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Keep the figures as CSV.")
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Also write the measurements to FILE as CSV."),
     ] = None,
 ) -> None:
-    """Measure how fast Bundles read face crops: one at a time and 64, on one core and on two.
+    """Measure how fast Bundles read face crops: in batches of 1 and 64, on one thread and on two.
 
-    Beside each stands the fastest matrix product of this machine in the same precision, measured
-    in the same run. Other programs that are running make all of it slower.
+    Each speed is compared with the fastest matrix product of this machine in the same precision,
+    measured at the same time. Other running programs slow both down.
     """
     from mien.bundle.benchmark import measure_speed
     from mien.bundle.bundle import Bundle, find_bundle, shipped_bundles

@@ -1,4 +1,4 @@
-"""``mien compare``: runs side by side, and which differences are more than chance."""
+"""``mien compare``: compare runs, and test which differences are more than chance."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.console import JsonOption, err, print_json, print_table, say_path
-from mien.cli.evaluate import Split
+from mien.cli.console import err, print_json, print_table, say_path
+from mien.cli.options import JsonOption, Split
 
 
 def compare(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN RUN…", help="Two finished run directories or more.")
+        list[Path],
+        typer.Argument(metavar="RUN", help="Paths of two or more finished run directories."),
     ],
     split: Annotated[
         Split | None,
-        typer.Option(help="Which images to compare on. Default: test where all have it, else val."),
+        typer.Option(help="Split to compare on. Default: test if every run has one, else val."),
     ] = None,
     path: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Where the page and the files go.")
+        Path, typer.Option("--out", metavar="DIR", help="Folder for the page and the tables.")
     ] = Path("runs/compare"),
     as_json: JsonOption = False,
 ) -> None:
-    """Compare runs: scores with intervals, F1 by emotion, costs, and a test for each pair.
+    """Compare runs: scores with intervals, F1 of each emotion, costs, and a test for each pair.
 
-    A run that was not yet measured on the split is measured now, and its evaluation kept in it.
+    A run that was not measured on the split yet is measured now, and keeps the evaluation.
     """
     from mien.evaluation.significance import compare as rank
     from mien.reports.comparison import comparison_records, comparison_tables, write_comparison

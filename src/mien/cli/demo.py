@@ -1,4 +1,4 @@
-"""``mien demo``: the whole of mien once, on drawn faces or on the user's own data."""
+"""``mien demo``: every step of mien once, on drawn faces or on the user's own data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.console import SkipBadOption, out, say_path
+from mien.cli.console import out, say_path
+from mien.cli.options import SettingsOption, SkipBadOption
 
 _RECIPE = "quick"
 _FACES = 6000  # a minute of training on two cores
@@ -18,30 +19,30 @@ _RUNS = Path("runs")
 def demo(
     data: Annotated[
         list[Path] | None,
-        typer.Option("--data", metavar="PATH", help="Your own data set instead of drawn faces."),
+        typer.Option("--data", metavar="PATH", help="Your own data set, instead of drawn faces."),
     ] = None,
     path: Annotated[
         Path | None,
-        typer.Option("--out", metavar="RUN", help="The run directory. Default: runs/demo."),
+        typer.Option("--out", metavar="RUN", help="Run directory to make. Default: runs/demo."),
     ] = None,
     photo: Annotated[
         Path | None,
-        typer.Option(help="A photo to read. Default: the astronaut that comes with scikit-image."),
+        typer.Option(
+            metavar="FILE",
+            help="Photo to read. Default: the picture of an astronaut in scikit-image.",
+        ),
     ] = None,
     skip_bad: SkipBadOption = False,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe: train.epochs=5."),
-    ] = None,
+    settings: SettingsOption = None,
 ) -> None:
-    """Do everything once: draw faces, train on them, measure, report, read a photo."""
+    """Do everything once: draw faces, train on them, measure, write a report, read a photo."""
     from mien.cli.train import start
     from mien.runs.run import free_name
-    from mien.vision.sources.open import open_picture
+    from mien.vision.sources import open_picture
 
     photo = photo or _astronaut()
     if photo:
-        open_picture(photo)  # what is wrong with it is told before the training, not after it
+        open_picture(photo)  # a photo that cannot be read is reported before the training
     out.rule("1  Data", align="left", style="dim")
     paths = data or [_drawn_faces()]
     _say_data(paths, skip_bad=skip_bad)
@@ -57,13 +58,13 @@ def demo(
 
 
 def _drawn_faces() -> Path:
-    """Return a Parquet file of drawn faces, drawn now if it was not before."""
-    from mien.data.formats.parquet import write_parquet
+    """Return a Parquet file of drawn faces, which is written if it does not exist."""
     from mien.data.synthetic.faces import synthetic_faces
+    from mien.data.write import write_dataset
 
     path = _RUNS / f"synthetic-{_FACES}.parquet"
     if not path.is_file():
-        write_parquet(synthetic_faces(_FACES), path)
+        write_dataset(synthetic_faces(_FACES), path, "parquet")
     return path
 
 
@@ -76,7 +77,7 @@ def _say_data(paths: list[Path], *, skip_bad: bool) -> None:
 
 
 def _astronaut() -> Path | None:
-    """Return the photograph that comes with scikit-image, if that is installed."""
+    """Return the photo that comes with scikit-image; None if that is not installed."""
     package = importlib.util.find_spec("skimage")
     if package is None or package.origin is None:
         return None
@@ -89,7 +90,7 @@ def _read_photo(photo: Path | None, run_path: Path) -> None:
     from mien.cli.predict import predict
 
     if photo is None:
-        out.print("No photo at hand: name one by --photo.")
+        out.print("No photo to read: name one by --photo FILE.")
         return
     shipped = next(iter(shipped_bundles()), None)
     out.print(f"Read by: {shipped}, which comes with mien" if shipped else f"Read by: {run_path}")

@@ -1,90 +1,69 @@
-"""``mien evaluate``: how good a run or a Bundle is on one split of a data set."""
+"""``mien evaluate``: measure a run or a Bundle on one split of a data set."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.console import (
-    DataOption,
-    JsonOption,
-    SkipBadOption,
-    err,
-    new_table,
-    out,
-    print_json,
-    say_path,
-    say_skipped,
-)
+from mien.cli.console import err, new_table, out, print_json, say_path, say_skipped
+from mien.cli.options import DataOption, JsonOption, ModelArgument, SkipBadOption, Split
 
 if TYPE_CHECKING:
     from mien.evaluation import Evaluation
     from mien.evaluation.scorecard import Scorecard
 
 
-class Split(StrEnum):
-    """The splits of a data set."""
-
-    train = "train"
-    val = "val"
-    test = "test"
-
-
 def evaluate(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN_OR_BUNDLE",
-            help="A run directory, a .onnx file or a shipped Bundle's name.",
-        ),
-    ],
+    model: ModelArgument,
     data: DataOption,
-    split: Annotated[Split, typer.Option(help="Which images to measure on.")] = Split.val,
-    views: Annotated[
+    split: Annotated[Split, typer.Option(help="Split to measure on.")] = Split.val,
+    tta: Annotated[
         str,
         typer.Option(
-            help="single; flip, the mean with the mirror image; or ten-crop. Each is reported as "
-            "what it is.",
+            metavar="NAME",
+            help="Test-time augmentation: none; flip, the mean with the mirror image; or ten-crop.",
         ),
-    ] = "single",
+    ] = "none",
     as_json: JsonOption = False,
     path: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="FILE", help="Keep the evaluation as JSON, probabilities too."
+            "--out",
+            metavar="FILE",
+            help="Also write the evaluation to FILE as JSON, with all probabilities.",
         ),
     ] = None,
     scorecard: Annotated[
         bool,
         typer.Option(
-            help="Where faces have FER+ votes, measure four figures beyond the label, too; reads "
-            "changed copies of 500 faces."
+            help="Also measure four figures beyond the label on changed copies of 500 faces; needs "
+            "FER+ votes.",
         ),
     ] = True,
     skip_bad: SkipBadOption = False,
 ) -> None:
     """Measure a run or a Bundle: scores with 95% intervals, and how they were measured.
 
-    A run measured on its own data keeps the evaluation, for its comparisons. A test split is for
-    images that a run has not seen, and the run logs each measurement on one. Faces with FER+ votes,
-    read in a single view, also give four figures beyond the label.
+    A run keeps its evaluation on its own data, for comparisons. A test split is for images that the
+    run does not know; the run logs each measurement on one. For faces with FER+ votes, four figures
+    beyond the label are measured as well, unless test-time augmentation is used.
     """
     from mien.bundle.bundle import find_bundle
+    from mien.bundle.scores import NO_TTA
     from mien.data import load_dataset
     from mien.runs.evaluations import evaluate as measure
     from mien.runs.evaluations import run_folder
     from mien.runs.test_log import count_measurements
 
-    doing = "Reading the faces, and looking for their duplicates in train"
-    scorecard = scorecard and views == "single"
+    doing = "Reading the faces, and searching for their duplicates in the train split"
+    scorecard = scorecard and tta == NO_TTA
     if scorecard:
-        doing += "; then, if they have FER+ votes, reading changed copies of 500 of them"
+        doing += "; with FER+ votes, also reading changed copies of 500 faces"
     with err.status(doing):
         evaluation = measure(
-            model, data, split.value, views=views, skip_bad=skip_bad, scorecard=scorecard
+            model, data, split.value, tta=tta, skip_bad=skip_bad, scorecard=scorecard
         )
     folder = run_folder(find_bundle(model))
     measurements = count_measurements(folder) if folder and split is Split.test else None
@@ -94,29 +73,24 @@ def evaluate(
         evaluation.save(path)
     if as_json:
         counted = {} if measurements is None else {"test_measurements": measurements}
-        print_json({**evaluation.summary(), **counted})
-    else:
-        say_scores(evaluation)
-        if measurements is not None:
-            out.print(
-                f"\nMeasurement number {measurements:,} of this run on a test split. Choosing "
-                "anything by what it shows makes it a validation split."
-            )
-        if path is not None:
-            say_path("\nkept", path)
+        print_json({**evaluation.summary().model_dump(mode="json"), **counted})
+        return
+    say_scores(evaluation)
+    if measurements is not None:
+        out.print(
+            f"\nMeasurement {measurements:,} of this run on a test split. If anything is chosen by "
+            "it, the split is no longer a test split."
+        )
+    if path is not None:
+        say_path("\nkept", path)
 
 
 def say_scores(evaluation: Evaluation) -> None:
-    """Print an evaluation's scores, per-class scores and protocol."""
-    from mien.evaluation.score import show_score
+    """Print an evaluation: its scores, those of each emotion, and how they were measured."""
+    from mien.evaluation.describe import show_score
 
-    table = new_table(f"{evaluation.protocol.model}", "score", "95% interval")
-    for name, score in (
-        ("accuracy", evaluation.accuracy),
-        ("macro F1", evaluation.macro_f1),
-        ("weighted F1", evaluation.weighted_f1),
-        ("ROC-AUC", evaluation.roc_auc),
-    ):
+    table = new_table(evaluation.protocol.model, "score", "95% interval")
+    for name, score in evaluation.headline().items():
         interval = f"{show_score(score.low)} to {show_score(score.high)}"
         table.add_row(name, show_score(score.value), interval)
     out.print(table)
@@ -131,14 +105,14 @@ def say_scores(evaluation: Evaluation) -> None:
         _say_scorecard(evaluation.scorecard)
     elif evaluation.no_scorecard:
         out.print(f"\nNot measured beyond the label: {evaluation.no_scorecard}.", style="dim")
-    out.print(f"\nMeasured on: {evaluation.protocol.sentence()}.", style="dim")
-    if without := evaluation.overlap_sentence():
+    out.print(f"\nMeasured on: {evaluation.describe_protocol()}.", style="dim")
+    if without := evaluation.describe_without_overlap():
         out.print(f"{without}.")
 
 
 def _say_scorecard(scorecard: Scorecard) -> None:
-    """Print the four figures beyond the label, their mean, and what they mean."""
-    from mien.evaluation.score import show_score
+    """Print the four figures beyond the label, their parts and their mean, and explain them."""
+    from mien.evaluation.describe import show_score
 
     table = new_table("beyond the label", "score", "95% interval", "faces")
     figures = {
@@ -156,9 +130,9 @@ def _say_scorecard(scorecard: Scorecard) -> None:
     table.add_row("mean of the four", show_score(scorecard.mean), "", "")
     out.print(table)
     out.print(
-        "\nAgreement is with the data set's label, and with the emotion that most FER+ voters saw. "
-        "Corruption accuracy is that on blurred, noisy, dark, covered, turned and otherwise "
-        "corrupted copies of the faces. Consistency is the share of answers that stay the same "
-        "when the face is mirrored, cropped 10% wider or tighter, or shifted by 3 px.",
+        "\nAgreement is with the label of the data set, and with the emotion that most FER+ voters "
+        "chose. Corruption accuracy is the accuracy on blurred, noisy, dark, covered, turned and "
+        "otherwise corrupted copies of the faces. Consistency is the share of answers that stay "
+        "the same when the face is mirrored, cropped 10% wider or tighter, or shifted by 3 px.",
         style="dim",
     )

@@ -1,4 +1,4 @@
-"""``mien export``: the Bundle of a run, for use anywhere."""
+"""``mien export``: write the Bundle of a run, to be used anywhere."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from mien.errors import MienError
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Path of a run directory.")],
     path: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="The file to write. Default: RUN/model.onnx."),
+        typer.Option("--out", metavar="FILE", help="File to write. Default: RUN/model.onnx."),
     ] = None,
     int8: Annotated[
         bool,
@@ -28,23 +28,25 @@ def export(
     data: Annotated[
         list[Path] | None,
         typer.Option(
-            "--data", metavar="PATH", help="Where the training data is now, if moved; for --int8."
+            "--data",
+            metavar="PATH",
+            help="With --int8: where the training data is now, if it has been moved.",
         ),
     ] = None,
 ) -> None:
     """Write a run's Bundle: one ONNX file that any ONNX runtime can run, checked against torch.
 
-    A run that was stopped gives its best weights so far.
+    The Bundle of a stopped run contains its best weights so far.
     """
-    from mien.training.finalize import export as write
-    from mien.training.finalize import export_int8
+    from mien.training.export import export as write
+    from mien.training.export import export_int8
 
     if data and not int8:
         raise MienError("--data goes with --int8; a float Bundle needs no data")
     if int8:
-        with err.status("Setting ranges by training faces, and measuring"):
+        with err.status("Setting the ranges of activations by training faces, and measuring"):
             bundle = export_int8(run, path, data=data)
-        accuracy = bundle.metadata.scores[0]["accuracy"]["value"]
+        accuracy = bundle.metadata.scores[0].accuracy.value
         out.print(f"{bundle.metadata.name} in int8: accuracy {accuracy:.3f} on val")
         say_path("Bundle", bundle.path)
         return

@@ -1,4 +1,4 @@
-"""``mien fetch``: what the package does not hold, once."""
+"""``mien fetch``: download the face detector, which is not part of the package."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from mien.cli.console import say_path
 
 def fetch(
     url: Annotated[
-        str | None, typer.Option(help="A copy of the file elsewhere; its checksum is the same.")
+        str | None,
+        typer.Option(help="Address of a copy of the file, whose checksum has to be the same."),
     ] = None,
 ) -> None:
-    """Fetch the face detector YuNet (233 kB, MIT licence), which finds turned and small faces.
+    """Download the face detector YuNet (233 kB, MIT licence), which finds turned and small faces.
 
-    It is kept in mien's cache (MIEN_CACHE) and checked by its SHA-256. Without it OpenCV's Haar
-    cascade is used, which comes along.
+    The file is kept in mien's cache (MIEN_CACHE) and checked by its SHA-256. Without it, faces are
+    found by the Haar cascade, which comes with OpenCV.
     """
-    from mien.vision.detectors.yunet_file import fetch_yunet
+    from mien.vision.detectors.yunet import fetch_yunet
 
     say_path("YuNet", fetch_yunet(url))

@@ -1,15 +1,17 @@
-"""The command ``mien``: its verbs, and what becomes of an error.
+"""The command ``mien``: its verbs, and how it ends after an error.
 
 Every verb imports what it needs when it runs, so that ``mien --help`` answers at once.
 """
 
 from __future__ import annotations
 
+import inspect
 import io
 import sys
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
+import typer.core
 
 from mien.cli import (
     bench,
@@ -21,6 +23,7 @@ from mien.cli import (
     export,
     fetch,
     predict,
+    recipes,
     report,
     sweep,
     train,
@@ -28,30 +31,43 @@ from mien.cli import (
 from mien.errors import Interrupted, MienError
 from mien.version import VERSION
 
-CANNOT_DO = 2
-NO_MEMORY = "not enough memory; close other programs, or take fewer images or smaller batches"
-STOPPED = 130  # what a shell expects of a program that Ctrl-C ended
+CANNOT_DO: Final = 2
+STOPPED: Final = 130  # the exit code that shells expect after Ctrl-C
+NO_MEMORY: Final = "not enough memory; close other programs, or use fewer images or smaller batches"
+
+
+class _DataSecond(typer.core.TyperGroup):
+    """Lists the group `data` after the first verb, where typer lists groups last."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all verbs, in the order of `mien --help`."""
+        first, *others = super().list_commands(ctx)
+        return [first, "data", *(name for name in others if name != "data")]
+
 
 app = typer.Typer(
     name="mien",
+    cls=_DataSecond,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
-app.command("demo")(demo.demo)
-app.add_typer(data.app, name="data")
-app.command("train")(train.train)
-app.command("evaluate")(evaluate.evaluate)
-app.command("compare")(compare.compare)
-app.command("sweep")(sweep.sweep)
-app.command("export")(export.export)
-app.command("fetch")(fetch.fetch)
-app.command("bench")(bench.bench)
-app.command("predict")(predict.predict)
-app.command("explain")(explain.explain)
-app.command("report")(report.report)
+_TRAIN, _MEASURE, _READ = "Train", "Measure and explain", "Read faces"  # panels of --help
+app.command("demo", rich_help_panel="Start here")(demo.demo)
+app.add_typer(data.app, name="data", rich_help_panel="Data")
+app.command("recipes", rich_help_panel=_TRAIN)(recipes.recipes)
+app.command("train", rich_help_panel=_TRAIN)(train.train)
+app.command("sweep", rich_help_panel=_TRAIN)(sweep.sweep)
+app.command("export", rich_help_panel=_TRAIN)(export.export)
+app.command("evaluate", rich_help_panel=_MEASURE)(evaluate.evaluate)
+app.command("compare", rich_help_panel=_MEASURE)(compare.compare)
+app.command("report", rich_help_panel=_MEASURE)(report.report)
+app.command("explain", rich_help_panel=_MEASURE)(explain.explain)
+app.command("predict", rich_help_panel=_READ)(predict.predict)
+app.command("fetch", rich_help_panel=_READ)(fetch.fetch)
+app.command("bench", rich_help_panel=_READ)(bench.bench)
 
 
 @app.callback(
@@ -62,10 +78,10 @@ app.command("report")(report.report)
     invoke_without_command=True,
 )
 def root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
-    """Read facial expressions: look at face data, train a network on it, measure it honestly,
-    and read the faces in your photos.
+    """Read facial expressions: audit face data, train a network on it, measure it, explain it,
+    and read the faces in your photos and videos.
 
     New here? [bold]mien demo[/bold] does all of it once, on drawn faces.
     """  # noqa: D205 - the first paragraph is what --help shows
@@ -74,9 +90,22 @@ def root(
         raise typer.Exit
 
 
+def _join_paragraphs(group: typer.Typer) -> None:
+    """Join the lines of each paragraph of the help texts, which typer would break where they do."""
+    for command in group.registered_commands:
+        paragraphs = inspect.cleandoc(inspect.getdoc(command.callback) or "").split("\n\n")
+        command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    for inner in group.registered_groups:
+        if inner.typer_instance:
+            _join_paragraphs(inner.typer_instance)
+
+
+_join_paragraphs(app)
+
+
 def main() -> None:
-    """Run the command line; what the user can mend becomes one line and exit code 2."""
-    for stream in (sys.stdout, sys.stderr):  # a terminal that knows ASCII only gets ? for the rest
+    """Run the command line; an error that the user can mend is one line and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):  # an ASCII terminal gets ? for other characters
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
@@ -93,7 +122,7 @@ def main() -> None:
 
 
 def _in_words(error: Exception) -> str:
-    """Return an error that the user can mend as a line; empty for one that we have to mend."""
+    """Return one line about an error that the user can mend; empty for a defect of mien."""
     match error:
         case MienError():
             return str(error)
@@ -110,7 +139,7 @@ def _in_words(error: Exception) -> str:
 
 
 def _is_lack_of_memory(error: RuntimeError) -> bool:
-    """Return whether torch, which is not imported here, found too little memory."""
+    """Return whether torch, which is not imported here, ran out of memory."""
     return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
 
 

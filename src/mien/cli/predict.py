@@ -1,42 +1,36 @@
-"""``mien predict``: the faces in photos, folders, videos, cameras and streams."""
+"""``mien predict``: read the faces in photos, folders, videos, cameras and streams."""
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from mien.cli.console import (
+from mien.cli.console import err, quiet_libraries, say_path
+from mien.cli.options import (
     CropsOption,
     DetectorModelOption,
-    DetectorName,
     DetectorOption,
     JsonOption,
     MaxPixelsOption,
-    err,
-    quiet_libraries,
-    say_path,
 )
 from mien.errors import Interrupted, MienError
+from mien.io.interrupt import StopRequest, asked_to_stop
 from mien.vision.defaults import MAX_PIXELS, SMOOTHING_S
 
 if TYPE_CHECKING:
-    from mien.cli.outputs import Output
     from mien.vision.reader import Reader
-    from mien.vision.sources.open import Source
+    from mien.vision.sinks.base import Sink
+    from mien.vision.sources.base import Source
 
 SOME_FAILED = 1
 NONE_READ = 2
 
-_SECONDS_BETWEEN_KEYS = 0.05
+_BETWEEN_KEYS_S: Final = 0.05
 
 
 def predict(
@@ -44,155 +38,174 @@ def predict(
         list[str],
         typer.Argument(
             metavar="SOURCE...",
-            help="Photos, folders, patterns, videos, a camera's number, or addresses.",
+            help="Photos, folders, glob patterns, videos, the number of a camera, or addresses.",
         ),
     ],
     model: Annotated[
         str | None,
         typer.Option(
             metavar="RUN_OR_BUNDLE",
-            help="What reads the faces; by default the best that is shipped.",
+            help="Run directory, .onnx file or name of a shipped Bundle. Default: the best shipped "
+            "one.",
         ),
     ] = None,
     as_json: JsonOption = False,
+    csv: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a CSV with a row for each face in each frame."),
+    ] = None,
     json_lines: Annotated[
         Path | None,
-        typer.Option("--jsonl", metavar="FILE", help="Keep a line of JSON for each face."),
-    ] = None,
-    csv: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keep a row for each face in each frame.")
+        typer.Option("--jsonl", metavar="FILE", help="Write a line of JSON for each face."),
     ] = None,
     save: Annotated[
         Path | None,
         typer.Option(
             metavar="PATH",
-            help="Save annotated copies: a photo, a folder for several, an .mp4 for a video.",
-        ),
-    ] = None,
-    timeline: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Write a page on who showed what when, for videos: timeline.html."
+            help="Save annotated copies: a photo, a folder for several, or an .mp4 or .avi for "
+            "videos and cameras.",
         ),
     ] = None,
     save_crops: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Save each face as the 48×48 crop that was read."),
     ] = None,
+    timeline: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write a page on who showed which expression when, for videos and cameras.",
+        ),
+    ] = None,
     show: Annotated[
-        bool, typer.Option("--show", help="Show it in a window; q or Esc closes it.")
+        bool, typer.Option("--show", help="Show the frames in a window; q or Esc closes it.")
     ] = False,
+    sinks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sink",
+            metavar="NAME=PATH",
+            help="Write to the sink of this name, such as a plugin's. Repeat it for several.",
+        ),
+    ] = None,
     all_frames: Annotated[
         bool,
-        typer.Option("--all-frames", help="Frames without faces are rows and records, too."),
+        typer.Option("--all-frames", help="Record frames without a face, too."),
     ] = False,
     crops: CropsOption = False,
-    detector: DetectorOption = DetectorName.auto,
+    detector: DetectorOption = "auto",
     detector_model: DetectorModelOption = None,
     smoothing: Annotated[
         float,
         typer.Option(
-            min=0, metavar="SECONDS", help="Steady what is read in videos over so long; 0: not."
+            min=0,
+            metavar="SECONDS",
+            help="Time constant over which readings in videos are averaged; 0 for none.",
         ),
     ] = SMOOTHING_S,
     max_pixels: MaxPixelsOption = MAX_PIXELS,
 ) -> None:
     """Find the faces in any source and read their expressions.
 
-    Exit code 0 also where there is no face; 1 if some of several sources could not be read. A video
-    or a camera that is stopped by Ctrl-C leaves whole files of what it had read.
+    The exit code is 0 even if no face is found, and 1 if some of several sources could not be read.
+    When Ctrl-C stops a video or a camera, the files are whole, with all that was read until then.
     """
-    from mien.cli.outputs import Wanted, make_outputs
+    from mien.cli.outputs import COPY, open_sinks, requests
+    from mien.vision.places import SourceFiles
     from mien.vision.reader import Reader
-    from mien.vision.sources.open import open_source
+    from mien.vision.sinks.base import SinkContext
+    from mien.vision.sources import open_source
 
-    if crops and detector not in (DetectorName.auto, DetectorName.none):
-        raise MienError(f"--crops looks for no faces; leave out --detector {detector}")
     reader = Reader(
         model,
-        detector="none" if crops else detector.value,
+        detector=detector_name(detector, crops=crops),
         detector_model=detector_model,
         smoothing_s=smoothing,
     )
-    wanted = Wanted(
-        as_json=as_json,
-        json_lines=json_lines,
-        csv=csv,
-        save=save,
-        timeline=timeline,
-        save_crops=save_crops,
-        show=show,
-        all_frames=all_frames,
-    )
-    with ExitStack() as stack:
-        stack.enter_context(quiet_libraries())
-        source = stack.enter_context(open_source(sources, max_pixels=max_pixels))
-        outputs = make_outputs(wanted, source, reader, stack)
-        frames, stopped = _read(reader, source, outputs, keep_open=show)
-    _say_end(source, outputs, quiet=as_json)
+    options = {
+        "--save": (COPY, save),
+        "--csv": ("csv", csv),
+        "--jsonl": ("jsonl", json_lines),
+        "--save-crops": ("crops", save_crops),
+        "--timeline": ("timeline", timeline),
+    }
+    wanted = requests(options, [*(["window"] if show else []), *(sinks or [])])
+    stop = _Stop()
+    with quiet_libraries(), ExitStack() as stack:
+        source = stack.enter_context(open_source(sources, max_pixels=max_pixels, stop=stop))
+        files = SourceFiles(source.names)
+        context = SinkContext(source, reader, files, all_frames=all_frames, stop=stop)
+        stop.sinks = open_sinks(wanted, context, stack, as_json=as_json)
+        with asked_to_stop() as stop.request:
+            keep_open = source.kind == "photos" and any(one.name == "window" for one in wanted)
+            frames, is_stopped = _read(reader, source, stop, keep_open=keep_open)
+    _say_results(source, stop.sinks, quiet=as_json)
     if reader.detector_note and frames and not as_json:
         err.print(reader.detector_note, soft_wrap=True, style="dim")
-    if stopped and source.kind != "live":
-        raise Interrupted(f"stopped after {frames:,} frames; what was read until then is kept")
-    code = (SOME_FAILED if frames else NONE_READ) if source.failures else 0
-    if source.lingers:  # all is written: nobody has to wait for a silent stream to time out
-        sys.stdout.flush()
-        os._exit(code)
-    if code:
-        sys.exit(code)
+    if is_stopped and source.kind != "live":
+        raise Interrupted(f"stopped after {frames:,} frames; what was read until then is saved")
+    if source.failures or any(sink.failures for sink in stop.sinks):
+        sys.exit(SOME_FAILED if frames else NONE_READ)
 
 
-def _read(
-    reader: Reader, source: Source, outputs: list[Output], *, keep_open: bool
-) -> tuple[int, bool]:
-    """Return how many frames were read, and whether somebody stopped it.
+def detector_name(detector: str, *, crops: bool) -> str:
+    """Return the name of the detector that the options ``--detector`` and ``--crops`` mean.
 
-    Where it is to be kept open, the last photo stays until its window is closed.
+    Raises:
+        MienError: if they contradict each other.
+    """
+    if crops and detector not in ("auto", "none"):
+        raise MienError(f"--crops reads each picture as one face; leave out --detector {detector}")
+    return "none" if crops else detector
+
+
+class _Stop:
+    """Condition that ends the reading: a signal, or a sink that is done, such as a closed window.
+
+    Attributes:
+        request: request that a signal makes.
+        sinks: sinks of the run.
+    """
+
+    def __init__(self) -> None:
+        self.request = StopRequest()
+        self.sinks: list[Sink] = []
+
+    def __call__(self) -> bool:
+        return self.request() or any(sink.done for sink in self.sinks)
+
+
+def _read(reader: Reader, source: Source, stop: _Stop, *, keep_open: bool) -> tuple[int, bool]:
+    """Give each frame and its readings to the sinks.
+
+    Args:
+        reader: reader of the faces.
+        source: opened source.
+        stop: condition that ends the reading, with the sinks.
+        keep_open: whether to wait at the end until the user closes the window.
+
+    Returns:
+        Number of frames that were read, and whether the reading was stopped.
     """
     frames = 0
-    with _stoppable() as asked:
-        # A live source asks too: it may be silent for long, and is to end at once all the same.
-        source.over = lambda: asked() or any(output.over for output in outputs)
-        for frame, readings in reader.stream(source):
-            frames += 1
-            for output in outputs:
-                output.add(frame, readings)
-            if source.over():
-                return frames, True
-        if not (keep_open and frames and source.kind == "photos"):
-            return frames, source.over()
-        while not source.over():
-            time.sleep(_SECONDS_BETWEEN_KEYS)
-        return frames, False
+    for frame, readings in reader.stream(source):
+        frames += 1
+        for sink in stop.sinks:
+            sink.add(frame, readings)
+        if stop():
+            return frames, True
+    if not (keep_open and frames):
+        return frames, stop()
+    while not stop():
+        time.sleep(_BETWEEN_KEYS_S)
+    return frames, False
 
 
-def _say_end(source: Source, outputs: list[Output], *, quiet: bool) -> None:
-    """Say what was saved, and what could not be read."""
-    for output in outputs:
-        for path in output.saved:
+def _say_results(source: Source, sinks: list[Sink], *, quiet: bool) -> None:
+    """Print what was saved and what failed."""
+    for sink in sinks:
+        for path in sink.saved:
             if not quiet:
                 say_path("saved", path)
-    for failure in source.failures:
+    for failure in (*source.failures, *(one for sink in sinks for one in sink.failures)):
         err.print(f"mien: {failure}", soft_wrap=True)
-
-
-@contextmanager
-def _stoppable() -> Iterator[Callable[[], bool]]:
-    """Give a function that says whether Ctrl-C or SIGTERM came; a second one ends at once."""
-    asked = threading.Event()
-
-    def ask(*_: object) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, ask) for number in numbers]
-    try:
-        yield asked.is_set
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)

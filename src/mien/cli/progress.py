@@ -1,4 +1,4 @@
-"""How a training goes, on the terminal: a bar for the steps, a line for each epoch."""
+"""The progress of a training on the terminal: a bar for the steps, a line per epoch."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from mien.cli.console import err
 from mien.runs.run import Run
-from mien.training.listener import Watcher
+from mien.training.listener import TrainingListener
 
-_SECONDS_BETWEEN_MEANS = 0.5  # reading the running loss makes the device wait
+_SECONDS_BETWEEN_MEANS = 0.5  # because reading the running loss waits for the device
 
 
 def new_progress() -> Progress:
-    """Return bars on standard error, each with a name, figures and the time left."""
+    """Return progress bars on standard error, each with a name, figures and the time left."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
@@ -29,8 +29,8 @@ def new_progress() -> Progress:
     )
 
 
-class ProgressBar(Watcher):
-    """Draws on standard error; where that is no terminal, only the lines."""
+class ProgressBar(TrainingListener):
+    """Draws a bar on standard error; if that is not a terminal, it prints only the lines."""
 
     def __init__(self) -> None:
         self._progress: Progress | None = None
@@ -40,11 +40,11 @@ class ProgressBar(Watcher):
         self._began = self._last_means = 0.0
 
     def working(self, what: str) -> None:
-        """Say it."""
+        """Print the step."""
         err.print(what, style="dim")
 
     def started(self, run: Run, total_epochs: int, batches: int, batch_size: int) -> None:
-        """Say what is trained on what and how, and start the bar."""
+        """Print what is trained on which data and how, and start the bar."""
         record = run.record
         err.print(
             f"Training {run.recipe.name} ({record.parameters:,} parameters) on "
@@ -52,7 +52,7 @@ class ProgressBar(Watcher):
             f"{record.device}, {record.precision}, {record.threads} threads"
         )
         if record.data.skipped:
-            err.print(f"Left out {record.data.skipped:,} that cannot be used: {run.skipped_path}")
+            err.print(f"Left out {record.data.skipped:,} unusable images: {run.skipped_path}")
         err.print(
             f"{'epoch':>7} {'loss':>7} {'acc':>7} {'val loss':>9} {'val acc':>8} {'images/s':>9}",
             style="dim",
@@ -66,7 +66,7 @@ class ProgressBar(Watcher):
     def stepped(
         self, epoch: int, batch: int, running_means: Callable[[], dict[str, float]]
     ) -> None:
-        """Move the bar; every half second, show the running figures."""
+        """Move the bar; every half second, update its figures."""
         assert self._progress is not None
         done = (epoch - 1) * self._batches + batch
         now = time.monotonic()
@@ -86,7 +86,7 @@ class ProgressBar(Watcher):
         )
 
     def epoch_ended(self, row: dict[str, float]) -> None:
-        """Print the epoch's line."""
+        """Print the line of the epoch."""
         err.print(
             f"{int(row['epoch']):>3}/{self._epochs:<3} {row['train_loss']:7.4f} "
             f"{row['train_accuracy']:7.4f} {row['val_loss']:9.4f} {row['val_accuracy']:8.4f} "
@@ -94,10 +94,10 @@ class ProgressBar(Watcher):
         )
 
     def stopping(self) -> None:
-        """Say what takes the next seconds."""
-        err.print("Stopping: writing what there is so far; Ctrl-C again to leave at once")
+        """Print what takes the next seconds."""
+        err.print("Stopping: writing the results so far; Ctrl-C again stops at once")
 
     def ended(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._progress is not None:
             self._progress.stop()

@@ -1,73 +1,84 @@
-"""Readings on the terminal as they come: tables, a bar for videos, or JSON."""
+"""The sinks of the terminal: tables, a progress bar for videos, or JSON."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Final, Self
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mien.cli.console import err, new_table, out
+from mien.vision.reading import Reading
+from mien.vision.sinks.base import Sink, SinkContext
+from mien.vision.sinks.jsonl import no_face
+from mien.vision.sources.base import Frame, Source
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from mien.vision.reading import Frame, Reading
-    from mien.vision.sources.open import Source
-
-_MOST_TABLES = 20  # photos that have a table of their own
-_MOST_PEOPLE = 12
-_SECONDS_BETWEEN_FIGURES = 0.2
-_BAR_WIDTH = 20
-_BESIDE_FIGURES = _BAR_WIDTH + len("reading  0:00:00  ")
+_MAX_TABLES: Final = 20  # photos with a table of their own
+_MAX_PEOPLE: Final = 12
+_BETWEEN_FIGURES_S: Final = 0.2
+_BAR_WIDTH: Final = 20
+_BESIDE_FIGURES: Final = _BAR_WIDTH + len("reading  0:00:00  ")
 
 
-class JsonArray:
-    """One JSON array on standard output, written record by record: a video may be long."""
+class JsonArray(Sink):
+    """One JSON array on standard output, printed record by record: a video may be long.
 
-    over = False
+    Args:
+        all_frames: whether a frame of a video without a face has a record, too.
+    """
+
+    target = "nothing"
 
     def __init__(self, *, all_frames: bool) -> None:
-        self.saved: list[Path] = []
+        super().__init__()
         self._all_frames = all_frames
-        self._any = self._began = False
+        self._has_records = self._has_frames = False
 
-    def add(self, frame: Frame, readings: list[Reading]) -> None:
-        """Print a record for each face; a photo without one has a record, too."""
-        from mien.vision.sinks.write import no_face
+    @classmethod
+    def open(cls, target: str, context: SinkContext) -> Self:  # noqa: ARG003
+        """Return a sink that prints to standard output; `target` is empty."""
+        return cls(all_frames=context.all_frames)
 
-        self._began = True
+    def add(self, frame: Frame, readings: Sequence[Reading]) -> None:
+        """Print a record for each face; a photo without a face has a record, too."""
+        self._has_frames = True
         records = [reading.as_dict() for reading in readings]
         if not records and (self._all_frames or frame.seconds is None):
             records = [no_face(frame)]
         for record in records:
-            print(",\n" if self._any else "[\n", end="")
+            print(",\n" if self._has_records else "[\n", end="")
             text = json.dumps(record, indent=2, ensure_ascii=False)
             print("\n".join(f"  {line}" for line in text.splitlines()), end="")
-            self._any = True
+            self._has_records = True
 
     def close(self) -> None:
-        """End the array; where not one frame came, an error says why, and nothing is printed."""
-        if self._began:
-            print("\n]" if self._any else "[]", flush=True)
+        """End the array; without any frame nothing is printed, as an error says why."""
+        if self._has_frames:
+            print("\n]" if self._has_records else "[]", flush=True)
+            self._has_frames = False
 
 
-class Screen:
-    """Tables for photos; for videos and cameras a bar, and at the end who showed what."""
+class Screen(Sink):
+    """Tables for photos; for videos and cameras a progress bar, and a summary of each person.
 
-    over = False
+    Args:
+        source: opened source.
+    """
+
+    target = "nothing"
 
     def __init__(self, source: Source) -> None:
-        self.saved: list[Path] = []
+        super().__init__()
         self._source = source
         self._photos = self._faces = self._frames = 0
         self._emotions: Counter[str] = Counter()
-        self._began = time.monotonic()
-        self._last = 0.0
+        self._start_s = time.monotonic()
+        self._updated_s = 0.0
         self._people: dict[int, Counter[str]] = {}
-        many = source.kind != "photos" or (source.total or 0) > _MOST_TABLES
+        many = source.kind != "photos" or (source.total or 0) > _MAX_TABLES
         self._progress = _bar() if many and err.is_terminal else None
         if self._progress:
             self._progress.start()
@@ -75,40 +86,46 @@ class Screen:
                 "reading", total=source.total if source.kind != "live" else None, figures=""
             )
 
-    def add(self, frame: Frame, readings: list[Reading]) -> None:
-        """Show a frame's readings."""
+    @classmethod
+    def open(cls, target: str, context: SinkContext) -> Self:  # noqa: ARG003
+        """Return a sink that prints to the terminal; `target` is empty."""
+        return cls(context.source)
+
+    def add(self, frame: Frame, readings: Sequence[Reading]) -> None:
+        """Show the readings of a frame."""
         self._frames += 1
         self._faces += len(readings)
         for reading in readings:
-            told = "uncertain" if reading.uncertain else reading.emotion
-            self._emotions[told] += 1
+            answer = "uncertain" if reading.uncertain else reading.emotion
+            self._emotions[answer] += 1
             if reading.track is not None:
-                self._people.setdefault(reading.track, Counter())[told] += 1
+                self._people.setdefault(reading.track, Counter())[answer] += 1
         if frame.seconds is None:
             self._photos += 1
-            if self._photos <= _MOST_TABLES:
+            if self._photos <= _MAX_TABLES:
                 _say_photo(frame.source or "the picture", readings)
-        if self._progress and time.monotonic() - self._last > _SECONDS_BETWEEN_FIGURES:
-            self._last = time.monotonic()
-            speed = self._frames / max(self._last - self._began, 1e-9)
+        now = time.monotonic()
+        if self._progress and now - self._updated_s > _BETWEEN_FIGURES_S:
+            self._updated_s = now
+            speed = self._frames / max(now - self._start_s, 1e-9)
             dropped = f"  {self._source.dropped:,} dropped" if self._source.dropped else ""
-            seen = "  ".join(_short(reading) for reading in readings[:3])
+            faces = "  ".join(_short(reading) for reading in readings[:3])
             self._progress.update(
                 self._task,
                 completed=self._frames,
-                figures=_cut(f"{self._frames:,}  {speed:,.0f}/s{dropped}  {seen}"),
+                figures=_cut(f"{self._frames:,}  {speed:,.0f}/s{dropped}  {faces}"),
             )
 
     def close(self) -> None:
-        """Take the bar away, and sum up what had no table of its own."""
+        """Remove the progress bar, and sum up what has no table of its own."""
         if self._progress:
             self._progress.stop()
-        if self._photos > _MOST_TABLES:
+        if self._photos > _MAX_TABLES:
             out.print(f"{self._photos:,} photos, {self._faces:,} faces: {_shares(self._emotions)}")
         videos = self._frames - self._photos
         if not videos:
             return
-        seconds = time.monotonic() - self._began
+        seconds = time.monotonic() - self._start_s
         dropped = f", {self._source.dropped:,} dropped" if self._source.dropped else ""
         name = self._source.name or "the sources"
         out.print(
@@ -122,11 +139,11 @@ class Screen:
             table = new_table("person", "frames", "read as")
             table.columns[-1].justify = "left"
             ranked = sorted(self._people.items(), key=lambda item: (-item[1].total(), item[0]))
-            for track, counts in ranked[:_MOST_PEOPLE]:
+            for track, counts in ranked[:_MAX_PEOPLE]:
                 table.add_row(f"#{track}", f"{counts.total():,}", _shares(counts))
             out.print(table)
-            if len(ranked) > _MOST_PEOPLE:
-                out.print(f"and {len(ranked) - _MOST_PEOPLE:,} who were seen for less", style="dim")
+            if len(ranked) > _MAX_PEOPLE:
+                out.print(f"and {len(ranked) - _MAX_PEOPLE:,} people seen for less", style="dim")
 
 
 def _bar() -> Progress:
@@ -141,15 +158,15 @@ def _bar() -> Progress:
 
 
 def _cut(figures: str) -> str:
-    """Cut figures to what the terminal has room for: rich would take it from the bar."""
+    """Cut figures to the width of the terminal: rich would shorten the bar instead."""
     room = max(1, err.width - _BESIDE_FIGURES)
     return figures if len(figures) <= room else f"{figures[: room - 1]}…"
 
 
 def _short(reading: Reading) -> str:
     number = "" if reading.track is None else f"#{reading.track} "
-    doubt = "?" if reading.uncertain else ""
-    return f"{number}{reading.emotion}{doubt} {reading.probabilities[reading.emotion]:.2f}"
+    mark = "?" if reading.uncertain else ""
+    return f"{number}{reading.emotion}{mark} {reading.probabilities[reading.emotion]:.2f}"
 
 
 def _shares(counts: Counter[str]) -> str:
@@ -159,7 +176,7 @@ def _shares(counts: Counter[str]) -> str:
     return ", ".join(f"{name} {count / whole:.0%}" for name, count in counts.most_common(4))
 
 
-def _say_photo(name: str, readings: list[Reading]) -> None:
+def _say_photo(name: str, readings: Sequence[Reading]) -> None:
     if not readings:
         out.print(f"{name}: no face found", soft_wrap=True)
         return

@@ -1,4 +1,4 @@
-"""``mien report``: one page on how good a run or a Bundle is, where it fails, and why."""
+"""``mien report``: write the report of a run or a Bundle."""
 
 from __future__ import annotations
 
@@ -8,47 +8,41 @@ from typing import Annotated
 import typer
 
 from mien.cli.console import err, say_path
-from mien.cli.evaluate import Split
+from mien.cli.options import ModelArgument, Split
 
 
 def report(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN_OR_BUNDLE",
-            help="A run directory, a .onnx file or a shipped Bundle's name.",
-        ),
-    ],
+    model: ModelArgument,
     data: Annotated[
         list[Path] | None,
         typer.Option(
             "--data",
             metavar="PATH",
-            help="The data set. Default: what a run was trained on, where it was; a Bundle needs "
-            "one.",
+            help="Data set. Default: the data that a run was trained on; a Bundle has no default.",
         ),
     ] = None,
-    split: Annotated[Split, typer.Option(help="Which images to report on.")] = Split.val,
+    split: Annotated[Split, typer.Option(help="Split to report on.")] = Split.val,
     path: Annotated[
         Path | None,
         typer.Option(
             "--out",
             metavar="FILE",
-            help="The page. Default: report.html in the run; report-NAME.html here for a Bundle.",
+            help="Path of the page. Default: report.html in the run; report-NAME.html in the "
+            "working directory for a Bundle.",
         ),
     ] = None,
     with_files: Annotated[
         bool,
         typer.Option(
             "--figures",
-            help="Write each figure as SVG and PNG and all numbers as JSON and CSV too, into the "
+            help="Also write each figure as SVG and PNG and all numbers as JSON and CSV, to the "
             "folder figures beside the page.",
         ),
     ] = False,
 ) -> None:
-    """Write a report: scores, errors, calibration, explanations, robustness, and how to redo it.
+    """Write a report: scores, errors, calibration, robustness, explanation, how to reproduce it.
 
-    What a run has already measured is taken as it is, and what is not there is said in the page.
+    An evaluation that a run keeps is used as it is, and the page says what is missing.
     """
     from mien.reports.report import figures_folder, write_report
 

@@ -1,14 +1,20 @@
-"""``mien sweep``: many trainings of one recipe, to see which settings pay."""
+"""``mien sweep``: train one recipe with many settings, to see which of them help."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.console import SkipBadOption, print_table, say_path
-from mien.cli.train import Device
+from mien.cli.console import print_table, say_path
+from mien.cli.options import Device, DeviceOption, SettingsOption, SkipBadOption
+from mien.errors import Interrupted
+
+if TYPE_CHECKING:
+    from mien.sweeps.folder import SweepFolder
+    from mien.sweeps.runner import SweepListener
 
 
 def sweep(
@@ -16,111 +22,124 @@ def sweep(
         str | None,
         typer.Argument(
             metavar="SWEEP_OR_RECIPE",
-            help="A sweep's name (sweep-stages) or file, or a recipe's with --grid or --search.",
+            help="Name or TOML file of a sweep, or of a recipe together with --grid or --search. "
+            "mien recipes lists all names.",
         ),
     ] = None,
     data: Annotated[
         list[Path] | None,
-        typer.Option("--data", metavar="PATH", help="The data set, as for mien train."),
+        typer.Option("--data", metavar="PATH", help="Data set, as for mien train."),
     ] = None,
     grid: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=V,V", help="Try every value: model.stages=2,3,4,5. Repeatable."),
+        typer.Option(
+            metavar="KEY=V,V",
+            help="Try every value of a setting, for example model.stages=2,3,4,5. Repeatable.",
+        ),
     ] = None,
     search: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="KEY=RANGE", help="Search a range: train.lr=1e-4..1e-2:log. Repeatable."
+            metavar="KEY=RANGE",
+            help="Draw a setting from a range, for example train.lr=1e-4..1e-2:log. Repeatable.",
         ),
     ] = None,
     trials: Annotated[
-        int | None, typer.Option(min=1, help="How many trials a search has. Default: 20.")
+        int | None, typer.Option(min=1, help="Number of trials of a search. Default: 20.")
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe for all trials."),
-    ] = None,
+    settings: SettingsOption = None,
     path: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="The directory to make. Default: runs/NAME."),
+        typer.Option("--out", metavar="DIR", help="Directory to make. Default: runs/NAME."),
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="How many trials train at once.")] = 1,
-    device: Annotated[Device, typer.Option(help="Where the trials train.")] = Device.auto,
+    jobs: Annotated[int, typer.Option(min=1, help="Number of trials that train at once.")] = 1,
+    device: DeviceOption = Device.auto,
     minutes: Annotated[
         float | None,
         typer.Option(
             metavar="M",
-            help="Stop after M minutes. Running trials then write and measure what they have, "
-            "which takes longer; --resume goes on.",
+            help="Time budget, in minutes. When it ends, the running trials stop, write and "
+            "measure their results, which takes longer; --resume continues.",
         ),
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Go on with a sweep that was stopped.")
+        Path | None, typer.Option(metavar="DIR", help="Continue a stopped sweep.")
     ] = None,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="With --resume: begin failed trials anew.")
+        bool, typer.Option("--retry-failed", help="With --resume: restart the failed trials.")
     ] = False,
     skip_bad: SkipBadOption = False,
 ) -> None:
-    """Train a recipe with many settings and choose by the validation accuracy.
+    """Train a recipe with many settings, and choose by the validation accuracy.
 
-    Each trial is a run of its own; one that fails is recorded and the others go on. Ctrl-C stops
-    after the current steps; --resume goes on.
+    Each trial is a run of its own. A trial that fails is recorded, and the others go on. Ctrl-C
+    stops after the current steps; --resume continues.
     """
-    fixed = name or grid or search or trials or settings or path or skip_bad
-    if resume is not None and (fixed or device is not Device.auto):
-        raise typer.BadParameter(
-            "goes with --data, --jobs, --minutes and --retry-failed only: the rest stands in the "
-            "sweep",
-            param_hint="--resume",
-        )
-    if resume is None:
-        if retry_failed:
-            raise typer.BadParameter("goes with --resume", param_hint="--retry-failed")
-        if name is None:
-            raise typer.BadParameter("name a sweep or a recipe", param_hint="SWEEP_OR_RECIPE")
-        if not data:
-            raise typer.BadParameter("name a data set: --data PATH", param_hint="--data")
+    if resume is not None:
+        if any((name, grid, search, trials, settings, path, skip_bad, device is not Device.auto)):
+            raise typer.BadParameter(
+                "goes with --data, --jobs, --minutes and --retry-failed only; the sweep keeps its "
+                "other settings",
+                param_hint="--resume",
+            )
+        from mien.sweeps.runner import resume_sweep
 
-    from mien.cli.sweep_progress import SweepProgress
-    from mien.errors import Interrupted
-    from mien.runs.run import free_name
-    from mien.sweeps.folder import SweepFolder
-    from mien.sweeps.results import results_table, write_results
-    from mien.sweeps.runner import resume_sweep, start_sweep
-    from mien.sweeps.spec import load_sweep
-
-    watcher = SweepProgress()
-    try:
-        if resume is not None:
-            where = resume
-            folder = resume_sweep(
+        _with_results(
+            resume,
+            lambda listener: resume_sweep(
                 resume,
                 data,
                 jobs=jobs,
                 minutes=minutes,
                 retry_failed=retry_failed,
-                watcher=watcher,
-            )
-        else:
-            assert name is not None
-            assert data is not None
-            chosen = load_sweep(
-                name, grid=grid or (), search=search or (), overrides=settings or (), trials=trials
-            )
-            where = path or free_name(Path("runs"), chosen.name)
-            folder = start_sweep(
-                chosen,
-                data,
-                where,
-                jobs=jobs,
-                device=device.value,
-                minutes=minutes,
-                skip_bad=skip_bad,
-                watcher=watcher,
-            )
+                listener=listener,
+            ),
+        )
+        return
+    if name is None:
+        raise typer.BadParameter("name a sweep or a recipe", param_hint="SWEEP_OR_RECIPE")
+    if not data:
+        raise typer.BadParameter("name a data set: --data PATH", param_hint="--data")
+    if retry_failed:
+        raise typer.BadParameter("goes with --resume", param_hint="--retry-failed")
+    from mien.runs.run import free_name
+    from mien.sweeps.load import load_sweep
+    from mien.sweeps.runner import start_sweep
+
+    chosen = load_sweep(
+        name, grid=grid or (), search=search or (), overrides=settings or (), trials=trials
+    )
+    out_path = path or free_name(Path("runs"), chosen.name)
+    _with_results(
+        out_path,
+        lambda listener: start_sweep(
+            chosen,
+            data,
+            out_path,
+            jobs=jobs,
+            device=device.value,
+            minutes=minutes,
+            skip_bad=skip_bad,
+            listener=listener,
+        ),
+    )
+
+
+def _with_results(path: Path, run: Callable[[SweepListener], SweepFolder]) -> None:
+    """Run a sweep, write its results, also if it was stopped, and print them.
+
+    Args:
+        path: path of the sweep directory.
+        run: function that runs the sweep.
+    """
+    from mien.cli.sweep_progress import SweepProgress
+    from mien.sweeps.folder import SweepFolder
+    from mien.sweeps.results import results_table, write_results
+
+    try:
+        folder = run(SweepProgress())
     except Interrupted:
-        write_results(SweepFolder(where))
+        write_results(SweepFolder(path))
         raise
     page = write_results(folder)
     print_table(results_table(folder))

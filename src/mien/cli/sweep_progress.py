@@ -1,4 +1,4 @@
-"""How a sweep goes, on the terminal: a bar for each trial under way, a line for what has ended."""
+"""The progress of a sweep on the terminal: a bar per running trial, a line per ended one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from mien.cli.console import err
 from mien.cli.progress import new_progress
 from mien.sweeps.folder import SweepFolder, Trial
 from mien.sweeps.results import show_value
-from mien.sweeps.runner import SweepWatcher
+from mien.sweeps.runner import SweepListener
 
 
-class SweepProgress(SweepWatcher):
-    """Draws a bar for each trial under way, and prints a line when one has ended."""
+class SweepProgress(SweepListener):
+    """Draws a bar for each running trial, and prints a line when it has ended."""
 
     def __init__(self) -> None:
         self._progress: Progress | None = None
@@ -21,20 +21,21 @@ class SweepProgress(SweepWatcher):
         self._total = self._ended = 0
 
     def started(self, folder: SweepFolder, total: int) -> None:
-        """Say how many trials there are, and which have ended before."""
+        """Print how many trials there are, and how many have ended already."""
         self._folder, self._total = folder, total
         self._ended = sum(trial.ended for trial in folder.trials())
-        before = f", {self._ended} of them before" if self._ended else ""
-        err.print(f"Sweeping {folder.record.sweep.name}: {total} trials{before}")
+        trials = f"{total} {'trial' if total == 1 else 'trials'}"
+        already = f", {self._ended} already done" if self._ended else ""
+        err.print(f"Sweeping {folder.record.sweep.name}: {trials}{already}")
         self._progress = new_progress()
         if err.is_terminal:
             self._progress.start()
 
-    def running(self, progress: dict[int, list[dict[str, float]]]) -> None:
-        """Move each trial's bar to its last epoch."""
+    def running(self, histories: dict[int, list[dict[str, float]]]) -> None:
+        """Move the bar of each trial to its last epoch."""
         assert self._progress is not None
         assert self._folder is not None
-        for number, history in progress.items():
+        for number, history in histories.items():
             if number not in self._tasks:
                 trial = self._folder.trial(number)
                 epochs = self._folder.record.sweep.recipe_for(trial.settings).train.epochs
@@ -43,7 +44,7 @@ class SweepProgress(SweepWatcher):
             self._progress.update(self._tasks[number], completed=len(history), figures=figures)
 
     def trial_ended(self, trial: Trial) -> None:
-        """Print the trial's line."""
+        """Print the trial's line, and remove its bar."""
         assert self._progress is not None
         if trial.number in self._tasks:
             self._progress.remove_task(self._tasks.pop(trial.number))
@@ -63,11 +64,11 @@ class SweepProgress(SweepWatcher):
             soft_wrap=True,
         )
 
-    def out_of_time(self, said: str) -> None:
-        """Print the line above the bars."""
-        err.print(said, soft_wrap=True)
+    def out_of_time(self, message: str) -> None:
+        """Print the message above the bars."""
+        err.print(message, soft_wrap=True)
 
     def ended(self) -> None:
-        """Take the bars away."""
+        """Remove the bars."""
         if self._progress is not None:
             self._progress.stop()

@@ -1,4 +1,4 @@
-"""What is wrong with a data set: findings, each with its images, why it matters, what to do."""
+"""Audit a data set for what makes scores wrong, and clean a copy of it."""
 
 from mien.curation.audit import audit_dataset, audit_overlap
 from mien.curation.findings import Audit, Finding

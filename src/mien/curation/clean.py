@@ -1,7 +1,6 @@
-"""What to do about the faults of a data set: which images to drop, merge, relabel and move.
+"""Clean a data set: decide which images to drop, merge, relabel and move, and apply decisions.
 
-Decisions are made on a data set and its duplicates, and applied to it; nothing here reads or
-writes.
+Nothing here reads or writes files.
 """
 
 from __future__ import annotations
@@ -11,50 +10,50 @@ from dataclasses import replace
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from mien.curation.manifest import Decision, rows_by_id
+from mien.curation.manifest import Decision, positions_by_id
 from mien.data.dataset import FaceDataset
-from mien.data.duplicates.groups import Duplicates, Mask
-from mien.data.split import SPLITS
+from mien.data.duplicates.groups import Duplicates, repeated
+from mien.data.split import SPLITS, split_ranks
 from mien.data.votes import find_majorities, labels_of
 from mien.errors import DataError
 from mien.images.crop import is_blank
 from mien.labels import EMOTIONS, NUM_CLASSES
+from mien.types import Integers
 
 LeakRule = Literal["drop", "move", "keep"]
-Rows = npt.NDArray[np.int64]
 
-# The splits that an image of a split may have no duplicate in. The later one is the more precious:
-# it keeps its images, so that scores on it stay comparable.
+# Splits that an image of a split may have no duplicate in. They keep their images, so that scores
+# on them stay comparable.
 _LATER: Final = {"train": ("test", "val"), "val": ("test",)}
 
 
 def decide(
     dataset: FaceDataset, duplicates: Duplicates, *, leaks: LeakRule = "drop"
 ) -> list[Decision]:
-    """Return what to do to a data set so that its scores can be believed.
+    """Return decisions that make the scores on a data set trustworthy.
 
-    In this order: images that show nothing are dropped. Identical images with different labels take
-    the one that their FER+ votes, together, clearly name, else the one that most of them have; at a
-    tie all are dropped. Of identical images in one split the first is kept. Then leaks: images with
-    a duplicate, identical or near, in another split. Near duplicates within a split are left alone.
+    First, blank images are dropped. Second, identical images with different labels get the label
+    with a clear majority of their FER+ votes together, else the label of most of them; if labels
+    tie, all are dropped. Third, only the first of identical images in a split is kept. Last come
+    leaks: images with an exact or near duplicate in another split. Near duplicates within a split
+    are left alone.
 
     Args:
-        dataset: the data set.
-        duplicates: `mien.data.duplicates.groups.find_duplicates` of its images.
-        leaks: ``drop`` the images of train that have a duplicate in val or test, and those of val
-            that have one in test; ``move`` all duplicates of such an image into train, where
-            nothing is lost for learning; or ``keep`` them.
+        dataset: data set to clean.
+        duplicates: all duplicates within it (`mien.data.duplicates.groups.find_duplicates`).
+        leaks: ``drop`` images of train with a duplicate in val or test, and images of val with one
+            in test; ``move`` such images and all their duplicates into train, which loses nothing
+            for training; or ``keep`` them.
 
     Returns:
-        Decisions in the order of the images; an image that is not dropped may have two, a new label
+        Decisions in the order of the images. An image that is not dropped may have two: a new label
         and a new split.
 
     Raises:
         DataError: if two images have the same id.
     """
-    rows_by_id(dataset)
+    positions_by_id(dataset)
     draft = _Draft(dataset, duplicates)
     draft.drop_blank()
     draft.settle_labels()
@@ -63,25 +62,25 @@ def decide(
         draft.drop_leaks()
     elif leaks == "move":
         draft.move_leaks()
-        draft.merge()  # copies from several splits are now in one
+        draft.merge()  # copies from several splits are now in the same one
     return draft.decisions()
 
 
 def apply_decisions(dataset: FaceDataset, decisions: Iterable[Decision]) -> FaceDataset:
-    """Return the data set as the decisions leave it, in the order of its splits.
+    """Return a cleaned data set, in the order of its splits.
 
     Args:
-        dataset: that the decisions are about.
-        decisions: as `decide` or `mien.curation.manifest.read_manifest` gave them.
+        dataset: data set that the decisions are about.
+        decisions: decisions from `decide` or `mien.curation.manifest.read_manifest`.
 
     Raises:
-        DataError: if no image is left, or two have the same id.
+        DataError: if no image is left, or two images have the same id.
     """
-    rows = rows_by_id(dataset)
+    positions = positions_by_id(dataset)
     labels, splits = np.array(dataset.labels), np.array(dataset.splits)
     kept = np.ones(len(dataset), bool)
     for decision in decisions:
-        row = rows[decision.id]
+        row = positions[decision.id]
         if decision.action == "relabel":
             labels[row] = EMOTIONS.index(decision.new_label)
         elif decision.action == "move":
@@ -89,20 +88,19 @@ def apply_decisions(dataset: FaceDataset, decisions: Iterable[Decision]) -> Face
         else:
             kept[row] = False
     if not kept.any():
-        raise DataError(f"{dataset.name}: all images would be dropped; nothing would be left")
-    ranks = np.array([SPLITS.index(split) for split in splits.tolist()])
-    order = np.argsort(ranks, kind="stable")
+        raise DataError(f"{dataset.name}: all images would be dropped; keep at least one")
+    order = np.argsort(split_ranks(splits), kind="stable")
     return replace(dataset, labels=labels, splits=splits).take(order[kept[order]])
 
 
 class _Change(NamedTuple):
     action: str
     because: str
-    duplicate: int  # row, -1 where there is none
+    duplicate: int  # position; -1 without one
 
 
 class _Draft:
-    """A data set while decisions are made: what is kept so far, and with which label and split."""
+    """A data set while decisions are made: the images kept so far, their labels and splits."""
 
     def __init__(self, dataset: FaceDataset, duplicates: Duplicates) -> None:
         self.dataset = dataset
@@ -115,61 +113,61 @@ class _Draft:
         self._moved: dict[int, _Change] = {}
 
     def drop_blank(self) -> None:
-        """Drop the images that show nothing."""
+        """Drop blank images."""
         for row in np.flatnonzero(is_blank(self.dataset.images)):
-            self._remove(row, _Change("drop", "shows nothing", -1))
+            self._remove(row, _Change("drop", "blank", -1))
 
     def settle_labels(self) -> None:
-        """Give identical images one label, or drop them all."""
-        for rows in _groups(self.duplicates.identical, self.kept):
+        """Give identical images the same label, or drop them all."""
+        for rows in repeated(self.duplicates.exact, self.kept):
             labels = self.dataset.labels[rows]
             if (labels == labels[0]).all():
                 continue
-            label, how = self._settle(rows)
+            label, reason = self._settle(rows)
             for row, own in zip(rows.tolist(), labels.tolist(), strict=True):
                 if label is None:
                     other = int(rows[labels != own][0])
-                    self._remove(row, _Change("drop", how, other))
+                    self._remove(row, _Change("drop", reason, other))
                 elif own != label:
                     self.labels[row] = label
                     duplicate = int(rows[labels == label][0])
-                    self._relabelled[row] = _Change("relabel", how, duplicate)
+                    self._relabelled[row] = _Change("relabel", reason, duplicate)
 
     def merge(self) -> None:
-        """Keep the first of identical images in a split."""
-        pictures = self.duplicates.identical * len(SPLITS) + _numbers(self.splits)
-        for rows in _groups(pictures, self.kept):
+        """Keep only the first of identical images in a split."""
+        pictures = self.duplicates.exact * len(SPLITS) + split_ranks(self.splits)
+        for rows in repeated(pictures, self.kept):
             first, *others = rows.tolist()
             for row in others:
                 same = self.dataset.labels[row] == self.dataset.labels[first]
-                how = "identical, same label" if same else "identical, other label"
-                self._remove(row, _Change("merge", how, first))
+                reason = "identical, same label" if same else "identical, other label"
+                self._remove(row, _Change("merge", reason, first))
 
     def drop_leaks(self) -> None:
         """Drop images that have a duplicate in a later split."""
-        splits = np.where(self.kept, self.splits, "")  # before any is dropped
+        splits = np.where(self.kept, self.splits, "")  # before any leak is dropped
         for split, later in _LATER.items():
             for other in later:
                 there = splits == other
                 nearest, near = self.duplicates.nearest(there), self.duplicates.among(there).near
                 for row in np.flatnonzero(self.kept & (splits == split) & (nearest >= 0)):
-                    how = "near duplicate of" if near[row] else "identical to"
-                    change = _Change("drop", f"{how} one of {other}", int(nearest[row]))
+                    reason = "near duplicate of" if near[row] else "identical to"
+                    change = _Change("drop", f"{reason} one of {other}", int(nearest[row]))
                     self._remove(row, change)
 
     def move_leaks(self) -> None:
-        """Move all that is linked by duplicates to an image of another split into train."""
+        """Move images linked by duplicates to an image of another split into train."""
         splits = self.splits.copy()
         elsewhere = {
             split: self.duplicates.nearest(self.kept & (splits != split)) for split in SPLITS
         }
-        for rows in _groups(self.duplicates.groups, self.kept):
+        for rows in repeated(self.duplicates.groups, self.kept):
             if (splits[rows] == splits[rows[0]]).all():
                 continue
             for row in rows[splits[rows] != "train"].tolist():
                 split = str(splits[row])
                 duplicate = int(elsewhere[split][row])
-                if duplicate < 0:  # linked through duplicates in its own split
+                if duplicate < 0:  # linked only through duplicates in its own split
                     duplicate = int(rows[splits[rows] != split][0])
                 self.splits[row] = "train"
                 self._moved[row] = _Change(
@@ -177,7 +175,7 @@ class _Draft:
                 )
 
     def decisions(self) -> list[Decision]:
-        """Return what was decided. What is dropped in the end needs no new label or split."""
+        """Return all decisions; images that are dropped in the end get no new label or split."""
         touched = sorted({*self._removed, *self._relabelled, *self._moved})
         return [
             self._decision(row, change)
@@ -203,8 +201,8 @@ class _Draft:
             duplicate="" if change.duplicate < 0 else str(dataset.ids[change.duplicate]),
         )
 
-    def _settle(self, rows: Rows) -> tuple[int | None, str]:
-        """Return the label of identical images and how it was found; None if they are at odds."""
+    def _settle(self, rows: Integers) -> tuple[int | None, str]:
+        """Return the label of identical images and its reason; None if labels tie."""
         labels = self.dataset.labels[rows]
         if self.dataset.votes is not None:
             votes = self.dataset.votes[rows].sum(0, keepdims=True, dtype=np.int64)
@@ -214,20 +212,8 @@ class _Draft:
         counts = np.bincount(labels, minlength=NUM_CLASSES)
         if np.count_nonzero(counts == counts.max()) == 1:
             return int(counts.argmax()), "identical, most labels decide"
-        return None, "identical, labels at odds"
+        return None, "identical, labels tie"
 
     def _remove(self, row: int | np.intp, change: _Change) -> None:
         self.kept[row] = False
         self._removed[int(row)] = change
-
-
-def _numbers(splits: npt.NDArray[np.str_]) -> Rows:
-    return np.array([SPLITS.index(split) for split in splits.tolist()], np.int64)
-
-
-def _groups(numbers: Rows, among: Mask) -> list[Rows]:
-    """Return the rows of each number that several have, of those in ``among``, in their order."""
-    rows = np.flatnonzero(among)
-    order = rows[np.argsort(numbers[rows], kind="stable")]
-    ends = np.flatnonzero(np.diff(numbers[order])) + 1
-    return [group for group in np.split(order, ends) if len(group) > 1]

@@ -1,9 +1,9 @@
-"""What an audit says, as plain data: JSON and back."""
+"""The findings of an audit, as plain data."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -16,6 +16,12 @@ from mien.labels import EMOTIONS
 
 Severity = Literal["serious", "warning", "note"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("serious", "warning", "note")
+Figures = dict[str, int | float | str]
+
+MIN_P: Final = 0.001  # below it, splits differ more than by chance
+WHY_LABELS_MATTER: Final = (
+    "A network learns wrong labels, and a score counts right answers as wrong because of them."
+)
 
 
 class _Record(BaseModel):
@@ -23,7 +29,7 @@ class _Record(BaseModel):
 
 
 class ImageRef(_Record):
-    """One image: where it came from, its split and its emotion."""
+    """An image: its id, its split and its emotion."""
 
     id: str
     split: str
@@ -31,23 +37,23 @@ class ImageRef(_Record):
 
 
 class Item(_Record):
-    """The images that one case of a finding is about: a group, a pair, or one."""
+    """One case of a finding: a group of images, a pair, or a single one."""
 
     images: tuple[ImageRef, ...]
     note: str = ""
 
 
 class Finding(_Record):
-    """One thing that is wrong, or worth knowing.
+    """One result of a check.
 
     Args:
-        check: the check's name, for programs: ``identical-across-splits``.
-        severity: serious findings make scores wrong; warnings may; notes are good to know.
-        title: what was found, in a line.
-        count: how many images it concerns.
+        check: name of the check, for programs, such as ``identical-across-splits``.
+        severity: ``serious`` if it makes scores wrong, ``warning`` if it may, ``note`` otherwise.
+        title: the finding in one line.
+        count: number of images concerned.
         why: why it matters.
-        what_to_do: about it.
-        figures: what was counted or measured.
+        what_to_do: how to mend it.
+        figures: numbers that were counted or measured, by name.
         items: the cases, the clearest first.
     """
 
@@ -57,23 +63,23 @@ class Finding(_Record):
     count: int
     why: str
     what_to_do: str
-    figures: dict[str, int | float | str] = {}
+    figures: Figures = {}
     items: tuple[Item, ...] = ()
 
 
 class Audit(_Record):
-    """All findings on a data set, the most serious first.
+    """The result of an audit.
 
     Args:
-        name: the data set's.
-        layout: how it is stored.
-        images: how many could be read.
-        fingerprint: of all of it.
-        split_rule: how the splits came about.
-        split_counts: images in each split.
-        findings: what was found.
-        fine: what was looked for and not found, a line each.
-        not_checked: what could not be looked for, and why, a line each.
+        name: name of the data set.
+        layout: name of its layout.
+        images: number of images that could be read.
+        fingerprint: fingerprint of the data set.
+        split_rule: how the splits were made, in words.
+        split_counts: number of images in each split.
+        findings: findings, the most serious first.
+        fine: one line for each check that passed.
+        not_checked: one line for each check that was impossible, with the reason.
     """
 
     mien_audit: Literal[1] = 1
@@ -88,13 +94,13 @@ class Audit(_Record):
     not_checked: tuple[str, ...] = ()
 
     def worst(self) -> Severity | None:
-        """Return the severity of the most serious finding, None where there is none."""
+        """Return the severity of the most serious finding; None without findings."""
         return self.findings[0].severity if self.findings else None
 
     def save(self, path: Path) -> None:
-        """Write it as JSON."""
+        """Write the audit as JSON."""
         text = json.dumps(self.model_dump(), indent=1, ensure_ascii=False) + "\n"
-        # Names of files can hold bytes that are no UTF-8; these are escaped, as JSON does it.
+        # File names may have bytes that are not UTF-8, which JSON has to escape.
         write_bytes(path, text.encode(errors="backslashreplace"))
 
 
@@ -105,7 +111,14 @@ def make_audit(
     fine: Iterable[str] = (),
     not_checked: Iterable[str] = (),
 ) -> Audit:
-    """Return findings as an audit of a data set, in order of severity and then of size."""
+    """Return the audit of a data set, with findings sorted by severity, then by count.
+
+    Args:
+        dataset: audited data set.
+        findings: findings in any order.
+        fine: one line for each check that passed.
+        not_checked: one line for each check that was impossible.
+    """
     return Audit(
         name=dataset.name,
         layout=dataset.layout,
@@ -122,7 +135,7 @@ def make_audit(
 
 
 def refer(dataset: FaceDataset, rows: Iterable[int | np.intp]) -> tuple[ImageRef, ...]:
-    """Return images by their positions."""
+    """Return references to the images at some positions."""
     return tuple(
         ImageRef(
             id=str(dataset.ids[row]),
@@ -131,3 +144,13 @@ def refer(dataset: FaceDataset, rows: Iterable[int | np.intp]) -> tuple[ImageRef
         )
         for row in rows
     )
+
+
+def list_words(words: Sequence[str]) -> str:
+    """Return words as an enumeration: ``train, val and test``."""
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def show_p(value: float) -> str:
+    """Return a p-value as text."""
+    return f"{value:.2g}" if value >= 1e-6 else "below 0.000001"

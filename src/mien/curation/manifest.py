@@ -1,6 +1,6 @@
-"""The manifest of a cleaned data set: every image that was touched, what was done to it, and why.
+"""The manifest of a cleaned data set: every changed image, what was done to it, and why.
 
-Images are called by their ids in the source: a data set that is written gets new ones.
+Images are identified by their ids in the source; a data set that is written gets new ids.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from mien.data.dataset import FaceDataset
-from mien.data.formats.folders import fill_folder
+from mien.data.formats.base import FORMATS
 from mien.data.split import SPLITS
 from mien.data.write import write_dataset
 from mien.errors import DataError, nearest
@@ -22,7 +22,7 @@ from mien.labels import EMOTIONS
 ACTIONS: Final = ("drop", "merge", "relabel", "move")
 _FOLDERS_MANIFEST: Final = "manifest.csv"
 _FILES_SUFFIX: Final = ".manifest.csv"
-# Paths on Linux may hold bytes that are no UTF-8; they come back as they went.
+# Paths on Linux may have bytes that are not UTF-8; they are read back unchanged.
 _ENCODING_ERRORS: Final = "surrogateescape"
 
 
@@ -31,15 +31,15 @@ class Decision:
     """What is done to one image, and why: a line of the manifest.
 
     Args:
-        id: the image's, in the source.
-        action: ``drop``; ``merge``, which drops it in favour of its duplicate; ``relabel``;
+        id: id of the image in the source.
+        action: ``drop``; ``merge``, which drops it in favour of its duplicate; ``relabel``; or
             ``move``.
-        split: that it has in the source.
-        label: the emotion that it has in the source.
-        new_split: that a move gives it; otherwise empty.
-        new_label: that a relabel gives it; otherwise empty.
-        because: the reason, in a few words.
-        duplicate: id of the image that the reason speaks of; empty where there is none.
+        split: split of the image in the source.
+        label: emotion of the image in the source.
+        new_split: split that it is moved to; empty unless it is moved.
+        new_label: emotion that it gets; empty unless it is relabelled.
+        because: reason, in a few words.
+        duplicate: id of the duplicate that is the reason; empty without one.
     """
 
     id: str
@@ -55,24 +55,28 @@ class Decision:
 _COLUMNS: Final = tuple(field.name for field in fields(Decision))
 
 
-def rows_by_id(dataset: FaceDataset) -> dict[str, int]:
+def positions_by_id(dataset: FaceDataset) -> dict[str, int]:
     """Return the position of each image by its id.
 
     Raises:
         DataError: if two images have the same id.
     """
-    rows = {name: row for row, name in enumerate(dataset.ids.tolist())}
-    if len(rows) < len(dataset):
-        twice = next(name for row, name in enumerate(dataset.ids.tolist()) if rows[name] != row)
+    positions = {name: position for position, name in enumerate(dataset.ids.tolist())}
+    if len(positions) < len(dataset):
+        twice = next(
+            name
+            for position, name in enumerate(dataset.ids.tolist())
+            if positions[name] != position
+        )
         raise DataError(
             f"{dataset.name}: two images are called {twice!r}, so a manifest cannot tell them "
             "apart; give the files different names"
         )
-    return rows
+    return positions
 
 
 def write_manifest(decisions: Iterable[Decision], path: Path) -> None:
-    """Write decisions as CSV. Not atomic by itself: see `write_cleaned`."""
+    """Write decisions as a CSV file, not atomically (see `write_cleaned`)."""
     with path.open("w", encoding="utf-8", errors=_ENCODING_ERRORS, newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(_COLUMNS)
@@ -80,19 +84,23 @@ def write_manifest(decisions: Iterable[Decision], path: Path) -> None:
 
 
 def read_manifest(path: Path, dataset: FaceDataset) -> list[Decision]:
-    """Read decisions on a data set, written by mien and perhaps edited since.
+    """Read the manifest of a data set, which may have been edited.
+
+    Args:
+        path: path of the manifest.
+        dataset: data set that the manifest was made from.
 
     Raises:
-        DataError: if the file is no manifest, or at its first line that is wrong, or speaks of
-            something else than is in the data set.
+        DataError: if the file is not a manifest, or at the first line that is wrong or does not fit
+            the data set.
     """
-    rows = rows_by_id(dataset)
+    positions = positions_by_id(dataset)
     seen: dict[tuple[str, str], int] = {}
     decisions = []
     for number, cells in _lines(path):
         try:
             decision = _parse(cells)
-            _check_fits(decision, dataset, rows)
+            _check_fits(decision, dataset, positions)
             before = seen.setdefault((decision.id, decision.action), number)
             if before != number:
                 raise DataError(f"repeats line {before:,}; delete one of them")
@@ -103,10 +111,10 @@ def read_manifest(path: Path, dataset: FaceDataset) -> list[Decision]:
 
 
 def manifest_path(path: Path, layout: str) -> Path:
-    """Return where the manifest of a cleaned data set goes: inside a folder, beside a file."""
-    if layout == "folders":
-        return path / _FOLDERS_MANIFEST
-    return path.with_name(path.name + _FILES_SUFFIX)
+    """Return the path of a data set's manifest: inside its folder, or beside its file."""
+    if FORMATS[layout].suffix:
+        return path.with_name(path.name + _FILES_SUFFIX)
+    return path / _FOLDERS_MANIFEST
 
 
 def write_cleaned(
@@ -115,35 +123,35 @@ def write_cleaned(
     """Write a cleaned data set and its manifest, both or neither.
 
     Args:
-        dataset: to which the decisions were applied.
-        decisions: what was done to it.
-        path: the file or folder to make.
-        layout: ``csv``, ``folders`` or ``parquet``.
+        dataset: data set after the decisions were applied.
+        decisions: decisions for the manifest.
+        path: path of the new file or folder.
+        layout: name of the layout.
 
     Returns:
-        Where the manifest is.
+        Path of the manifest.
 
     Raises:
-        MienError: if there is something at either place, or it cannot be written.
+        MienError: if the data set or the manifest exists, or cannot be written.
     """
     manifest = manifest_path(path, layout)
     refuse_existing(path)
-    if layout == "folders":
+    if manifest.parent == path:
         with atomic_folder(path) as temporary:
-            fill_folder(dataset, temporary)
+            FORMATS[layout]().write(dataset, temporary)
             write_manifest(decisions, temporary / manifest.name)
         return manifest
     refuse_existing(manifest)
-    with atomic_file(manifest) as temporary:  # takes its name last, when the data set is there
+    with atomic_file(manifest) as temporary:  # renamed last, after the data set is complete
         write_manifest(decisions, temporary)
         write_dataset(dataset, path, layout)
     return manifest
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Give the lines below the header with their numbers, none that is blank."""
+    """Yield the lines below the header with their numbers, without blank ones."""
     try:
-        # -sig: spreadsheets put a mark in front
+        # -sig: spreadsheets write a byte order mark
         with path.open(encoding="utf-8-sig", errors=_ENCODING_ERRORS, newline="") as handle:
             reader = csv.reader(handle, strict=True)
             header = next(reader, [])
@@ -160,7 +168,8 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     except csv.Error as error:
         raise DataError(
-            f"{path}: line {reader.line_num:,} cannot be read as CSV ({error}); is it whole?"
+            f"{path}: line {reader.line_num:,} cannot be read as CSV ({error}); is the file "
+            "complete?"
         ) from error
 
 
@@ -186,14 +195,14 @@ def _expect_new(column: str, value: str, known: tuple[str, ...]) -> None:
         raise DataError(f"has the {column} {value[:20]!r}, expected none with this action")
 
 
-def _check_fits(decision: Decision, dataset: FaceDataset, rows: dict[str, int]) -> None:
-    row = rows.get(decision.id)
-    if row is None:
+def _check_fits(decision: Decision, dataset: FaceDataset, positions: dict[str, int]) -> None:
+    position = positions.get(decision.id)
+    if position is None:
         raise DataError(
-            f"is about {decision.id[:60]!r}, which {dataset.name} does not have; a manifest goes "
-            "with the data set that it was made from"
+            f"is about {decision.id[:60]!r}, which {dataset.name} does not have; a manifest fits "
+            "only the data set that it was made from"
         )
-    split, label = str(dataset.splits[row]), EMOTIONS[dataset.labels[row]]
+    split, label = str(dataset.splits[position]), EMOTIONS[dataset.labels[position]]
     if (decision.split, decision.label) != (split, label):
         raise DataError(
             f"says that {decision.id[:60]!r} is {decision.label[:20]} in {decision.split[:20]}, "

@@ -1,6 +1,6 @@
-"""Files on disk to a FaceDataset: the competition CSV, emotion folders, Parquet, drawn faces.
+"""Load, split, write and draw data sets of face crops.
 
-Names are imported on first use: who reads a photo needs pixels, and no loader.
+Names are imported on first use, so that importing this package costs nothing.
 """
 
 from __future__ import annotations

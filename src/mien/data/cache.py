@@ -1,7 +1,7 @@
-"""Data sets that were read once, kept as memory-mapped arrays so that they open in milliseconds.
+"""A cache of data sets as memory-mapped arrays, which open in milliseconds.
 
-The key stands for the source's content: every file's path, size, inode and times of change down to
-the nanosecond, which any write changes. Hashing the content itself would take longer than is saved.
+Keys depend on the path, size, inode and modification times (in nanoseconds) of every file, which
+any write changes. Hashing the content itself would take longer than the cache saves.
 """
 
 from __future__ import annotations
@@ -18,25 +18,30 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from mien.data.rows import Rows
 from mien.errors import MienError
 from mien.io.files import atomic_file, atomic_folder, cache_dir
+from mien.types import Array
 
-# Part of every key: raise it when a reader's result changes, and old entries are never read again.
-_VERSION: Final = 1
+# Part of every key: raise it when a reader's result changes, so that old entries are not read.
+_VERSION: Final = 2
 _LEFTOVER_AFTER_S: Final = 3600
-_ARRAYS: Final = ("images", "labels", "splits", "ids", "votes")
+_ARRAYS: Final = ("images", "labels", "splits", "ids", "rows", "votes")
 
 
 def cache_key(files: Iterable[Path], *options: object) -> str:
-    """Return a name for what reading these files with these options gives."""
+    """Return the key of the result of reading some files.
+
+    Args:
+        files: paths of the files.
+        options: everything else that the result depends on.
+    """
     digest = hashlib.sha256(repr((_VERSION, options)).encode())
     for path in files:
         try:
             stat = path.stat()
-        except OSError:  # a link to nothing; whoever reads the file says so
+        except OSError:  # a broken link, which reading reports
             facts: tuple[int, ...] = ()
         else:
             facts = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
@@ -45,19 +50,19 @@ def cache_key(files: Iterable[Path], *options: object) -> str:
 
 
 def load(key: str) -> Rows | None:
-    """Return the rows kept under ``key``, their arrays memory-mapped; None if there are none."""
+    """Return the rows cached under a key, as memory-mapped arrays; None if there are none."""
     folder = cache_dir() / "datasets" / key
     try:
         kept = json.loads((folder / "rows.json").read_text(encoding="utf-8"))
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in kept["arrays"]}
         return Rows(**arrays, skipped=list(kept["skipped"]))
     except (OSError, ValueError, KeyError, TypeError, EOFError):
-        shutil.rmtree(folder, ignore_errors=True)  # absent, or damaged and so of no use
+        shutil.rmtree(folder, ignore_errors=True)  # absent or damaged
         return None
 
 
 def save(key: str, rows: Rows) -> None:
-    """Keep rows under ``key``. A cache that cannot be written costs time and no more."""
+    """Save rows under a key. A cache that cannot be written is no error: it only costs time."""
     folder = cache_dir() / "datasets" / key
     arrays = {name: getattr(rows, name) for name in _ARRAYS if getattr(rows, name) is not None}
     _remove_leftovers(folder.parent)
@@ -71,10 +76,10 @@ def save(key: str, rows: Rows) -> None:
         return
 
 
-def load_arrays(key: str) -> dict[str, npt.NDArray[Any]] | None:
-    """Return the arrays kept under ``key``; None if there are none."""
+def load_arrays(key: str) -> dict[str, Array] | None:
+    """Return the arrays cached under a key; None if there are none."""
     try:
-        # Not by its path: NumPy leaves a damaged file open.
+        # From bytes: given a path, NumPy leaves a damaged file open.
         with np.load(io.BytesIO(_arrays_path(key).read_bytes())) as kept:
             return dict(kept)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
@@ -82,11 +87,11 @@ def load_arrays(key: str) -> dict[str, npt.NDArray[Any]] | None:
 
 
 def save_arrays(key: str, arrays: Mapping[str, Any]) -> None:
-    """Keep arrays under ``key``. A cache that cannot be written costs time and no more."""
+    """Save arrays under a key. A cache that cannot be written is no error: it only costs time."""
     with (
         suppress(MienError),
         atomic_file(_arrays_path(key)) as temporary,
-        temporary.open("wb") as handle,  # given a name, NumPy would add a suffix to it
+        temporary.open("wb") as handle,  # given a path, NumPy would add a suffix to it
     ):
         np.savez_compressed(handle, **arrays)
 
@@ -96,8 +101,8 @@ def _arrays_path(key: str) -> Path:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove what processes left that were killed while they saved, not what others are saving."""
+    """Remove temporary folders of killed processes, but not those that others are writing."""
     for leftover in folder.glob(".*"):
-        with suppress(OSError):  # another process may be done with it by now
+        with suppress(OSError):  # another process may have renamed it by now
             if time.time() - leftover.stat().st_mtime > _LEFTOVER_AFTER_S:
                 shutil.rmtree(leftover, ignore_errors=True)

@@ -1,68 +1,71 @@
-"""What a layout's reader hands to `load`: faces whose splits may not be settled yet."""
+"""Rows: the images of one data set as its format reads them, before splits are assigned."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from mien.data.split import SPLITS
+from mien.data.split import split_ranks
 from mien.images.crop import SIZE_PX
+from mien.types import Array, Images, Integers, Labels, Mask, Strings, Votes
 
 
 @dataclass
 class Rows:
-    """The faces of one source, in its own order.
+    """The images of one data set, in the order of its files.
 
-    Shape: as in `mien.data.FaceDataset`; ``splits`` has an empty string where the files are silent.
+    Shape: as in `mien.data.FaceDataset`; ``splits`` is empty where the files state no split.
     """
 
-    images: npt.NDArray[np.uint8]
-    labels: npt.NDArray[np.int64]
-    splits: npt.NDArray[np.str_]
-    ids: npt.NDArray[np.str_]
-    votes: npt.NDArray[np.int8] | None = None
+    images: Images
+    labels: Labels
+    splits: Strings
+    ids: Strings
+    rows: Integers
+    votes: Votes | None = None
     skipped: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def take(self, rows: npt.NDArray[Any], *, skipped: Iterable[str] = ()) -> Rows:
-        """Return the rows at ``rows``, positions or a mask, with what was skipped added."""
+    def take(self, where: Integers | Mask, *, skipped: Iterable[str] = ()) -> Rows:
+        """Return some of the images.
+
+        Args:
+            where: positions of the images, or a mask.
+            skipped: lines to add to those about skipped images.
+        """
         return Rows(
-            self.images[rows],
-            self.labels[rows],
-            self.splits[rows],
-            self.ids[rows],
-            None if self.votes is None else self.votes[rows],
+            self.images[where],
+            self.labels[where],
+            self.splits[where],
+            self.ids[where],
+            self.rows[where],
+            None if self.votes is None else self.votes[where],
             [*self.skipped, *skipped],
         )
 
     def in_split_order(self) -> Rows:
-        """Return train before val before test, otherwise in the source's order.
+        """Return train before val before test, each in the order of the files.
 
-        The layouts store the same images in different orders; this is the one they all come to,
-        and the one that makes a split a view instead of a copy.
+        Layouts store the same images in different orders; all of them are brought into this one,
+        in which a split is a view instead of a copy.
         """
-        rank = np.array([SPLITS.index(s) if s else 0 for s in np.unique(self.splits)])
-        ranks = rank[np.unique(self.splits, return_inverse=True)[1]]
+        ranks = split_ranks(self.splits)
         if np.all(np.diff(ranks) >= 0):
             return self
         return self.take(np.argsort(ranks, kind="stable"))
 
 
-def join_images(chunks: Iterable[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
-    """Join image arrays, freeing each as it is copied, so that memory never holds them twice.
+def join_images(chunks: Iterable[Images]) -> Images:
+    """Join image arrays, and free each after it is copied, so that memory never holds all twice.
 
     Shape: arrays that reshape to (n, 48, 48) -> (sum of n, 48, 48).
     """
-    waiting: deque[npt.NDArray[np.uint8]] = deque(
-        chunk.reshape(-1, SIZE_PX, SIZE_PX) for chunk in chunks
-    )
+    waiting: deque[Images] = deque(chunk.reshape(-1, SIZE_PX, SIZE_PX) for chunk in chunks)
     joined = np.empty((sum(map(len, waiting)), SIZE_PX, SIZE_PX), np.uint8)
     start = 0
     while waiting:
@@ -72,6 +75,6 @@ def join_images(chunks: Iterable[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8
     return joined
 
 
-def text_array(values: Iterable[str]) -> npt.NDArray[Any]:
-    """Return strings as a NumPy string array, also when there are none."""
+def text_array(values: Iterable[str]) -> Array:
+    """Return strings as a NumPy string array, also if there are none."""
     return np.array(list(values), dtype=np.str_)

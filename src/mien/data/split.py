@@ -1,4 +1,4 @@
-"""Split names, and splits where the files name none."""
+"""Names of splits, and how images are split if the files state no splits."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from mien.data.fer2013 import USAGES
 from mien.errors import DataError
+from mien.types import Integers, Labels, Strings
 
 SPLITS: Final = ("train", "val", "test")
 
-# The competition's words for the splits, as they are written back to a CSV.
-COMPETITION_WORDS: Final = {"train": "Training", "val": "PublicTest", "test": "PrivateTest"}
-
-# Every word that files and folders use for a split, in lower case.
+# Names that files and folders use for a split, in lower case.
 _WORDS: Final = {
-    **{word.lower(): split for split, word in COMPETITION_WORDS.items()},
+    **{word.lower(): split for split, word in USAGES.items()},
     "train": "train",
     "val": "val",
     "valid": "val",
@@ -29,26 +27,26 @@ _WORDS: Final = {
 }
 
 DEFAULT_FRACTIONS: Final = (0.70, 0.15, 0.15)
-AS_STATED: Final = "as the files say"  # the rule of splits that were not made here
-HELD_OUT_FRACTION: Final = 0.10  # of train, as val, where the files name a train split but no val
-
-Splits = npt.NDArray[np.str_]
-Labels = npt.NDArray[np.int64]
+AS_STATED: Final = "as the files say"  # split rule of data sets with splits of their own
+DEFAULT_VALIDATION_SHARE: Final = 0.10  # of train, if the files state a train split but no val
 
 
 def split_of(word: str) -> str | None:
-    """Return the split that a word names (``Training``, ``validation``), None if it names none."""
+    """Return the split with a name such as ``Training`` or ``validation``; None without one."""
     return _WORDS.get(word.strip().lower())
 
 
 def parse_fractions(text: str) -> tuple[float, float, float]:
-    """Return shares of train, val and test that sum to 1, from ``70,15,15`` or ``0.7,0.15,0.15``.
+    """Return the shares of train, val and test, which sum to 1.
+
+    Args:
+        text: three numbers, as percentages (``70,15,15``) or as shares (``0.7,0.15,0.15``).
 
     Raises:
         DataError: if the text is anything else.
     """
     expected = DataError(
-        f"split fractions {text!r}: expected three numbers, of train, val and test, that sum to "
+        f"split fractions {text!r}: expected three numbers, for train, val and test, that sum to "
         "100 or to 1, such as 70,15,15"
     )
     try:
@@ -65,35 +63,35 @@ def parse_fractions(text: str) -> tuple[float, float, float]:
 
 
 def assign_splits(
-    stated: Splits,
+    stated: Strings,
     labels: Labels,
     *,
     fractions: Sequence[float] | None = None,
     validation_share: float = 0.0,
     make_val: bool = True,
-    groups: Labels | None = None,
+    groups: Integers | None = None,
     seed: int = 0,
-) -> tuple[Splits, str]:
-    """Return a split for every image, and in words how it came about.
+) -> tuple[Strings, str]:
+    """Return the split of each image, and how the splits were made, in words.
 
-    The files' own splits are kept. Where they name none, or ``fractions`` asks to pool what they
-    name, the images are split afresh, stratified by label. Where they name a train split but no
-    val, a tenth of train becomes val, stratified: a checkpoint has to be chosen by something, and
-    it must not be the test split.
+    Splits stated by the files are kept. If the files state none, or `fractions` are given, all
+    images are split afresh, stratified by label. If the files state a train split but no val, a
+    tenth of train becomes val, stratified by label: checkpoints have to be selected on some split,
+    and it must not be test.
 
     Args:
-        stated: the split that the files state for each image; an empty string where they do not.
-        labels: the images' labels.
-        fractions: shares of train, val and test, which sum to 1.
-        validation_share: share of the stated train split that becomes val; every other image is
-            then test.
-        make_val: hold out that tenth of train where the files name no val; else they have none.
-        groups: a number for each image; images of the same number stay together in what is split
-            afresh. None lets every image go its own way.
-        seed: of the shuffle inside each class.
+        stated: split that the files state for each image; empty if they state none.
+        labels: label of each image.
+        fractions: shares of train, val and test, which sum to 1; None keeps the stated splits.
+        validation_share: share of the stated train split that becomes val; all other images are
+            then test. 0 keeps the stated splits.
+        make_val: whether a tenth of train becomes val if the files state no val.
+        groups: group number of each image; images of a group stay together when they are split
+            afresh. None puts each image in a group of its own.
+        seed: seed of the shuffle within each class.
 
     Raises:
-        DataError: if the fractions do not sum to 1, or the files name splits for some images only.
+        DataError: if the fractions do not sum to 1, or the files state splits for some images only.
     """
     if groups is None:
         groups = np.arange(len(labels))
@@ -103,13 +101,13 @@ def assign_splits(
         if unstated.any():
             raise DataError(
                 f"{int(unstated.sum()):,} of {len(stated):,} images have no split, expected all or "
-                "none; give the others one, or split all of them afresh by fractions"
+                "none; give these a split, or split all images afresh by fractions"
             )
         (train,) = np.nonzero(stated == "train")
         wants_val = make_val and not (stated == "val").any()
         if len(train) == 0 or not (wants_val or validation_share):
             return stated, AS_STATED
-        share = validation_share or HELD_OUT_FRACTION
+        share = validation_share or DEFAULT_VALIDATION_SHARE
         splits = np.full(len(stated), "test", dtype="<U5")
         splits[train] = _stratified(labels[train], (1 - share, share, 0.0), groups[train], seed)
         rule = f"{100 * share:g}% of train held out as val, stratified{together}, seed {seed}"
@@ -125,10 +123,22 @@ def assign_splits(
     return splits, f"stratified {words}{together}, seed {seed}; {why}"
 
 
-def _stratified(labels: Labels, shares: Sequence[float], groups: Labels, seed: int) -> Splits:
-    """Split each class by ``shares``, to the image where rounding and groups allow.
+def count_splits(splits: Strings) -> dict[str, int]:
+    """Return the number of images in each split that has any, in the order of SPLITS."""
+    counts = {split: int(np.count_nonzero(splits == split)) for split in SPLITS}
+    return {split: count for split, count in counts.items() if count}
 
-    A group goes where its first image goes, in the class of that image.
+
+def split_ranks(splits: Strings) -> Integers:
+    """Return the position of each image's split in SPLITS; 0 for an image without a split."""
+    names, inverse = np.unique(splits, return_inverse=True)
+    return np.array([SPLITS.index(name) if name else 0 for name in names], np.int64)[inverse]
+
+
+def _stratified(labels: Labels, shares: Sequence[float], groups: Integers, seed: int) -> Strings:
+    """Split each class by shares, exactly but for rounding and groups.
+
+    A group is assigned as a whole, in the class of its first image.
     """
     generator = np.random.default_rng(seed)
     splits = np.empty(len(labels), dtype="<U5")
@@ -138,7 +148,7 @@ def _stratified(labels: Labels, shares: Sequence[float], groups: Labels, seed: i
     of_group = np.empty(len(firsts), dtype="<U5")
     for label in np.unique(firsts_labels):
         shuffled = generator.permutation(np.nonzero(firsts_labels == label)[0])
-        # Where a group begins among the class's images, all counted, decides where it goes.
+        # The number of images before a group decides its split.
         begins = np.cumsum(sizes[shuffled]) - sizes[shuffled]
         train_end, val_end = np.rint(ends[:2] * sizes[shuffled].sum()).astype(int)
         of_group[shuffled[begins < train_end]] = "train"

@@ -1,37 +1,37 @@
-"""What a data set looks like in figures: classes, light, sizes and what voters said of it."""
+"""Statistics of a data set: classes, gray levels, image sizes and agreement with FER+ votes."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from mien.data.dataset import FaceDataset
+from mien.data.dataset import FaceDataset, class_masks
 from mien.data.votes import Agreement, measure_agreement
 from mien.errors import DataError
 from mien.images.crop import SIZE_PX
 from mien.images.header import Size
 from mien.labels import EMOTIONS
+from mien.types import Array, Floats, Image, Images, Labels
 
-_BLOCK: Final = 1024  # images at once: their gray levels as floats stay under 20 MB
+_BLOCK: Final = 1024  # images at a time: as floats they take less than 20 MB
 _PERCENTILES: Final = (5, 25, 50, 75, 95)
 
 
 @dataclass(frozen=True)
 class Spread:
-    """How one figure of an image is spread over images.
+    """Percentiles of a statistic over images.
 
     Args:
-        images: how many.
-        low: the 5th percentile.
-        quartile: the 25th percentile.
-        median: the 50th percentile.
-        upper_quartile: the 75th percentile.
-        high: the 95th percentile.
+        images: number of images.
+        low: 5th percentile.
+        quartile: 25th percentile.
+        median: 50th percentile.
+        upper_quartile: 75th percentile.
+        high: 95th percentile.
     """
 
     images: int
@@ -44,7 +44,13 @@ class Spread:
 
 @dataclass(frozen=True)
 class SizeCount:
-    """How many images have a width and a height in their files, in pixels."""
+    """The number of image files of one size.
+
+    Args:
+        width: width in pixels.
+        height: height in pixels.
+        images: number of images.
+    """
 
     width: int
     height: int
@@ -53,20 +59,20 @@ class SizeCount:
 
 @dataclass(frozen=True)
 class Exploration:
-    """A data set in plain figures.
+    """Statistics of a data set, as plain data.
 
     Args:
-        name: the data set's name.
-        layout: how it is stored.
-        images: how many it holds.
-        split_rule: how its splits came about, in words.
-        counts: split -> emotion -> images, of splits that have any.
-        intensity: emotion -> spread of the mean gray level; None where it has no image.
-        contrast: emotion -> spread of the standard deviation of gray levels.
-        intensity_of_all: the same over all images.
-        contrast_of_all: the same over all images.
-        sizes: of the images in their files, the most frequent first.
-        votes: how labels and FER+ votes agree; None where there are none.
+        name: name of the data set.
+        layout: name of its layout.
+        images: number of images.
+        split_rule: how its splits were made, in words.
+        counts: number of images by split, then by emotion; without empty splits.
+        intensity: percentiles by emotion of the images' mean gray level; None without images.
+        contrast: percentiles by emotion of the images' standard deviation of gray levels.
+        intensity_of_all: percentiles of the mean gray level over all images.
+        contrast_of_all: percentiles of the standard deviation over all images.
+        sizes: sizes of the image files, the most frequent first.
+        votes: agreement of labels and FER+ votes; None without votes.
     """
 
     name: str
@@ -82,7 +88,7 @@ class Exploration:
     votes: Agreement | None
 
     def class_counts(self) -> dict[str, int]:
-        """Return the images of each emotion in all splits together."""
+        """Return the number of images of each emotion in all splits together."""
         return {
             emotion: sum(by_emotion[emotion] for by_emotion in self.counts.values())
             for emotion in EMOTIONS
@@ -90,18 +96,18 @@ class Exploration:
 
 
 def explore(dataset: FaceDataset, *, sizes: Sequence[Size] | None = None) -> Exploration:
-    """Return a data set's figures.
+    """Return the statistics of a data set.
 
     Args:
-        dataset: any.
-        sizes: width and height of each image in its file (`mien.data.sizes.read_sizes`); None
-            where all are 48×48.
+        dataset: data set with at least one image.
+        sizes: width and height of each image's file (`mien.data.sizes.read_sizes`); None if all
+            images are stored as 48×48 pixels.
 
     Raises:
-        DataError: if it holds no image.
+        DataError: if the data set has no image.
     """
     if len(dataset) == 0:
-        raise DataError(f"{dataset.name}: holds no image, expected one at least")
+        raise DataError(f"{dataset.name}: has no images, expected at least one")
     intensity, contrast = gray_levels(dataset.images)
     return Exploration(
         name=dataset.name,
@@ -118,59 +124,60 @@ def explore(dataset: FaceDataset, *, sizes: Sequence[Size] | None = None) -> Exp
     )
 
 
-def gray_levels(
-    images: npt.NDArray[np.uint8],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return each image's intensity and contrast: mean and standard deviation of its gray levels.
+def gray_levels(images: Images) -> tuple[Floats, Floats]:
+    """Return the mean and the standard deviation of each image's gray levels.
 
-    Shape: uint8 (N, height, width) -> two of (N,).
+    Shape: uint8 (N, height, width) -> (N,), (N,).
     """
-    means, deviations = np.empty(len(images)), np.empty(len(images))
+    means, stds = np.empty(len(images)), np.empty(len(images))
     for start in range(0, len(images), _BLOCK):
         block = slice(start, start + _BLOCK)
         means[block] = images[block].mean((1, 2))
-        deviations[block] = images[block].std((1, 2))
-    return means, deviations
+        stds[block] = images[block].std((1, 2))
+    return means, stds
 
 
-def spread(values: npt.NDArray[Any]) -> Spread | None:
-    """Return the percentiles of ``values``, None where there are none."""
+def spread(values: Array) -> Spread | None:
+    """Return the percentiles of some values; None without values."""
     if len(values) == 0:
         return None
     return Spread(len(values), *np.percentile(values, _PERCENTILES).tolist())
 
 
 def count_sizes(sizes: Sequence[Size]) -> tuple[SizeCount, ...]:
-    """Return how many images have each size, the most frequent first, the larger where as many."""
+    """Return the number of images of each size, the most frequent first; ties by area."""
     counted = Counter(sizes).items()
     ordered = sorted(counted, key=lambda one: (-one[1], -one[0][0] * one[0][1], one[0]))
     return tuple(SizeCount(width, height, images) for (width, height), images in ordered)
 
 
-def mean_faces(dataset: FaceDataset) -> dict[str, npt.NDArray[np.uint8]]:
-    """Return the mean of each emotion's images, for those that have any.
+def mean_faces(dataset: FaceDataset) -> dict[str, Image]:
+    """Return the mean image of each emotion that has images.
 
     Shape: -> uint8 (48, 48) each.
     """
-    means = {}
-    for label, emotion in enumerate(EMOTIONS):
-        rows = dataset.labels == label
-        if rows.any():
-            means[emotion] = np.rint(dataset.images[rows].mean(0)).astype(np.uint8)
-    return means
-
-
-def sample_classes(
-    labels: npt.NDArray[np.int64], of_each: int, generator: np.random.Generator
-) -> dict[str, list[int]]:
-    """Return positions of ``of_each`` images of every emotion, or all it has, drawn by chance."""
     return {
-        emotion: generator.permutation(np.nonzero(labels == label)[0])[:of_each].tolist()
-        for label, emotion in enumerate(EMOTIONS)
+        emotion: np.rint(dataset.images[mask].mean(0)).astype(np.uint8)
+        for emotion, mask in class_masks(dataset.labels).items()
+        if mask.any()
     }
 
 
-def _spread_by_class(
-    values: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]
-) -> dict[str, Spread | None]:
-    return {emotion: spread(values[labels == label]) for label, emotion in enumerate(EMOTIONS)}
+def sample_classes(
+    labels: Labels, per_class: int, generator: np.random.Generator
+) -> dict[str, list[int]]:
+    """Return positions of random images of each emotion.
+
+    Args:
+        labels: label of each image.
+        per_class: number of images of each emotion; all images of an emotion that has fewer.
+        generator: random generator.
+    """
+    return {
+        emotion: generator.permutation(np.flatnonzero(mask))[:per_class].tolist()
+        for emotion, mask in class_masks(labels).items()
+    }
+
+
+def _spread_by_class(values: Floats, labels: Labels) -> dict[str, Spread | None]:
+    return {emotion: spread(values[mask]) for emotion, mask in class_masks(labels).items()}

@@ -1,4 +1,4 @@
-"""FER+ votes: what ten people saw in an image, and how far FER-2013's label agrees with them."""
+"""FER+ votes: read them, join them to FER-2013, and measure how labels agree with them."""
 
 from __future__ import annotations
 
@@ -6,36 +6,39 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from mien.data.dataset import class_masks
+from mien.data.fer2013 import FERPLUS_VOTES, USAGES, VOTES_OF_EMOTIONS
+from mien.data.formats._fields import parse_usage
 from mien.data.formats.csv import open_csv
 from mien.data.rows import Rows
-from mien.data.split import COMPETITION_WORDS, SPLITS, split_of
+from mien.data.split import count_splits
 from mien.errors import DataError
-from mien.labels import EMOTIONS, FERPLUS_VOTES, VOTES_OF_EMOTIONS, parse_emotion
+from mien.types import Array, Integers, Labels, Mask, Strings, Votes
 
 TIE: Final = "tie"
 NO_MAJORITY: Final = -1
-_NO_EXPRESSION: Final = ("unknown", "NF")  # votes that name no expression to compare a label with
+_NO_EXPRESSION: Final = ("unknown", "NF")  # a label cannot be compared with these
 _OTHERS: Final = tuple(set(range(len(FERPLUS_VOTES))) - set(VOTES_OF_EMOTIONS))
 _HEADER: Final = ("Usage", "Image name", *FERPLUS_VOTES)
-_MOST: Final = int(np.iinfo(np.int8).max)  # votes of one kind that a data set can hold
+_HEADER_BYTES: Final = 65_536  # longest header line that is read
+_MAX_COUNT: Final = int(np.iinfo(np.int8).max)
 
 
 @dataclass(frozen=True)
 class LabelAgreement:
-    """The images of one label, or of all: how many were voted on, compared, and agree.
+    """Agreement of labels and votes over the images of one label, or of all.
 
     Args:
-        images: that have votes.
-        compared: that have a majority, and it names an expression.
-        agreeing: whose majority is the label.
-        share: of agreeing among compared; None where nothing could be compared.
-        majorities: images by FER+ majority, in the order of `mien.labels.FERPLUS_VOTES`, then
-            those with a tie.
+        images: number of images with votes.
+        compared: number of images with a majority that names an expression.
+        agreeing: number of images whose majority is their label.
+        share: share of agreeing among compared images, 0 to 1; None if there are none.
+        majorities: number of images by majority vote, in the order of
+            `mien.data.fer2013.FERPLUS_VOTES`, then those with a tie.
     """
 
     images: int
@@ -47,13 +50,13 @@ class LabelAgreement:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How FER-2013's labels and FER+'s votes agree.
+    """Agreement of FER-2013's labels with FER+'s votes.
 
     Args:
-        overall: all images with votes.
-        by_label: the same by emotion, in the labels' order.
-        mean_voters: votes that an image has, on average.
-        mean_agreeing_voters: votes that its most frequent vote has, on average.
+        overall: agreement over all images with votes.
+        by_label: agreement by emotion, in the order of `mien.labels.EMOTIONS`.
+        mean_voters: mean number of votes for an image.
+        mean_agreeing_voters: mean number of votes for an image's most frequent vote.
     """
 
     overall: LabelAgreement
@@ -62,21 +65,21 @@ class Agreement:
     mean_agreeing_voters: float
 
 
-def find_majorities(votes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Return each image's most frequent vote; NO_MAJORITY for a tie and for no votes at all.
+def find_majorities(votes: Array) -> Integers:
+    """Return each image's most frequent vote; NO_MAJORITY for a tie or no votes.
 
-    Shape: votes (N, 10) -> int64 (N,), positions in `mien.labels.FERPLUS_VOTES`.
+    Shape: votes (N, 10) -> int64 (N,), positions in `mien.data.fer2013.FERPLUS_VOTES`.
     """
     most = votes.max(1, keepdims=True)
     clear = np.count_nonzero(votes == most, axis=1) == 1
     return np.where(clear, votes.argmax(1), NO_MAJORITY).astype(np.int64)
 
 
-def majority_labels(votes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Return the label that most voters gave each image; NO_MAJORITY where there is none.
+def majority_labels(votes: Array) -> Labels:
+    """Return the label with the most votes for each image; NO_MAJORITY if there is none.
 
-    A label has the majority where its emotion got more votes than each of the six others, and no
-    fewer than contempt, unknown and NF each.
+    A label has the majority if its emotion has more votes than each of the six others, and at least
+    as many as contempt, unknown and NF each.
 
     Shape: votes (N, 10) -> int64 (N,), positions in `mien.labels.EMOTIONS`.
     """
@@ -87,13 +90,13 @@ def majority_labels(votes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     return np.where(clear & named, emotions.argmax(1), NO_MAJORITY).astype(np.int64)
 
 
-def measure_agreement(votes: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> Agreement | None:
-    """Return how often the majority of votes is the label; None where no image has a vote.
+def measure_agreement(votes: Array, labels: Labels) -> Agreement | None:
+    """Return how often labels agree with the majority of votes; None if no image has votes.
 
-    A majority is the vote with the most counts. Images with a tie, and those whose majority is
-    unknown or not a face, are not compared; contempt is, and agrees with no label.
+    The majority is the most frequent vote. Images with a tie, or a majority of "unknown" or "NF",
+    are not compared; a majority of "contempt" is compared and agrees with no label.
 
-    Shape: votes (N, 10), zeros where an image has none; labels (N,).
+    Shape: votes (N, 10), zeros for an image without votes; labels (N,).
     """
     voted = votes.any(1)
     if not voted.any():
@@ -103,15 +106,15 @@ def measure_agreement(votes: npt.NDArray[Any], labels: npt.NDArray[np.int64]) ->
     return Agreement(
         overall=_agreement(majorities, labels),
         by_label={
-            emotion: _agreement(majorities[labels == label], labels[labels == label])
-            for label, emotion in enumerate(EMOTIONS)
+            emotion: _agreement(majorities[mask], labels[mask])
+            for emotion, mask in class_masks(labels).items()
         },
         mean_voters=float(votes.sum(1, dtype=np.int64).mean()),
         mean_agreeing_voters=float(votes.max(1).mean()),
     )
 
 
-def _agreement(majorities: npt.NDArray[np.int64], labels: npt.NDArray[np.int64]) -> LabelAgreement:
+def _agreement(majorities: Integers, labels: Labels) -> LabelAgreement:
     counts = {
         name: int(np.count_nonzero(majorities == vote)) for vote, name in enumerate(FERPLUS_VOTES)
     }
@@ -127,54 +130,51 @@ def _agreement(majorities: npt.NDArray[np.int64], labels: npt.NDArray[np.int64])
     )
 
 
-def labels_of(majorities: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the label that each majority means; NO_MAJORITY where it means none. Shape: (N,)."""
-    # NO_MAJORITY, -1, takes the last place
-    return np.array([*(_label_of(name) for name in FERPLUS_VOTES), NO_MAJORITY])[majorities]
+def labels_of(majorities: Integers) -> Labels:
+    """Return the label of each majority vote; NO_MAJORITY if it has none. Shape: (N,) -> (N,)."""
+    labels = np.full(len(FERPLUS_VOTES) + 1, NO_MAJORITY)  # NO_MAJORITY, -1, indexes the last one
+    labels[list(VOTES_OF_EMOTIONS)] = np.arange(len(VOTES_OF_EMOTIONS))
+    return labels[majorities]
 
 
-def name_an_expression(majorities: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Return which majorities a label can be compared with: contempt is one, a tie none."""
+def name_an_expression(majorities: Integers) -> Mask:
+    """Return which majorities can be compared with a label: contempt can, a tie cannot."""
     none = [FERPLUS_VOTES.index(name) for name in _NO_EXPRESSION]
     return np.asarray((majorities != NO_MAJORITY) & ~np.isin(majorities, none))
 
 
-def _label_of(vote: str) -> int:
-    """Return the label that a FER+ vote means; NO_MAJORITY for contempt, unknown and NF."""
-    try:
-        return parse_emotion(vote)
-    except DataError:
-        return NO_MAJORITY
-
-
 @dataclass(frozen=True)
 class VoteFile:
-    """The votes of Microsoft's ``fer2013new.csv``: a row for each row of fer2013.csv, in its order.
+    """The votes in Microsoft's ``fer2013new.csv``: one row for each row of fer2013.csv, in order.
 
-    Shape: counts int8 (N, 10), in the order of `mien.labels.FERPLUS_VOTES`; splits str (N,).
+    Shape: counts int8 (N, 10); splits str (N,).
+
+    Args:
+        path: path of the file.
+        counts: votes, in the order of `mien.data.fer2013.FERPLUS_VOTES`.
+        splits: name of each row's split.
     """
 
     path: Path
-    counts: npt.NDArray[np.int8]
-    splits: npt.NDArray[np.str_]
+    counts: Votes
+    splits: Strings
 
     def __len__(self) -> int:
         return len(self.counts)
 
     def split_counts(self) -> dict[str, int]:
         """Return the number of rows in each split that has any, in the order of SPLITS."""
-        counts = {split: int(np.count_nonzero(self.splits == split)) for split in SPLITS}
-        return {split: count for split, count in counts.items() if count}
+        return count_splits(self.splits)
 
 
 def read_votes(path: Path) -> VoteFile:
     """Read ``fer2013new.csv``, gzipped or not.
 
-    Image names are not used: those that FER+ left out have none, and the numbers in the others
-    fall behind the rows' own (row 61 is called ``fer0000059.png``). A row's place says whose it is.
+    Rows are identified by their position, not by the image names: images that FER+ left out have no
+    name, and the numbers in the names lag behind the rows (row 61 is called ``fer0000059.png``).
 
     Raises:
-        DataError: if the header is another, or for the first row that is wrong.
+        DataError: if the file cannot be read or has another header, or at the first bad row.
     """
     counts, splits = [], []
     for number, line in enumerate(_vote_lines(path), start=1):
@@ -193,51 +193,51 @@ def read_votes(path: Path) -> VoteFile:
 
 
 def join_votes(rows: Rows, votes: VoteFile, name: str) -> Rows:
-    """Return a CSV's rows with their votes, found by the row number in each id.
+    """Return a data set's rows with their votes, joined by row number.
 
-    Rows that were skipped keep their number, so the votes of the others stay theirs. That both
-    files have as many rows, and every row the same Usage, is checked; where the CSV has no Usage
-    column, only the count can be, and the order inside a split never can.
+    Both files must have the same number of rows, and each row the same Usage. Without a column
+    Usage only the number of rows is checked; the order within a split cannot be checked at all.
 
     Args:
-        rows: what `mien.data.formats.csv.read_csv` gave, in any order.
-        votes: the votes.
-        name: the CSV's, for people.
+        rows: rows of FER-2013's original CSV, in any order; skipped rows keep their number.
+        votes: votes for every row of that CSV.
+        name: name of the data set in errors.
 
     Raises:
-        DataError: if the files do not fit; the first row that differs is named.
+        DataError: if the files do not belong together; the message names the first row that
+            differs.
     """
-    numbers = np.array([int(row_id.removeprefix("row ")) for row_id in rows.ids.tolist()])
-    there_are = len(rows) + len(rows.skipped)
+    numbers = rows.rows
+    num_rows = len(rows) + len(rows.skipped)
     both = numbers <= len(votes)
     stated, voted = rows.splits[both], votes.splits[numbers[both] - 1]
     differ = (stated != "") & (stated != voted)
     first = int(numbers[both][differ].min()) if differ.any() else 0
-    said = ""
+    difference = ""
     if first:
-        usage = COMPETITION_WORDS[str(rows.splits[numbers == first][0])]
-        other = COMPETITION_WORDS[str(votes.splits[first - 1])]
-        said = f"row {first:,} is {other} here and {usage} there"
+        usage = USAGES[str(rows.splits[numbers == first][0])]
+        other = USAGES[str(votes.splits[first - 1])]
+        difference = f"row {first:,} is {other} here and {usage} there"
     expected = "expected the votes of the same rows in the same order"
-    if there_are != len(votes):
-        said = said or f"row {min(there_are, len(votes)) + 1:,} is in one of them only"
+    if num_rows != len(votes):
+        difference = difference or f"row {min(num_rows, len(votes)) + 1:,} is in only one of them"
         raise DataError(
-            f"{votes.path}: has {len(votes):,} rows, and {name} has {there_are:,} ({said}); "
+            f"{votes.path}: has {len(votes):,} rows, and {name} has {num_rows:,} ({difference}); "
             f"{expected}"
         )
     if first:
-        raise DataError(f"{votes.path}: does not fit {name}: {said}; {expected}")
+        raise DataError(f"{votes.path}: does not fit {name}: {difference}; {expected}")
     return replace(rows, votes=votes.counts[numbers - 1])
 
 
 def _vote_lines(path: Path) -> Iterator[str]:
-    """Give the lines below the header, none that is blank."""
+    """Yield the lines below the header, without blank ones."""
     try:
         with open_csv(path) as handle:
-            header = handle.readline(65_536).decode("utf-8-sig", "replace").strip()
+            header = handle.readline(_HEADER_BYTES).decode("utf-8-sig", "replace").strip()
             names = [name.strip(' "\t').lower() for name in header.split(",")]
             if names != [name.lower() for name in _HEADER]:
-                shown = header[:60].encode("unicode_escape").decode()  # a picture's bytes, say
+                shown = header[:60].encode("unicode_escape").decode()  # may be binary
                 raise DataError(
                     f"{path}: the header is '{shown}', expected {','.join(_HEADER)}; "
                     "is this FER+'s fer2013new.csv?"
@@ -246,19 +246,17 @@ def _vote_lines(path: Path) -> Iterator[str]:
                 if text := line.decode("utf-8", "replace").strip():
                     yield text
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be unpacked ({error}); is it whole?") from error
+        raise DataError(
+            f"{path}: cannot be decompressed ({error}); is the file complete?"
+        ) from error
 
 
 def _parse_votes(fields: list[str]) -> tuple[str, list[int]]:
     if len(fields) != len(_HEADER):
         raise DataError(f"has {len(fields)} fields, expected {len(_HEADER)}")
-    split = split_of(fields[0])
-    if split is None:
-        raise DataError(
-            f"has the Usage {fields[0][:20]!r}, expected {', '.join(COMPETITION_WORDS.values())}"
-        )
+    split = parse_usage(fields[0])
     votes = fields[2:]
     for name, vote in zip(FERPLUS_VOTES, votes, strict=True):
-        if not (vote.isdecimal() and vote.isascii() and len(vote) <= 3 and int(vote) <= _MOST):
-            raise DataError(f"has {vote[:20]!r} votes for {name}, expected 0 to {_MOST}")
+        if not (vote.isdecimal() and vote.isascii() and len(vote) <= 3 and int(vote) <= _MAX_COUNT):
+            raise DataError(f"has {vote[:20]!r} votes for {name}, expected 0 to {_MAX_COUNT}")
     return split, [int(vote) for vote in votes]

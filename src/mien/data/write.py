@@ -1,22 +1,29 @@
-"""A FaceDataset back to files, in any layout."""
+"""Write a FaceDataset to files, in any layout."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from mien.data.dataset import FaceDataset
-from mien.data.formats.csv import write_csv
-from mien.data.formats.folders import write_folders
-from mien.data.formats.parquet import write_parquet
-
-_WRITERS = {"csv": write_csv, "folders": write_folders, "parquet": write_parquet}
-LAYOUTS = tuple(_WRITERS)
+from mien.data.formats.base import FORMATS
+from mien.io.files import atomic_file, atomic_folder
 
 
 def write_dataset(dataset: FaceDataset, path: Path, layout: str) -> None:
-    """Write a data set, whole or not at all, as ``csv``, ``folders`` or ``parquet``.
+    """Write a data set completely or not at all.
 
-    Read again, it gives the same images, labels and splits to the bit. FER+ votes are kept by
-    Parquet alone: the other layouts have no place for them.
+    Reading it returns the same images, labels and splits to the bit. FER+ votes are kept by layouts
+    that have a place for them (`mien.data.formats.base.Format.keeps_votes`).
+
+    Args:
+        dataset: data set to write.
+        path: path of the new file or folder.
+        layout: name of the layout.
+
+    Raises:
+        MienError: if there is no such layout, or `path` cannot be written.
     """
-    _WRITERS[layout](dataset, path)
+    chosen = FORMATS[layout]()
+    atomic = atomic_file if chosen.suffix else atomic_folder
+    with atomic(path) as temporary:
+        chosen.write(dataset, temporary)

@@ -1,7 +1,6 @@
 """Probabilities and labels to an Evaluation: plain numbers, each with the protocol beside it."""
 
 from mien.evaluation.evaluate import evaluate_bundle
-from mien.evaluation.protocol import Protocol
 from mien.evaluation.result import Evaluation
 
-__all__ = ["Evaluation", "Protocol", "evaluate_bundle"]
+__all__ = ["Evaluation", "evaluate_bundle"]

@@ -1,85 +1,44 @@
-"""Confidence that can be trusted: a map of the logits, and when not to answer at all.
+"""Calibration: a map from logits to probabilities, and a threshold below which to answer uncertain.
 
-Where a recipe wants it, the answer also averages what labels and FER+ votes have taught, and the
-class shares of the training images are taken out of it. All of this is set on images that the
-network was not fitted on. What it is worth is estimated by cross-fitting: set on all folds but one,
-measured on that one.
+If a recipe asks for it, the answer also averages the probabilities learned from labels and those
+learned from FER+ votes, and the class prior of the training images is taken out of it. Everything
+is fitted on images that the network was not trained on, and its effect is estimated by
+cross-fitting: fitted on all folds but one, measured on that one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from mien.bundle.metadata import Calibration
 from mien.errors import MienError
 from mien.evaluation import metrics
-from mien.evaluation.protocol import Record
+from mien.evaluation.metrics import Floats, import_scipy
 from mien.labels import NUM_CLASSES
+from mien.types import Labels, Mask
 
-TARGET_ACCURACY: Final = 0.85  # of what is answered
+TARGET_ACCURACY: Final = 0.85  # of the answered images
 _FOLDS: Final = 5
-_BETWEEN: Final = (0.05, 20.0)  # a temperature outside of this has another reason than confidence
-# How strongly a map is held to its temperature: docs/experiments.md has the trials.
-_PULL: Final = 30.0
+_TEMPERATURES: Final = (0.05, 20.0)  # a temperature outside has another cause than overconfidence
+# Strength of the regularisation towards temperature scaling; docs/experiments.md has the trials.
+_PENALTY: Final = 30.0
 _LEAST_PROBABILITY: Final = 1e-12  # as in mien.models.answer
-
-Floats = metrics.Floats
-Labels = metrics.Labels
-
-
-class Calibration(Record):
-    """How logits become probabilities, and what that was worth on images not used to set it.
-
-    Args:
-        images: number of images that it was set on; the network was fitted on none of them.
-        matrix: matrix applied to the label logits, ``logits @ matrix + bias``, (7, 7).
-        bias: bias added to the product, (7,).
-        mapped: True if matrix and bias were fitted before, on all of these images; then only what
-            follows is estimated by cross-fitting.
-        votes_share: share of the votes' layer in the probabilities; 0 where it has none.
-        prior_share: share of the log class shares of the training images that is taken out.
-        offset: class offsets added to the log of the mixed probabilities to take it out, (7,); the
-            bias holds them where no votes are mixed in.
-        temperature: temperature by which the logits are divided last; 1 where the matrix holds it.
-        uncertain_below: the highest probability under which a reading is called uncertain.
-        target_accuracy: accuracy that the answered images were to reach.
-        error_before: expected calibration error (15 bins) of the logits as they are.
-        error_after: the same by what the other folds set, and by the face gate, if any.
-        accuracy: accuracy on all the images, by what the other folds set.
-        answered_accuracy: accuracy of those at or above the threshold that the other folds set.
-        coverage: their share.
-    """
-
-    images: int
-    matrix: tuple[tuple[float, ...], ...]
-    bias: tuple[float, ...]
-    mapped: bool = False
-    votes_share: float = 0.0
-    prior_share: float = 0.0
-    offset: tuple[float, ...] = ()
-    temperature: float = 1.0
-    uncertain_below: float
-    target_accuracy: float
-    error_before: float
-    error_after: float
-    accuracy: float
-    answered_accuracy: float | None
-    coverage: float
 
 
 @dataclass(frozen=True)
 class AnswerSettings:
-    """Answer settings of a recipe: the share of the votes, and the share of the prior.
+    """How a recipe wants the answer to be composed.
 
     Args:
-        votes_share: share of the votes' layer in the probabilities.
-        prior_share: share of the log class shares to take out.
-        log_prior: logarithm of the class shares of the training images, (7,); only where a share
-            of it is taken out.
+        votes_share: share of the votes' layer in the probabilities, 0 to 1.
+        prior_share: share of the log prior that is taken out of the answer, 0 to 1.
+        log_prior: logarithm of the class shares of the training images; needed only if
+            `prior_share` is not 0. Shape: (7,).
     """
 
     votes_share: float = 0.0
@@ -91,7 +50,7 @@ class AnswerSettings:
         """Class offsets to add to the log probabilities. Shape: (7,)."""
         if self.log_prior is None or not self.prior_share:
             return np.zeros(NUM_CLASSES)
-        # Less its mean, so that logits keep their size: a constant means nothing to a softmax.
+        # Without its mean, so that logits keep their size; a softmax ignores constants.
         return np.asarray(self.prior_share * (self.log_prior.mean() - self.log_prior))
 
 
@@ -117,11 +76,18 @@ class _Map:
 
 
 def refuse_too_few(images: int) -> None:
-    """Raise a MienError where there are too few images to calibrate by."""
+    """Refuse a calibration split that is too small.
+
+    Args:
+        images: number of images in the calibration split.
+
+    Raises:
+        MienError: if there are too few.
+    """
     if images < 2 * _FOLDS:
         raise MienError(
-            f"{images} images to calibrate by, expected {2 * _FOLDS} at least; raise "
-            "train.calibration_share, or set it to 0 for no calibration"
+            f"the calibration split has {images} images, expected at least {2 * _FOLDS}; raise "
+            "train.calibration_share, or set it to 0 to leave calibration out"
         )
 
 
@@ -136,33 +102,33 @@ def calibrate(
     target: float = TARGET_ACCURACY,
     seed: int = 0,
 ) -> Calibration:
-    """Set how logits become probabilities on images that the network was not fitted on.
+    """Return the calibration of logits, fitted on images that the network was not trained on.
 
     Args:
-        logits: logits of the labels.
-        labels: label of each image.
-        votes_logits: logits of the votes for the seven emotions; None where none are mixed in.
+        logits: logits of the label layer. Shape: (N, 7), N at least 10.
+        labels: labels of the images. Shape: (N,).
+        votes_logits: logits of the votes' layer for the seven emotions; None if no votes are mixed
+            in. Shape: (N, 7).
         settings: answer settings of the recipe; by default no votes are mixed in, and the prior
             stays.
-        mapped: True if the label logits are mapped already, as in a file of weights. Then only the
-            temperature and the threshold are fitted, and cross-fitted: the map knows these images.
-        gate: opening of the face gate for each image, 0 to 1, by which the mapped logits are
-            multiplied. The map is set without it, so that it changes no answer; the threshold and
-            what the map was worth are with it.
-        target: accuracy that answered images are to reach.
+        mapped: True if the label logits are calibrated already, as in a file of weights. Then only
+            the temperature and the threshold are fitted and cross-fitted, because the map knows
+            these images.
+        gate: opening of the face gate for each image, 0 to 1, which multiplies the mapped logits.
+            The map is fitted without it, so that it changes no answer; the threshold and the
+            estimates are with it. Shape: (N,).
+        target: accuracy that the answered images are to reach.
         seed: seed of the folds.
 
-    Shape: (N, 7), (N,), (N, 7), (N,); N at least 10.
-
     Raises:
-        MienError: if there are too few images.
+        MienError: if there are too few images, or scipy is not installed.
     """
     refuse_too_few(len(labels))
     settings = settings or AnswerSettings()
     opened = np.ones((len(labels), 1)) if gate is None else gate[:, None]
     folds = np.random.default_rng(seed).permutation(len(labels)) % _FOLDS
 
-    def votes_of(chosen: npt.NDArray[np.bool_]) -> Floats | None:
+    def votes_of(chosen: Mask) -> Floats | None:
         return None if votes_logits is None else votes_logits[chosen]
 
     fit = partial(_fit, settings=settings, mapped=mapped)
@@ -205,7 +171,7 @@ def _fit(
     settings: AnswerSettings,
     mapped: bool,
 ) -> _Map:
-    """Fit the labels' map, mix the votes in, take the prior out, and fit a temperature last."""
+    """Fit the map of the label logits, mix the votes in, take the prior out, fit a temperature."""
     classes = logits.shape[1]
     matrix, bias = (np.eye(classes), np.zeros(classes)) if mapped else fit_map(logits, labels)
     offset, share = settings.offset, settings.votes_share
@@ -214,38 +180,39 @@ def _fit(
         temperature = fit_temperature(mixed(logits, votes_logits), labels)
         return replace(mixed, temperature=temperature)
     if settings.prior_share:
-        # Everything is linear then, so the matrix and the bias hold it.
+        # Without votes everything is linear, so matrix and bias can contain all of it.
         temperature = fit_temperature(logits @ matrix + bias + offset, labels)
         matrix, bias = matrix / temperature, (bias + offset) / temperature
     return _Map(matrix, bias, 0.0, np.zeros(classes), temperature=1.0)
 
 
 def fit_map(logits: Floats, labels: Labels) -> tuple[Floats, Floats]:
-    """Return the matrix and the bias that make probabilities of logits: matrix scaling.
+    """Return the matrix and the bias of matrix scaling, regularised towards temperature scaling.
 
-    Few images do not settle 56 numbers, so these are pulled towards temperature scaling, which has
-    one: with ever fewer images that is what comes out. Unlike it they mend what no temperature can,
-    such as one emotion given too often, and so may change which emotion is the most probable.
+    Few images do not determine 56 parameters; the fewer there are, the closer the result is to
+    temperature scaling, which has one parameter. Unlike a temperature, a matrix can correct an
+    emotion that is read too often, so it may change which emotion is the most probable.
 
     Shape: (N, 7), (N,) -> (7, 7), (7,).
-    Source: Guo et al., On Calibration of Modern Neural Networks, 2017; the pull after Kull et al.,
-    Beyond temperature scaling, 2019, who pull the off-diagonal and the bias.
+    Source: Guo et al., On Calibration of Modern Neural Networks, 2017; the penalty after Kull et
+    al., Beyond temperature scaling, 2019; deviation: it also penalises the diagonal.
     """
-    minimize = _scipy_optimize().minimize
+    minimize = import_scipy("optimize", purpose="calibrating").minimize
     classes = logits.shape[1]
-    # A constant added to every logit of an image means nothing, so it may not count here, either.
+    # A softmax ignores a constant added to all logits of an image, so the penalty has to as well.
     centring = np.eye(classes) - 1 / classes
     start = centring / fit_temperature(logits, labels)
     tempered = logits.astype(np.float64) @ start
-    wanted = np.eye(classes)[labels]
+    targets = np.eye(classes)[labels]
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
         change, bias = parameters[:-classes].reshape(classes, classes), parameters[-classes:]
         probabilities = softmax(tempered + tempered @ change + bias)
-        pull = _PULL / len(labels)
-        value = metrics.log_loss(labels, probabilities) + pull * (parameters**2).sum()
-        slope = (probabilities - wanted) / len(labels)
-        return value, np.append((tempered.T @ slope).ravel(), slope.sum(0)) + 2 * pull * parameters
+        penalty = _PENALTY / len(labels)
+        value = metrics.log_loss(labels, probabilities) + penalty * (parameters**2).sum()
+        residual = (probabilities - targets) / len(labels)
+        gradient = np.append((tempered.T @ residual).ravel(), residual.sum(0))
+        return value, gradient + 2 * penalty * parameters
 
     found = minimize(loss, np.zeros(classes * (classes + 1)), jac=True, method="L-BFGS-B").x
     change, bias = found[:-classes].reshape(classes, classes), found[-classes:]
@@ -253,16 +220,16 @@ def fit_map(logits: Floats, labels: Labels) -> tuple[Floats, Floats]:
 
 
 def fit_temperature(logits: Floats, labels: Labels) -> float:
-    """Return the temperature at which the logits' cross-entropy with the labels is least.
+    """Return the temperature that minimises the cross-entropy of the logits with the labels.
 
     Shape: (N, 7), (N,).
     Source: Guo et al., On Calibration of Modern Neural Networks, 2017.
     """
-    minimize_scalar = _scipy_optimize().minimize_scalar
-    # It is convex in 1 / temperature, so there is one minimum to find.
+    minimize_scalar = import_scipy("optimize", purpose="calibrating").minimize_scalar
+    # The loss is convex in 1 / temperature, so there is one minimum.
     found = minimize_scalar(
         lambda inverse: metrics.log_loss(labels, softmax(logits * inverse)),
-        bounds=(1 / _BETWEEN[1], 1 / _BETWEEN[0]),
+        bounds=(1 / _TEMPERATURES[1], 1 / _TEMPERATURES[0]),
         method="bounded",
         options={"xatol": 1e-6},
     )
@@ -270,9 +237,14 @@ def fit_temperature(logits: Floats, labels: Labels) -> float:
 
 
 def choose_threshold(probabilities: Floats, labels: Labels, target: float) -> float:
-    """Return the least highest-probability at or above which accuracy reaches a target.
+    """Return the lowest threshold on the highest probability that reaches a target accuracy.
 
-    1 where no threshold reaches it: then nothing but certainty is answered.
+    It is 1 if no threshold reaches the target: then only certain answers are given.
+
+    Args:
+        probabilities: probabilities of the images.
+        labels: labels of the images.
+        target: accuracy that the images at or above the threshold are to reach.
 
     Shape: (N, 7), (N,).
     """
@@ -282,7 +254,7 @@ def choose_threshold(probabilities: Floats, labels: Labels, target: float) -> fl
 
 
 def risk_coverage(probabilities: Floats, labels: Labels) -> tuple[Floats, Floats, Floats]:
-    """Return every threshold from the highest down, the share answered, and its share of errors.
+    """Return the risk–coverage curve: thresholds in descending order, coverage and error rate.
 
     Shape: (N, 7), (N,) -> (T,), (T,), (T,).
     Source: Geifman and El-Yaniv, Selective Classification for Deep Neural Networks, 2017.
@@ -290,20 +262,12 @@ def risk_coverage(probabilities: Floats, labels: Labels) -> tuple[Floats, Floats
     confidence = probabilities.max(1)
     order = np.argsort(-confidence, kind="stable")
     ranked = confidence[order]
-    ends = np.append(np.nonzero(np.diff(ranked))[0], len(ranked) - 1)  # equals go together
+    ends = np.append(np.nonzero(np.diff(ranked))[0], len(ranked) - 1)  # ties share a threshold
     wrong = np.cumsum(probabilities.argmax(1)[order] != labels[order])[ends]
     return ranked[ends], (ends + 1) / len(labels), wrong / (ends + 1)
 
 
 def softmax(logits: Floats) -> npt.NDArray[np.float64]:
-    """Return probabilities. Shape: (N, 7) -> (N, 7)."""
+    """Return the softmax of logits, in double precision. Shape: (N, 7) -> (N, 7)."""
     powers = np.exp(logits.astype(np.float64) - logits.max(1, keepdims=True))
     return np.asarray(powers / powers.sum(1, keepdims=True))
-
-
-def _scipy_optimize() -> Any:
-    try:
-        import scipy.optimize
-    except ImportError as error:
-        raise MienError("calibrating needs scipy: pip install 'mien[train]'") from error
-    return scipy.optimize

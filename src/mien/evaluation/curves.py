@@ -1,34 +1,34 @@
-"""ROC and precision–recall curves of each class against the rest, and the areas under them."""
+"""One-vs-rest ROC and precision–recall curves, and the areas under them."""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from mien.evaluation.metrics import Counts, Floats, Labels, class_auc, macro_auc
-from mien.evaluation.protocol import Record
+from mien.bundle.scores import Record
+from mien.evaluation.metrics import Counts, Floats, class_auc, macro_auc
 from mien.labels import EMOTIONS, NUM_CLASSES
-
-Mask = npt.NDArray[np.bool_]
+from mien.types import Labels, Mask
 
 
 class Areas(Record):
-    """Areas under the ROC curves, and average precisions; None for a class without a curve.
-
-    ``micro`` pools the decisions of all classes, each image making seven of them; ``macro`` is the
-    mean over the classes.
-    """
+    """Areas under the ROC curves and average precisions; None for a class without a curve."""
 
     roc: dict[str, float | None]
+    """Area under the ROC curve of each emotion."""
     roc_micro: float
+    """Area under the ROC curve of all decisions, of which each image contributes seven."""
     roc_macro: float | None
+    """Mean area over the emotions."""
     precision: dict[str, float | None]
+    """Average precision of each emotion."""
     precision_micro: float
+    """Average precision of all decisions."""
     precision_macro: float | None
+    """Mean average precision over the emotions."""
 
 
 def measure_areas(labels: Labels, probabilities: Floats) -> Areas:
-    """Return the areas under the curves of each class, micro and macro.
+    """Return the areas under the curves of each class, with their micro and macro averages.
 
     Shape: (N,), (N, 7); N at least 1.
     """
@@ -51,7 +51,7 @@ def measure_areas(labels: Labels, probabilities: Floats) -> Areas:
 
 
 def pool_classes(labels: Labels, probabilities: Floats) -> tuple[Mask, Floats]:
-    """Return every image's seven decisions as one list, for the micro curves.
+    """Return the seven decisions about each image as one list, for the micro-averaged curves.
 
     Shape: (N,), (N, 7) -> (7 N,), (7 N,).
     """
@@ -59,9 +59,9 @@ def pool_classes(labels: Labels, probabilities: Floats) -> tuple[Mask, Floats]:
 
 
 def macro_roc_curve(labels: Labels, probabilities: Floats) -> tuple[Floats, Floats]:
-    """Return the mean of the classes' true positive rates at every false positive rate.
+    """Return the macro-averaged ROC curve: false positive rates and mean true positive rates.
 
-    Shape: (N,), (N, 7) -> (T,), (T,); some class has images, and not all of them.
+    Shape: (N,), (N, 7) -> (T,), (T,); at least one class has some of the images, but not all.
     """
     curves = [
         roc_curve(labels == label, probabilities[:, label])
@@ -74,30 +74,30 @@ def macro_roc_curve(labels: Labels, probabilities: Floats) -> tuple[Floats, Floa
 
 
 def roc_curve(positive: Mask, scores: Floats) -> tuple[Floats, Floats]:
-    """Return false and true positive rates at every threshold, from none read as positive to all.
+    """Return false and true positive rates at every threshold, in descending order of threshold.
 
-    Shape: (N,), (N,) -> (T,), (T,), both from 0 to 1; ``positive`` has some of either kind.
+    Shape: (N,), (N,) -> (T,), (T,), both from 0 to 1; `positive` has true and false elements.
     """
     true, false = _counts_above(positive, scores)
     return np.append(0.0, false / false[-1]), np.append(0.0, true / true[-1])
 
 
 def precision_recall_curve(positive: Mask, scores: Floats) -> tuple[Floats, Floats]:
-    """Return recall and precision at every threshold, from the highest score to the lowest.
+    """Return recall and precision at every threshold, in descending order of threshold.
 
-    Shape: (N,), (N,) -> (T,), (T,); ``positive`` has at least one.
+    Shape: (N,), (N,) -> (T,), (T,); `positive` has at least one true element.
     """
     true, false = _counts_above(positive, scores)
     return true / true[-1], true / (true + false)
 
 
 def average_precision(recall: Floats, precision: Floats) -> float:
-    """Return the area under a precision–recall curve, as steps."""
+    """Return the area under a precision–recall curve, without interpolation."""
     return float(np.sum(np.diff(recall, prepend=0.0) * precision))
 
 
 def _counts_above(positive: Mask, scores: Floats) -> tuple[Counts, Counts]:
-    """Count true and false positives at each distinct score as threshold, the highest first."""
+    """Return the true and false positives at each distinct score, in descending order of score."""
     order = np.argsort(-scores, kind="stable")
     ends = np.append(np.nonzero(np.diff(scores[order]))[0], len(scores) - 1)
     true = np.cumsum(positive[order])[ends]

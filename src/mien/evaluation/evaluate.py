@@ -1,4 +1,4 @@
-"""A Bundle and a data set's split to an Evaluation."""
+"""Evaluate a Bundle on one split of a data set."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ from typing import NamedTuple
 import numpy as np
 
 from mien.bundle.bundle import Bundle
+from mien.bundle.scores import NO_TTA, ClassScore, Protocol, Score, WithoutOverlap
 from mien.data import FaceDataset
-from mien.data.duplicates.groups import Mask, Overlap, find_overlap
+from mien.data.duplicates.groups import Overlap, find_overlap
 from mien.errors import DataError
 from mien.evaluation import metrics
-from mien.evaluation.protocol import Protocol
-from mien.evaluation.result import ClassScore, Evaluation, WithoutOverlap
-from mien.evaluation.score import Score
+from mien.evaluation.result import Evaluation
 from mien.evaluation.scorecard import Scorecard, measure_scorecard
-from mien.evaluation.tta import SINGLE, predict_views
+from mien.evaluation.tta import predict_tta
 from mien.labels import EMOTIONS
+from mien.types import Labels, Mask
+
+_SEED = 0
 
 _Metric = Callable[[metrics.Counts], metrics.Floats]
 
 
 class KnownImages(NamedTuple):
-    """Which of some images a run knows, pixel for pixel; an image can be in both.
+    """Masks of the images that a run knows, pixel for pixel; an image can be in both.
 
     Args:
-        trained_on: the run has trained on it. Shape: (N,).
-        chosen_by: it had a say in which weights were kept. Shape: (N,).
+        trained_on: True for each image that the run was trained on. Shape: (N,).
+        chosen_by: True for each image by which the run chose its weights. Shape: (N,).
     """
 
     trained_on: Mask
@@ -40,31 +42,32 @@ def evaluate_bundle(
     dataset: FaceDataset,
     split: str,
     *,
-    views: str = SINGLE,
+    tta: str = NO_TTA,
     known: KnownImages | None = None,
     scorecard: bool = False,
 ) -> Evaluation:
-    """Return what a Bundle scores on one split of a loaded data set, and leave no trace.
+    """Return a Bundle's evaluation on one split of a loaded data set; nothing is logged or kept.
 
     Args:
         bundle: Bundle that reads the faces.
         dataset: whole data set, so that duplicates of the split's images in train can be counted.
         split: name of the evaluated split.
-        views: views of each image whose probabilities are averaged (`mien.evaluation.tta`).
-        known: masks of the split's images that the Bundle's run has trained on and was chosen by;
-            None where these are not on record.
+        tta: test-time augmentation (`mien.evaluation.tta`); by default none.
+        known: masks of the split's images that the Bundle's run was trained on and chosen by; None
+            if they are not on record.
         scorecard: also measure the four figures beyond the label (`mien.evaluation.scorecard`).
 
     Raises:
         DataError: if the split has no images.
+        MienError: if there is no such test-time augmentation.
     """
     faces = dataset.split(split)
     duplicates = None
     if split != "train" and "train" in dataset.split_counts():
         duplicates = find_overlap(faces.images, dataset.train.images)
-    probabilities = predict_views(bundle, faces.images, views)
+    probabilities = predict_tta(bundle, faces.images, tta)
     trained_on = bundle.metadata.data
-    same = trained_on.get("fingerprint") == dataset.fingerprint
+    same = trained_on.fingerprint == dataset.fingerprint
     protocol = Protocol(
         model=bundle.metadata.name,
         data=dataset.name,
@@ -73,16 +76,18 @@ def evaluate_bundle(
         images=len(faces),
         split_fingerprint=faces.fingerprint,
         split_rule=dataset.split_rule,
-        views=views,
+        tta=tta,
         checkpoint=bundle.metadata.checkpoint,
         same_data=same,
         trained_on_split=same and split == "train",
-        chosen_on_split=same and split == trained_on.get("chosen_by"),
+        chosen_on_split=same and split == trained_on.chosen_by,
         skipped=len(dataset.skipped),
-        identical_in_train=int(duplicates.identical.sum()) if duplicates else None,
+        identical_in_train=int(duplicates.exact.sum()) if duplicates else None,
         near_in_train=int(duplicates.near.sum()) if duplicates else None,
         trained_on=int(known.trained_on.sum()) if known else None,
         chosen_by=int(known.chosen_by.sum()) if known else None,
+        resamples=metrics.RESAMPLES,
+        seed=_SEED,
     )
     overlap = _overlap(len(faces), duplicates, known)
     evaluation = evaluate_probabilities(faces.labels, probabilities, protocol, overlap)
@@ -92,34 +97,30 @@ def evaluate_bundle(
 
 
 def evaluate_probabilities(
-    labels: metrics.Labels,
+    labels: Labels,
     probabilities: metrics.Floats,
     protocol: Protocol,
     overlap: Mask | None = None,
 ) -> Evaluation:
-    """Compute every score from labels and probabilities.
+    """Return every score of given probabilities.
 
     Args:
-        labels: of the images.
-        probabilities: that were read in them.
-        protocol: how.
-        overlap: which images stand elsewhere too; they are left out of ``without_overlap``.
+        labels: labels of the images.
+        probabilities: probabilities that were read in the images.
+        protocol: protocol of the measurement.
+        overlap: mask of the images that `without_overlap` excludes; None for none.
 
-    Shape: labels int64 (N,), probabilities (N, 7), overlap bool (N,); N at least 1.
+    Shape: labels (N,), probabilities (N, 7), overlap (N,); N at least 1.
     """
     confusion = metrics.confusion_matrix(labels, probabilities.argmax(1))
     scores = metrics.class_scores(confusion)
     areas = metrics.class_auc(labels, probabilities)
-
-    def score(of: _Metric) -> Score:
-        return _score(of, confusion, protocol.seed)
-
     low, high = metrics.macro_auc_interval(labels, probabilities, seed=protocol.seed)
     return Evaluation(
         protocol=protocol,
-        accuracy=score(metrics.accuracy),
-        macro_f1=score(metrics.macro_f1),
-        weighted_f1=score(metrics.weighted_f1),
+        accuracy=_score(metrics.accuracy, confusion, protocol.seed),
+        macro_f1=_score(metrics.macro_f1, confusion, protocol.seed),
+        weighted_f1=_score(metrics.weighted_f1, confusion, protocol.seed),
         roc_auc=Score(
             value=_finite(metrics.macro_auc(labels, probabilities)),
             low=_finite(low),
@@ -144,13 +145,13 @@ def evaluate_probabilities(
 
 
 def _overlap(images: int, duplicates: Overlap | None, known: KnownImages | None) -> Mask:
-    """Return which of the images stand elsewhere too. Shape: (N,)."""
+    """Return which images have a duplicate in train or are known to the run. Shape: (N,)."""
     overlap = np.zeros(images, bool)
     if duplicates:
         overlap |= duplicates.any
     if known:
         overlap |= known.trained_on
-        if not known.chosen_by.all():  # else it is the very split to choose by
+        if not known.chosen_by.all():  # otherwise the whole split chose the weights
             overlap |= known.chosen_by
     return overlap
 
@@ -158,9 +159,9 @@ def _overlap(images: int, duplicates: Overlap | None, known: KnownImages | None)
 def _scorecard(
     bundle: Bundle, faces: FaceDataset, probabilities: metrics.Floats, protocol: Protocol
 ) -> dict[str, Scorecard | str]:
-    """Return the four figures, or the reason why there are none, by field of an Evaluation."""
-    if protocol.views != SINGLE:
-        return {"no_scorecard": "the four figures are measured on a single view of each face"}
+    """Return the fields of the scorecard, or the reason why there is none."""
+    if protocol.tta != NO_TTA:
+        return {"no_scorecard": "the four figures are measured without test-time augmentation"}
     predictions = probabilities.argmax(1)
     try:
         return {
@@ -173,7 +174,7 @@ def _scorecard(
 
 
 def _without(
-    overlap: Mask | None, labels: metrics.Labels, probabilities: metrics.Floats, seed: int
+    overlap: Mask | None, labels: Labels, probabilities: metrics.Floats, seed: int
 ) -> WithoutOverlap | None:
     if overlap is None or not overlap.any() or overlap.all():
         return None
@@ -185,9 +186,9 @@ def _without(
     )
 
 
-def _score(of: _Metric, confusion: metrics.Counts, seed: int) -> Score:
-    low, high = metrics.bootstrap_interval(confusion, of, seed=seed)
-    return Score(value=float(of(confusion)), low=low, high=high)
+def _score(metric: _Metric, confusion: metrics.Counts, seed: int) -> Score:
+    low, high = metrics.bootstrap_interval(confusion, metric, seed=seed)
+    return Score(value=float(metric(confusion)), low=low, high=high)
 
 
 def _finite(value: float) -> float | None:

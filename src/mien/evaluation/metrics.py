@@ -1,35 +1,36 @@
-"""Scores of a classifier from its probabilities and the labels. All scores are in [0, 1].
+"""Metrics of a classifier, computed from labels and probabilities. All scores are in [0, 1].
 
-Averages over classes leave out those without an image in the split: nothing is known of them.
+Averages over classes exclude the classes without an image in the split.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from mien.errors import MienError
 from mien.labels import NUM_CLASSES
+from mien.types import Labels, Mask
 
 RESAMPLES: Final = 1000
+INTERVAL: Final = (2.5, 97.5)  # percentiles
 CALIBRATION_BINS: Final = 15
-_RESAMPLES_AT_ONCE: Final = 50  # bounds the memory that those of the areas take
-INTERVAL: Final = (2.5, 97.5)
+_RESAMPLES_AT_ONCE: Final = 50  # bounds the memory of the resampled areas
 
-Labels = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
 Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class ClassScores:
-    """Scores of each class, of one confusion matrix or of many.
+    """Scores of each class, for one confusion matrix or for many.
 
-    Shape: every array (..., 7); NaN where a class has no image.
+    Shape: each (..., 7); NaN for a class without images.
     """
 
     precision: Floats
@@ -39,7 +40,7 @@ class ClassScores:
 
 
 def confusion_matrix(labels: Labels, predictions: Labels) -> Counts:
-    """Count images by label (row) and prediction (column).
+    """Return the number of images by label (row) and prediction (column).
 
     Shape: (N,), (N,) -> (7, 7).
     """
@@ -50,7 +51,7 @@ def confusion_matrix(labels: Labels, predictions: Labels) -> Counts:
 def class_scores(confusion: Counts) -> ClassScores:
     """Return precision, recall and F1 of each class.
 
-    A class that is never predicted has precision 0; one without images has NaN throughout.
+    A class that is never predicted has precision 0; a class without images has NaN for all three.
 
     Shape: (..., 7, 7) -> (..., 7).
     """
@@ -64,18 +65,18 @@ def class_scores(confusion: Counts) -> ClassScores:
 
 
 def accuracy(confusion: Counts) -> Floats:
-    """Return the share of images on the diagonal. Shape: (..., 7, 7) -> (...)."""
+    """Return the share of images that are read as labelled. Shape: (..., 7, 7) -> (...)."""
     hits = np.trace(confusion, axis1=-2, axis2=-1)
     return np.asarray(hits / np.maximum(confusion.sum((-2, -1)), 1))
 
 
 def macro_f1(confusion: Counts) -> Floats:
-    """Return the mean F1, every class counting the same. Shape: (..., 7, 7) -> (...)."""
+    """Return the mean F1 of the classes, unweighted. Shape: (..., 7, 7) -> (...)."""
     return np.asarray(np.nanmean(class_scores(confusion).f1, axis=-1))
 
 
 def weighted_f1(confusion: Counts) -> Floats:
-    """Return the mean F1, every image counting the same. Shape: (..., 7, 7) -> (...)."""
+    """Return the mean F1 of the classes, weighted by their images. Shape: (..., 7, 7) -> (...)."""
     scores = class_scores(confusion)
     weights = scores.support / np.maximum(scores.support.sum(-1, keepdims=True), 1)
     return np.asarray(np.nansum(scores.f1 * weights, axis=-1))
@@ -84,10 +85,15 @@ def weighted_f1(confusion: Counts) -> Floats:
 def bootstrap_interval(
     confusion: Counts, score: Callable[[Counts], Floats], *, seed: int = 0
 ) -> tuple[float, float]:
-    """Return a score's 95% interval by the percentile bootstrap over images.
+    """Return the 95% interval of a score, by the percentile bootstrap over images.
 
-    Drawing N images with replacement is drawing their cells of the confusion matrix from a
-    multinomial distribution, so no image has to be touched.
+    To draw N images with replacement is to draw their cells of the confusion matrix from a
+    multinomial distribution, so the images themselves are not needed.
+
+    Args:
+        confusion: confusion matrix. Shape: (7, 7).
+        score: function that computes the score of many confusion matrices.
+        seed: seed of the resamples.
 
     Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
     """
@@ -100,10 +106,10 @@ def bootstrap_interval(
 
 
 def class_auc(labels: Labels, probabilities: Floats) -> Floats:
-    """Return each class's area under its one-against-the-rest ROC curve.
+    """Return the area under the one-vs-rest ROC curve of each class.
 
-    It is the chance that an image of the class scores above one that is not; NaN for a class that
-    has no image, or all of them.
+    The area is the probability that an image of the class scores above an image of another class;
+    NaN for a class that has none or all of the images.
 
     Shape: (N,), (N, 7) -> (7,).
     """
@@ -113,7 +119,7 @@ def class_auc(labels: Labels, probabilities: Floats) -> Floats:
 
 
 def macro_auc(labels: Labels, probabilities: Floats) -> float:
-    """Return the mean of `class_auc` over the classes that have one; NaN if none has."""
+    """Return the mean of `class_auc` over the classes that have an area; NaN if none has."""
     areas = class_auc(labels, probabilities)
     return float(np.nanmean(areas)) if np.isfinite(areas).any() else float("nan")
 
@@ -121,7 +127,7 @@ def macro_auc(labels: Labels, probabilities: Floats) -> float:
 def macro_auc_interval(
     labels: Labels, probabilities: Floats, *, seed: int = 0
 ) -> tuple[float, float]:
-    """Return `macro_auc`'s 95% interval by the percentile bootstrap over images."""
+    """Return the 95% interval of `macro_auc`, by the percentile bootstrap over images."""
     count = len(labels)
     if not np.isfinite(class_auc(labels, probabilities)).any():
         return float("nan"), float("nan")
@@ -135,23 +141,23 @@ def macro_auc_interval(
             for _ in range(RESAMPLES // _RESAMPLES_AT_ONCE)
         ]
     )
-    # A resample may lack a rare class altogether: it is averaged over the others, as above.
+    # A resample may lack a rare class: its mean is over the other classes, as in macro_auc.
     usable = areas[np.isfinite(areas).any(axis=1)]
     low, high = np.percentile(np.nanmean(usable, axis=1), INTERVAL)
     return float(low), float(high)
 
 
 def log_loss(labels: Labels, probabilities: Floats) -> float:
-    """Return the mean cross-entropy in nats. Shape: (N,), (N, 7)."""
+    """Return the mean cross-entropy, in nats. Shape: (N,), (N, 7)."""
     of_label = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     return float(-np.log(np.maximum(of_label, np.finfo(np.float32).tiny)).mean())
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """Images sorted into bins of equal width by their highest probability.
+    """A reliability diagram: images in bins of equal width by their highest probability.
 
-    Shape: each (bins,); confidence and accuracy are NaN where a bin has no image.
+    Shape: each (bins,); confidence and accuracy are NaN for a bin without images.
     """
 
     images: Counts
@@ -162,7 +168,7 @@ class Reliability:
 def reliability(
     labels: Labels, probabilities: Floats, *, bins: int = CALIBRATION_BINS
 ) -> Reliability:
-    """Return mean confidence and accuracy in each bin of confidence. Shape: (N,), (N, 7)."""
+    """Return the mean confidence and the accuracy of each bin. Shape: (N,), (N, 7)."""
     confidence = probabilities.max(1).astype(np.float64)
     right = probabilities.argmax(1) == labels
     of_bin = np.minimum((confidence * bins).astype(int), bins - 1)
@@ -178,10 +184,10 @@ def reliability(
 def calibration_error(
     labels: Labels, probabilities: Floats, *, bins: int = CALIBRATION_BINS
 ) -> float:
-    """Return the expected calibration error: how far confidence is from accuracy, on average.
+    """Return the expected calibration error: the mean gap between confidence and accuracy.
 
-    Images are sorted into ``bins`` of equal width by the highest probability; a bin counts by its
-    share of the images.
+    Images are grouped into bins of equal width by their highest probability; each bin is weighted
+    by its share of the images.
 
     Shape: (N,), (N, 7).
     Source: Guo et al., On Calibration of Modern Neural Networks, 2017.
@@ -191,33 +197,37 @@ def calibration_error(
     return float(np.nansum(gaps * found.images) / len(labels))
 
 
-def mcnemar(ours: npt.NDArray[np.bool_], theirs: npt.NDArray[np.bool_]) -> tuple[int, int, float]:
+def mcnemar(ours: Mask, theirs: Mask) -> tuple[int, int, float]:
     """Compare two classifiers on the same images by McNemar's exact test.
 
-    Only images that one reads right and the other wrong tell them apart; were they equally good,
-    each such image would be a fair coin.
+    Only images that one classifier reads right and the other wrong distinguish the two; if both
+    were equally good, each of these images would be a fair coin toss.
 
     Args:
-        ours: whether each image was read right by the one.
-        theirs: by the other.
+        ours: True for each image that the first classifier reads right.
+        theirs: True for each image that the second classifier reads right.
 
     Returns:
-        How many only the one reads right, how many only the other, and the two-sided p-value.
+        The number of images that only the first reads right, the number that only the second reads
+        right, and the two-sided p-value.
+
+    Raises:
+        MienError: if scipy is not installed.
 
     Shape: (N,), (N,).
-    Source: McNemar, Psychometrika 12, 1947; exact binomial form.
+    Source: McNemar, Note on the Sampling Error of the Difference Between Correlated Proportions or
+    Percentages, 1947; deviation: the exact binomial form.
     """
     only_ours, only_theirs = int((ours & ~theirs).sum()), int((~ours & theirs).sum())
-    discordant, fewer = only_ours + only_theirs, min(only_ours, only_theirs)
-    tail = term = 1  # binomial coefficients, each from the one before: 0, 1, … of the fewer kind
-    for count in range(fewer):
-        term = term * (discordant - count) // (count + 1)
-        tail += term
-    return only_ours, only_theirs, min(1.0, float(Fraction(2 * tail, 2**discordant)))
+    if not only_ours + only_theirs:
+        return 0, 0, 1.0
+    stats = import_scipy("stats", purpose="comparing runs")
+    test = stats.binomtest(only_ours, only_ours + only_theirs)
+    return only_ours, only_theirs, float(test.pvalue)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values adjusted for their number, in the order given.
+    """Return p-values adjusted for the number of tests, in the given order.
 
     Source: Holm, A Simple Sequentially Rejective Multiple Test Procedure, 1979.
     """
@@ -230,7 +240,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _weighted_auc(labels: Labels, probabilities: Floats, weights: Counts) -> Floats:
-    """Return areas where image i counts ``weights[r, i]`` times in resample r.
+    """Return the areas of resamples; resample r holds image i ``weights[r, i]`` times.
 
     Shape: (N,), (N, 7), (R, N) -> (R, 7).
     """
@@ -238,13 +248,31 @@ def _weighted_auc(labels: Labels, probabilities: Floats, weights: Counts) -> Flo
     for label in range(NUM_CLASSES):
         order = np.argsort(probabilities[:, label], kind="stable")
         scores = probabilities[order, label]
-        ties = np.concatenate([[0], np.nonzero(np.diff(scores))[0] + 1])  # where each score starts
+        ties = np.concatenate(
+            [[0], np.nonzero(np.diff(scores))[0] + 1]
+        )  # starts of distinct scores
         sorted_weights = weights[:, order]
         is_class = labels[order] == label
         positive = np.add.reduceat(sorted_weights * is_class, ties, axis=1)
         negative = np.add.reduceat(sorted_weights * ~is_class, ties, axis=1)
         below = np.cumsum(negative, axis=1) - negative
-        wins = (positive * (below + negative / 2)).sum(1)  # a tie is half a win
+        wins = (positive * (below + negative / 2)).sum(1)  # a tie counts as half a win
         pairs = positive.sum(1) * negative.sum(1)
         areas[:, label] = np.where(pairs > 0, wins / np.maximum(pairs, 1), np.nan)
     return areas
+
+
+def import_scipy(module: str, *, purpose: str) -> Any:
+    """Return a module of scipy, which is not among the dependencies of the core.
+
+    Args:
+        module: name of the module, for example ``stats``.
+        purpose: what it is needed for; the beginning of the message.
+
+    Raises:
+        MienError: if scipy is not installed.
+    """
+    try:
+        return importlib.import_module(f"scipy.{module}")
+    except ImportError as error:
+        raise MienError(f"{purpose} needs scipy: pip install 'mien[train]'") from error

@@ -1,71 +1,67 @@
-"""How a Bundle reads when faces are blurred, noisy, dark, covered, turned or small.
+"""Robustness: a Bundle's accuracy on faces that are blurred, noisy, dark, covered, turned or small.
 
-Each change comes in five strengths; its accuracy stands beside that on the same faces as they are.
+Each corruption has five strengths; its accuracy is compared with that on the unchanged faces.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from mien.bundle.bundle import Bundle
-from mien.evaluation.protocol import Record
+from mien.bundle.scores import Record
+from mien.evaluation.metrics import Counts, Floats
 from mien.images.crop import SIZE_PX
+from mien.types import Array, Image, Images, Labels, Mask
 
 STRENGTHS: Final = 5
-FACES: Final = 200  # drawn from a split by chance; 50 changed copies of each are read
+FACES: Final = 200  # number of faces drawn from a split; 50 changed copies of each are read
 _GRAY: Final = 128
 
-Images = npt.NDArray[np.uint8]
-Right = npt.NDArray[np.bool_]
 Change = Callable[[Images, float, np.random.Generator], Images]
 
 
 class Robustness(Record):
-    """Accuracies under changes.
-
-    Args:
-        images: how many faces each figure is from.
-        clean: accuracy on them as they are.
-        accuracy: of each change, at its five strengths.
-        amounts: of each change, what its strengths are, in the unit that its name says.
-        mean: over all changes and strengths, the mean corruption accuracy.
-        seed: of the draw of faces and of the noise.
-    """
+    """Accuracies on corrupted faces."""
 
     images: int
+    """Number of faces behind each accuracy."""
     clean: float
+    """Accuracy on the unchanged faces."""
     accuracy: dict[str, tuple[float, ...]]
+    """Accuracy under each corruption, at its five strengths."""
     amounts: dict[str, tuple[float, ...]]
+    """Strengths of each corruption, in the unit that its name states."""
     mean: float
+    """Mean corruption accuracy, over all corruptions and strengths."""
     seed: int
+    """Seed of the draw of faces and of the noise."""
 
 
 def measure_robustness(
     bundle: Bundle,
     images: Images,
-    labels: npt.NDArray[np.int64],
+    labels: Labels,
     *,
     faces: int = FACES,
     seed: int = 0,
 ) -> Robustness:
-    """Return a Bundle's accuracy on changed faces.
+    """Return a Bundle's accuracy on corrupted faces.
 
     Args:
-        bundle: the Bundle that reads the faces.
-        images: the images of a split.
-        labels: the labels of the images.
-        faces: the number of faces to draw; of fewer images, all are taken.
-        seed: the seed of the draw and of the noise.
+        bundle: Bundle that reads the faces.
+        images: images of a split.
+        labels: labels of the images.
+        faces: number of faces to draw; if there are fewer images, all are used.
+        seed: seed of the draw and of the noise.
 
     Shape: uint8 (N, 48, 48), (N,); N at least 1.
     Source: Hendrycks and Dietterich, Benchmarking Neural Network Robustness to Common Corruptions
-    and Perturbations, 2019; deviations: changes that make sense for 48×48 gray faces, and accuracy
-    itself, not relative to another network.
+    and Perturbations, 2019; deviations: corruptions that make sense for 48×48 gray faces, and
+    accuracy itself instead of an error relative to another network.
     """
     rows = draw_faces(len(images), faces, seed=seed)
     drawn, truth = images[rows], labels[rows]
@@ -73,23 +69,29 @@ def measure_robustness(
     return summarize(right, clean=_right(bundle, drawn, truth), seed=seed)
 
 
-def draw_faces(images: int, faces: int, *, seed: int) -> npt.NDArray[np.int64]:
-    """Return the positions of the faces to change, drawn without replacement, in their order."""
+def draw_faces(images: int, faces: int, *, seed: int) -> Counts:
+    """Return the positions of drawn faces, without replacement and in ascending order.
+
+    Args:
+        images: number of images to draw from.
+        faces: number of faces to draw; if there are fewer images, all are used.
+        seed: seed of the draw.
+    """
     return np.sort(np.random.default_rng(seed).permutation(images)[:faces])
 
 
 def read_changed(
-    bundle: Bundle, images: Images, labels: npt.NDArray[np.int64], *, seed: int = 0
-) -> dict[str, Right]:
-    """Return whether each face is read as labelled, under each change at each strength.
+    bundle: Bundle, images: Images, labels: Labels, *, seed: int = 0
+) -> dict[str, Mask]:
+    """Return whether each face is read as labelled, under each corruption at each strength.
 
     Args:
-        bundle: the Bundle that reads the faces.
-        images: the faces, all of which are changed.
-        labels: the labels of the faces.
-        seed: the seed of the noise.
+        bundle: Bundle that reads the faces.
+        images: faces, all of which are corrupted.
+        labels: labels of the faces.
+        seed: seed of the noise.
 
-    Shape: uint8 (N, 48, 48), (N,) -> for each change bool (5, N).
+    Shape: uint8 (N, 48, 48), (N,) -> bool (5, N) for each corruption.
     """
     return {
         name: np.stack(
@@ -102,15 +104,14 @@ def read_changed(
     }
 
 
-def summarize(right: Mapping[str, Right], *, clean: Right, seed: int) -> Robustness:
-    """Return the accuracies of what `read_changed` found.
+def summarize(right: Mapping[str, Mask], *, clean: Mask, seed: int) -> Robustness:
+    """Return the accuracies of the answers that `read_changed` returned.
 
     Args:
-        right: hits of each change: True where a face was read as labelled.
-        clean: hits on the unchanged faces.
-        seed: the seed of the draw and of the noise.
-
-    Shape: right bool (5, N) for each change, clean bool (N,).
+        right: hits under each corruption, True for each face that was read as labelled. Shape:
+            (5, N).
+        clean: hits on the unchanged faces. Shape: (N,).
+        seed: seed of the draw and of the noise.
     """
     found = {name: tuple(float(one.mean()) for one in rows) for name, rows in right.items()}
     return Robustness(
@@ -123,18 +124,18 @@ def summarize(right: Mapping[str, Right], *, clean: Right, seed: int) -> Robustn
     )
 
 
-def _right(bundle: Bundle, images: Images, labels: npt.NDArray[np.int64]) -> Right:
+def _right(bundle: Bundle, images: Images, labels: Labels) -> Mask:
     return np.asarray(bundle.predict(images)[0].argmax(1) == labels)
 
 
-def _each(change: Callable[[Images], npt.NDArray[np.generic]]) -> Callable[[Images], Images]:
+def _each(change: Callable[[Image], Array]) -> Callable[[Images], Images]:
     def changed(images: Images) -> Images:
         return np.stack([np.asarray(change(image)) for image in images]).astype(np.uint8)
 
     return changed
 
 
-def _to_levels(values: npt.NDArray[np.floating]) -> Images:
+def _to_levels(values: Floats) -> Images:
     return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
 
 
@@ -142,8 +143,8 @@ def _blur(images: Images, sigma_px: float, _: np.random.Generator) -> Images:
     return _each(lambda image: cv2.GaussianBlur(image, (0, 0), sigma_px))(images)
 
 
-def _noise(images: Images, deviation: float, generator: np.random.Generator) -> Images:
-    return _to_levels(images + generator.normal(0, deviation, images.shape))
+def _noise(images: Images, std: float, generator: np.random.Generator) -> Images:
+    return _to_levels(images + generator.normal(0, std, images.shape))
 
 
 def _brightness(images: Images, factor: float, _: np.random.Generator) -> Images:
@@ -156,7 +157,7 @@ def _contrast(images: Images, factor: float, _: np.random.Generator) -> Images:
 
 
 def _cover(top: float, bottom: float) -> Change:
-    """Cover a band of the face, from the middle of the band outwards, with gray."""
+    """Return a corruption that covers a share of a band of the face with gray, from its middle."""
 
     def cover(images: Images, share: float, _: np.random.Generator) -> Images:
         middle, half = (top + bottom) / 2, share * (bottom - top) / 2
@@ -180,7 +181,7 @@ def _shift(images: Images, pixels: float, generator: np.random.Generator) -> Ima
     return _warp(images, [np.array([[1, 0, x], [0, 1, y]]) for x, y in moves])
 
 
-def _warp(images: Images, matrices: list[npt.NDArray[Any]]) -> Images:
+def _warp(images: Images, matrices: list[Array]) -> Images:
     size = (SIZE_PX, SIZE_PX)
     warped = [
         cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REFLECT_101)
@@ -190,7 +191,7 @@ def _warp(images: Images, matrices: list[npt.NDArray[Any]]) -> Images:
 
 
 def _jpeg(images: Images, quality: float, _: np.random.Generator) -> Images:
-    def stored(image: Images) -> npt.NDArray[np.generic]:
+    def stored(image: Image) -> Array:
         _, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
         return np.asarray(cv2.imdecode(content, cv2.IMREAD_GRAYSCALE))
 
@@ -198,7 +199,7 @@ def _jpeg(images: Images, quality: float, _: np.random.Generator) -> Images:
 
 
 def _shrink(images: Images, side_px: float, _: np.random.Generator) -> Images:
-    def small(image: Images) -> npt.NDArray[np.generic]:
+    def small(image: Image) -> Array:
         side = (int(side_px),) * 2
         shrunk = cv2.resize(image, side, interpolation=cv2.INTER_AREA)
         return np.asarray(cv2.resize(shrunk, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_LINEAR))
@@ -206,10 +207,10 @@ def _shrink(images: Images, side_px: float, _: np.random.Generator) -> Images:
     return _each(small)(images)
 
 
-# FER-2013's faces fill their crops: eyes lie at about two fifths of the height, mouths at four.
+# FER-2013's faces fill their crops: eyes lie at about 2/5 of the height, mouths at about 4/5.
 CHANGES: Final[dict[str, tuple[Change, tuple[float, ...]]]] = {
-    "blur (deviation, px)": (_blur, (0.5, 1.0, 1.5, 2.0, 3.0)),
-    "noise (deviation, gray levels)": (_noise, (5, 10, 20, 30, 45)),
+    "blur (std, px)": (_blur, (0.5, 1.0, 1.5, 2.0, 3.0)),
+    "noise (std, gray levels)": (_noise, (5, 10, 20, 30, 45)),
     "brightness (factor)": (_brightness, (0.3, 0.5, 0.7, 1.4, 1.8)),
     "contrast (factor)": (_contrast, (0.7, 0.5, 0.3, 0.2, 0.1)),
     "eyes covered (share of their band)": (_cover(0.25, 0.55), (0.2, 0.4, 0.6, 0.8, 1.0)),

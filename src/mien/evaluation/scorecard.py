@@ -1,8 +1,8 @@
-"""Scorecard: four figures that say how a Bundle reads beyond the labels of its data set.
+"""Scorecard: four figures that measure a Bundle beyond the labels of its data set.
 
-FER-2013's label agrees with the FER+ majority for 65% of its faces, so accuracy alone says little
-about other people's faces. Beside it stand the agreement with that majority, the accuracy on
-corrupted faces, and the share of answers that survive changes which leave the expression as it is.
+The labels of FER-2013 agree with the FER+ majority for 65% of the faces, so accuracy alone says
+little about other faces. The scorecard adds the agreement with that majority, the accuracy on
+corrupted faces, and the share of answers that survive changes which keep the expression.
 """
 
 from __future__ import annotations
@@ -11,67 +11,61 @@ from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from mien.bundle.bundle import Bundle
+from mien.bundle.scores import Record, Score
 from mien.data import FaceDataset
 from mien.data.votes import NO_MAJORITY, majority_labels
 from mien.errors import DataError
 from mien.evaluation import metrics
-from mien.evaluation.protocol import Record
 from mien.evaluation.robustness import Robustness, draw_faces, read_changed, summarize
-from mien.evaluation.score import Score
 from mien.images.crop import SIZE_PX
+from mien.types import Array, Images, Labels
 
-FACES: Final = 500  # drawn from a split; 57 changed copies of each are read
-CROP_SIDES: Final = (1.1, 0.9)  # sides of the crop, relative to the face's own: wider, tighter
+FACES: Final = 500  # number of faces drawn from a split; 57 changed copies of each are read
+CROP_SIDES: Final = (1.1, 0.9)  # side of the wider and the tighter crop, relative to the original
 SHIFT_PX: Final = 3
 
-_Images = npt.NDArray[np.uint8]
-_Hits = npt.NDArray[np.int64]
+_Hits = metrics.Counts  # (N,), number of changed copies of each face that are read as wanted
 
 
 class Figure(Score):
-    """A score with its 95% bootstrap interval, and the number of faces it was measured on."""
+    """A score that can always be computed, with the number of faces behind it."""
 
     value: float
     low: float
     high: float
     images: int
+    """Number of faces that the score was measured on."""
 
 
 class Scorecard(Record):
-    """How a Bundle reads beyond the labels of its data set.
-
-    Args:
-        label_agreement: accuracy on all faces of the split.
-        votes_agreement: share of answers that are the FER+ majority (`votes.majority_labels`), on
-            the faces that have one.
-        corruption_accuracy: mean accuracy over the ten changes at five strengths of
-            `mien.evaluation.robustness`, on drawn faces.
-        consistency: mean of the three shares below.
-        survives_mirror: share of answers that stay the same when the drawn faces are mirrored.
-        survives_crop: the same for crops that are 10% wider and 10% tighter, averaged.
-        survives_shift: the same for shifts of 3 px to the left, right, top and bottom, averaged.
-        mean: mean of the four figures: label_agreement, votes_agreement, corruption_accuracy and
-            consistency.
-        robustness: accuracy of each change at each strength, on the same drawn faces.
-        seed: seed of the draw, of the noise in the changes, and of the bootstrap.
-    """
+    """Four figures beyond the labels of a data set, and the parts of the fourth."""
 
     label_agreement: Figure
+    """Accuracy on all faces of the split."""
     votes_agreement: Figure
+    """Share of answers that are the FER+ majority, on the faces that have one."""
     corruption_accuracy: Figure
+    """Mean accuracy over the ten corruptions at five strengths of `mien.evaluation.robustness`, on
+    drawn faces."""
     consistency: Figure
+    """Mean of the three shares below."""
     survives_mirror: Figure
+    """Share of answers that stay the same when the drawn faces are mirrored."""
     survives_crop: Figure
+    """Share of answers that stay the same for crops 10% wider and 10% tighter, averaged."""
     survives_shift: Figure
+    """Share of answers that stay the same for shifts by 3 px in four directions, averaged."""
     mean: float
+    """Mean of the four figures."""
     robustness: Robustness
+    """Accuracy under each corruption at each strength, on the same drawn faces."""
     seed: int
+    """Seed of the draw, of the noise in the corruptions, and of the bootstrap."""
 
     def four(self) -> dict[str, Figure]:
-        """Return the four figures by name, in their order."""
+        """Return the four figures by name, in this order."""
         names = ("label_agreement", "votes_agreement", "corruption_accuracy", "consistency")
         return {name: getattr(self, name) for name in names}
 
@@ -80,16 +74,16 @@ def measure_scorecard(
     bundle: Bundle,
     faces: FaceDataset,
     *,
-    predictions: metrics.Labels | None = None,
+    predictions: Labels | None = None,
     seed: int = 0,
 ) -> Scorecard:
-    """Return the four figures of a Bundle.
+    """Return the scorecard of a Bundle.
 
     Args:
-        bundle: the Bundle to measure.
-        faces: the faces of one split, with FER+ votes.
-        predictions: answers of the Bundle to these faces, where they have been read already.
-        seed: seed of the draw, of the noise in the changes, and of the bootstrap.
+        bundle: Bundle to measure.
+        faces: faces of one split, with FER+ votes.
+        predictions: answers of the Bundle to these faces, if they have been read already.
+        seed: seed of the draw, of the noise in the corruptions, and of the bootstrap.
 
     Raises:
         DataError: if no face has FER+ votes, or none has a majority among the seven emotions.
@@ -119,7 +113,7 @@ def measure_scorecard(
     label_agreement = _agreement(faces.labels, predictions, seed)
     votes_agreement = _agreement(majorities[voted], predictions[voted], seed)
     corruption_accuracy = _mean_share(right.sum(0), len(right), seed)
-    # Twelfths of a face: each kind counts for four of them, whatever its number of members.
+    # In twelfths of a face: each of the three kinds counts for four, however many copies it has.
     consistency = _mean_share(4 * mirror + 2 * crop + shift, 12, seed)
     four = (label_agreement, votes_agreement, corruption_accuracy, consistency)
     return Scorecard(
@@ -136,11 +130,11 @@ def measure_scorecard(
     )
 
 
-def _answers(bundle: Bundle, images: _Images) -> metrics.Labels:
+def _answers(bundle: Bundle, images: Images) -> Labels:
     return np.asarray(bundle.predict(images)[1].argmax(1))
 
 
-def _agreement(labels: metrics.Labels, predictions: metrics.Labels, seed: int) -> Figure:
+def _agreement(labels: Labels, predictions: Labels, seed: int) -> Figure:
     confusion = metrics.confusion_matrix(labels, predictions)
     low, high = metrics.bootstrap_interval(confusion, metrics.accuracy, seed=seed)
     value = float(metrics.accuracy(confusion))
@@ -148,12 +142,15 @@ def _agreement(labels: metrics.Labels, predictions: metrics.Labels, seed: int) -
 
 
 def _mean_share(hits: _Hits, most: int, seed: int) -> Figure:
-    """Return the mean share of hits, its interval by the percentile bootstrap over faces.
+    """Return the mean share of hits, with its interval by the percentile bootstrap over faces.
 
-    A face's copies are read alike, so whole faces are drawn and not single copies. The sums are of
-    whole numbers, so that where all faces are alike the interval is the value to the last bit.
+    Answers to copies of one face are correlated, so faces are drawn, not copies. Sums are of whole
+    numbers, so that if all faces are alike, the interval equals the value to the last bit.
 
-    Shape: hits (N,), each 0 to `most`.
+    Args:
+        hits: number of copies of each face that are hits. Shape: (N,).
+        most: number of copies of each face.
+        seed: seed of the bootstrap.
     """
     count = len(hits)
     generator = np.random.default_rng(seed)
@@ -163,27 +160,27 @@ def _mean_share(hits: _Hits, most: int, seed: int) -> Figure:
     return Figure(value=value, low=float(low), high=float(high), images=count)
 
 
-def _surviving(bundle: Bundle, changed: list[_Images], answers: metrics.Labels) -> _Hits:
-    """Return how many changed copies of each face are answered as the face itself. Shape: (N,)."""
+def _surviving(bundle: Bundle, changed: list[Images], answers: Labels) -> _Hits:
+    """Return the number of changed copies of each face with the answer of the face. Shape: (N,)."""
     same = [_answers(bundle, images) == answers for images in changed]
     return np.asarray(np.sum(same, axis=0, dtype=np.int64))
 
 
-def _crop(images: _Images, side: float) -> _Images:
-    """Return the faces as a crop about the same centre would show them, brought back to 48 px."""
+def _crop(images: Images, side: float) -> Images:
+    """Return the faces as a wider or tighter crop around the same centre shows them, at 48 px."""
     centre = (SIZE_PX - 1) / 2
     scale = 1 / side
     offset = centre * (1 - scale)
     return _warp(images, np.array([[scale, 0, offset], [0, scale, offset]]))
 
 
-def _shifts(images: _Images) -> list[_Images]:
+def _shifts(images: Images) -> list[Images]:
     """Return the faces shifted to the left, right, top and bottom."""
     moves = ((-SHIFT_PX, 0), (SHIFT_PX, 0), (0, -SHIFT_PX), (0, SHIFT_PX))
     return [_warp(images, np.array([[1.0, 0, x], [0, 1, y]])) for x, y in moves]
 
 
-def _warp(images: _Images, matrix: npt.NDArray[np.float64]) -> _Images:
+def _warp(images: Images, matrix: Array) -> Images:
     warped = [
         cv2.warpAffine(
             image,

@@ -1,4 +1,4 @@
-"""Evaluations of several networks to a comparison: ranked where that is fair, tested in pairs."""
+"""Compare the evaluations of several runs: ranked where that is fair, and tested in pairs."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _READS: Final = 50
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """A trained network in a comparison, and what it costs.
+    """A trained network in a comparison, with its evaluation and its costs.
 
     Args:
-        name: name by which it is shown.
-        evaluation: its evaluation on the split that all are compared on.
+        name: name of the run in tables and figures.
+        evaluation: evaluation on the split that the runs are compared on.
         parameters: number of weights.
-        macs: multiply-accumulates to read one face; None where not known.
-        seconds_per_epoch: median duration of an epoch; None where not known.
-        latency_ms: time in which its Bundle reads one face on one thread.
-        history: one row an epoch, as `mien.runs.run.Run.history` returns them.
-        epoch: epoch whose weights were kept.
+        macs: multiply-accumulate operations for one face; None if not known.
+        seconds_per_epoch: median duration of an epoch, in seconds; None if not known.
+        latency_ms: time to read one face on one thread, in milliseconds.
+        history: one row per epoch, as `mien.runs.run.Run.history` returns them.
+        epoch: epoch whose weights were kept; None if not known.
         recipe: name of the recipe.
     """
 
@@ -48,9 +48,15 @@ class ComparedRun:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two compared runs on the same images; the one that reads more of them right is ``better``.
+    """Two compared runs and the test of the difference between them.
 
-    ``p_value`` is McNemar's exact, ``p_adjusted`` the same after Holm, over the group's pairs.
+    Args:
+        better: name of the run with the higher accuracy.
+        worse: name of the other run.
+        only_better: number of images that only the better run reads right.
+        only_worse: number of images that only the worse run reads right.
+        p_value: two-sided p-value of McNemar's exact test.
+        p_adjusted: the same, adjusted by Holm's method for all pairs of the group.
     """
 
     better: str
@@ -63,14 +69,14 @@ class Pair:
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that may be ranked together, by accuracy, and the tests between them."""
+    """Compared runs that may be ranked together, by accuracy, and the tests between them."""
 
     runs: tuple[ComparedRun, ...]
     pairs: tuple[Pair, ...]
 
     @property
     def measured_on(self) -> str:
-        """What all of them were measured on, in words."""
+        """The images that these runs were measured on, in words."""
         protocol = self.runs[0].evaluation.protocol
         words = f"{protocol.split} split of {protocol.data}, {protocol.images:,} images"
         if protocol.trained_on_split:
@@ -82,7 +88,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All compared runs, in groups; ``why_apart`` says why there is more than one, else nothing."""
+    """All compared runs in groups; `why_apart` is empty if there is one group."""
 
     groups: tuple[Group, ...]
     why_apart: str
@@ -94,10 +100,16 @@ class Comparison:
 
 
 def compare(runs: Sequence[ComparedRun]) -> Comparison:
-    """Rank compared runs, but only those that were measured on the same images in the same way.
+    """Rank runs that were measured on the same images in the same way, and test them in pairs.
 
-    A score on images that chose the weights flatters, so it is not ranked among those that did not;
-    likewise one on images that were learnt.
+    A score on images that chose the weights, or that the network was trained on, is too high, so
+    it is not ranked among scores on other images.
+
+    Args:
+        runs: runs to compare.
+
+    Raises:
+        MienError: if scipy is not installed.
     """
     by_measure: dict[tuple[str, bool, bool], list[ComparedRun]] = {}
     for run in runs:
@@ -109,18 +121,18 @@ def compare(runs: Sequence[ComparedRun]) -> Comparison:
         return Comparison(groups, "")
     same_images = len({fingerprint for fingerprint, _, _ in by_measure}) == 1
     reason = (
-        "they were measured on the same images, but these chose the weights of some or were learnt"
+        "the same images chose the weights of some of them, or were in their training data"
         if same_images
-        else "their splits hold different images, and a score says nothing about other images"
+        else "their splits contain different images"
     )
     measures = "; ".join(
         f"{', '.join(run.name for run in group.runs)}: {group.measured_on}" for group in groups
     )
-    return Comparison(groups, f"Not ranked together, since {reason} ({measures}).")
+    return Comparison(groups, f"Not ranked together, because {reason} ({measures}).")
 
 
 def measure_latency(bundle: Bundle) -> float:
-    """Return the median milliseconds in which a Bundle reads one face on one thread."""
+    """Return the median time in which a Bundle reads one face on one thread, in milliseconds."""
     single = Bundle(bundle.path, threads=1)
     face = np.random.default_rng(0).integers(0, 256, (1, SIZE_PX, SIZE_PX), np.uint8)
     milliseconds = []
@@ -128,7 +140,7 @@ def measure_latency(bundle: Bundle) -> float:
         started = time.perf_counter()
         single.predict(face)
         milliseconds.append(1000 * (time.perf_counter() - started))
-    return statistics.median(milliseconds)  # of which the first, which warms up, moves nothing
+    return statistics.median(milliseconds)  # the first reading warms up; a median ignores it
 
 
 def _rank(members: Sequence[ComparedRun]) -> Group:

@@ -1,7 +1,7 @@
-"""Views: other crops of the same image, whose probabilities are averaged.
+"""Test-time augmentation (TTA): the mean of the probabilities of several copies of an image.
 
-They cost as many readings as there are views, so what they score is reported apart, and is never
-the headline.
+It takes as many readings as there are copies. Its scores are reported apart from those of the
+image alone, and are never the headline.
 """
 
 from __future__ import annotations
@@ -10,55 +10,68 @@ from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from mien.bundle.bundle import Bundle, Probabilities
+from mien.bundle.bundle import Bundle
+from mien.bundle.scores import NO_TTA
 from mien.errors import MienError, nearest
-from mien.images.crop import SIZE_PX
+from mien.images.crop import SIZE_PX, centre_crop
+from mien.types import Images, Probabilities
 
-SINGLE: Final = "single"
 _WORDS: Final = {
-    SINGLE: "single view",
-    "flip": "two views averaged: the image and its mirror",
-    "ten-crop": "ten views averaged: the corners, the middle, and their mirrors",
+    NO_TTA: "no test-time augmentation",
+    "flip": "test-time augmentation: mean of the image and its mirror image",
+    "ten-crop": "test-time augmentation: mean of ten crops, the corners, the centre and their "
+    "mirror images",
 }
-VIEWS: Final = tuple(_WORDS)
-_CROP_PX: Final = 42  # of the 48; each crop is brought back to 48
+TTA: Final = tuple(_WORDS)
+_CROP_PX: Final = 42  # side of a crop of the 48×48 image, which is resized back to 48×48
 
 
-def describe_views(views: str) -> str:
-    """Return what the views are, in words."""
-    return _WORDS.get(views, f"{views} views")
+def describe_tta(tta: str) -> str:
+    """Return a test-time augmentation in words."""
+    return _WORDS.get(tta, f"test-time augmentation: {tta}")
 
 
-def check_views(views: str) -> str:
-    """Return the views' name.
+def check_tta(tta: str) -> None:
+    """Refuse the name of a test-time augmentation that does not exist.
 
     Raises:
-        MienError: if there are none of that name.
+        MienError: if there is none of that name.
     """
-    if views not in VIEWS:
-        raise MienError(f"views {views!r}{nearest(views, VIEWS)}: expected {', '.join(VIEWS)}")
-    return views
+    if tta not in TTA:
+        raise MienError(
+            f"no test-time augmentation is called {tta!r}{nearest(tta, TTA)}; "
+            f"there are: {', '.join(TTA)}"
+        )
 
 
-def predict_views(bundle: Bundle, images: npt.NDArray[np.uint8], views: str) -> Probabilities:
-    """Return the mean of the probabilities that a Bundle reads in each view of the images.
+def predict_tta(bundle: Bundle, images: Images, tta: str) -> Probabilities:
+    """Return a Bundle's probabilities, averaged over the copies of each image.
+
+    Args:
+        bundle: Bundle that reads the faces.
+        images: face crops.
+        tta: name of the test-time augmentation, one of `TTA`.
+
+    Raises:
+        MienError: if there is no test-time augmentation of that name.
 
     Shape: images uint8 (N, 48, 48) -> float32 (N, 7).
     """
-    if check_views(views) == SINGLE:
+    check_tta(tta)
+    if tta == NO_TTA:
         return bundle.predict(images)[1]
-    crops = _crops(images) if views == "ten-crop" else [images]
-    crops += [crop[:, :, ::-1] for crop in crops]
-    read = np.stack([bundle.predict(crop)[1] for crop in crops])
-    return np.asarray(read.mean(axis=0), np.float32)
+    copies = _crops(images) if tta == "ten-crop" else [images]
+    copies += [copy[:, :, ::-1] for copy in copies]
+    probabilities = np.stack([bundle.predict(copy)[1] for copy in copies])  # (copies, N, 7)
+    return np.asarray(probabilities.mean(axis=0), np.float32)
 
 
-def _crops(images: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint8]]:
-    """Return the four corners and the middle. Shape: (N, 48, 48) -> five of (N, 48, 48)."""
+def _crops(images: Images) -> list[Images]:
+    """Return the four corners and the centre. Shape: (N, 48, 48) -> five of (N, 48, 48)."""
     far = SIZE_PX - _CROP_PX
-    corners = [(0, 0), (0, far), (far, 0), (far, far), (far // 2, far // 2)]
+    corners = [(0, 0), (0, far), (far, 0), (far, far)]
+    crops = [images[:, top : top + _CROP_PX, left : left + _CROP_PX] for top, left in corners]
+    crops.append(centre_crop(images, _CROP_PX))
     size = (SIZE_PX, SIZE_PX)
-    crops = (images[:, top : top + _CROP_PX, left : left + _CROP_PX] for top, left in corners)
     return [np.stack([cv2.resize(image, size) for image in crop]) for crop in crops]

@@ -1,1 +1,1 @@
-"""Where in a face a network looks: maps of it, and a check that they follow what it learnt."""
+"""Explanations: which places of a face a network's answer depends on, and a check of the maps."""

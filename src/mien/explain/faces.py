@@ -1,23 +1,36 @@
-"""The faces to explain: the largest ones of some photos, as they are read."""
+"""The faces to explain: the largest ones in some photos, with their readings and their maps."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
+from mien.bundle.bundle import Bundle
+from mien.data import FaceDataset
 from mien.errors import SourceError
+from mien.explain.occlusion import occlusion_maps
+from mien.labels import EMOTIONS
 from mien.types import Image
 from mien.vision.reader import Reader
 from mien.vision.reading import Reading
-from mien.vision.sources.open import Source
+from mien.vision.sources import Source
+
+if TYPE_CHECKING:
+    from mien.explain.sanity import Sanity
+    from mien.models import Classifier
 
 
 @dataclass(frozen=True, eq=False)
 class ReadFace:
-    """A face, and what was read in it.
+    """A face and its reading.
 
     Args:
-        crop: what was read. Shape: uint8 (48, 48).
-        reading: where it was and what was read.
+        crop: face crop that was read. Shape: uint8 (48, 48).
+        reading: where the face is, and what was read in it.
     """
 
     crop: Image
@@ -26,12 +39,12 @@ class ReadFace:
 
 @dataclass(frozen=True)
 class ReadFaces:
-    """What `read_faces` found.
+    """The faces that `read_faces` found.
 
     Args:
-        faces: the largest ones, in the order of their photos.
-        found: how many there were.
-        photos: how many photos could be read.
+        faces: the largest faces, in the order of their photos.
+        found: number of all faces.
+        photos: number of photos that could be read.
     """
 
     faces: tuple[ReadFace, ...]
@@ -39,16 +52,52 @@ class ReadFaces:
     photos: int
 
 
-def read_faces(reader: Reader, source: Source, *, most: int) -> ReadFaces:
-    """Read the faces of photos and keep the largest.
+@dataclass(frozen=True, eq=False)
+class Neighbour:
+    """A similar face of a data set.
 
     Args:
-        reader: finds and reads them.
-        source: of photos; what could not be read is in its ``failures`` then.
-        most: how many to keep.
+        image: face crop. Shape: uint8 (48, 48).
+        label: emotion that the face is labelled with.
+    """
+
+    image: Image
+    label: str
+
+
+@dataclass(frozen=True, eq=False)
+class FaceMaps:
+    """A face and its explanation.
+
+    Args:
+        face: the face and its reading.
+        occlusion: map of `mien.explain.occlusion`. Shape: float32 (48, 48).
+        cam: map of `mien.explain.grad_cam`; None without gradients. Shape: float32 (48, 48).
+        nearest: the most similar faces of a data set, the nearest first.
+    """
+
+    face: ReadFace
+    occlusion: npt.NDArray[np.float32]
+    cam: npt.NDArray[np.float32] | None = None
+    nearest: Sequence[Neighbour] = ()
+
+    @property
+    def drop(self) -> float:
+        """How far the probability drops when the most important place is covered, 0 to 1."""
+        return max(0.0, float(self.occlusion.max()))
+
+
+def read_faces(reader: Reader, source: Source, *, most: int) -> ReadFaces:
+    """Read the faces in photos and keep the largest.
+
+    Args:
+        reader: reader that finds the faces and reads them.
+        source: opened photos; afterwards its ``failures`` list those that could not be read.
+        most: number of faces to keep.
 
     Raises:
-        SourceError: if it is a video, a camera or a stream, or a single photo cannot be read.
+        SourceError: if the source is a video, a camera or a stream, or a single photo that cannot
+            be read.
     """
     if source.kind != "photos":
         what = "video" if source.kind == "video" else "a camera or a stream"
@@ -66,6 +115,46 @@ def read_faces(reader: Reader, source: Source, *, most: int) -> ReadFaces:
         kept = sorted(kept, key=lambda item: -_area(item[1].reading))[:most]
     in_order = sorted(kept, key=lambda item: item[0])
     return ReadFaces(tuple(face for _, face in in_order), found, photos)
+
+
+def explain_faces(
+    bundle: Bundle,
+    classifier: Classifier | None,
+    faces: Sequence[ReadFace],
+    *,
+    known: FaceDataset | None = None,
+) -> tuple[list[FaceMaps], Sanity | None]:
+    """Return the maps of each face for the emotion that was read in it, and a check of them.
+
+    Args:
+        bundle: Bundle that read the faces.
+        classifier: network of the Bundle, for Grad-CAM and similar faces; None without either.
+        faces: faces to explain, one at least.
+        known: data set to search for similar faces; None for no search.
+
+    Returns:
+        The explained faces in the same order; and the sanity check of the Grad-CAM maps, None
+        without any, or if all are empty.
+    """
+    images = np.stack([face.crop for face in faces])
+    labels = np.array([EMOTIONS.index(face.reading.emotion) for face in faces])
+    occlusion = occlusion_maps(bundle, images, labels)
+    if classifier is None:
+        return [FaceMaps(*pair) for pair in zip(faces, occlusion, strict=True)], None
+    # Imported here: occlusion needs no torch.
+    from mien.explain.grad_cam import grad_cam
+    from mien.explain.neighbours import nearest_faces
+    from mien.explain.sanity import check_maps
+
+    cam = grad_cam(classifier, images, labels)
+    nearest: Sequence[Sequence[Neighbour]] = [()] * len(faces)
+    if known is not None:
+        nearest = [
+            [Neighbour(known.images[row], EMOTIONS[known.labels[row]]) for row in rows]
+            for rows in nearest_faces(classifier, images, known.images)
+        ]
+    explained = [FaceMaps(*one) for one in zip(faces, occlusion, cam, nearest, strict=True)]
+    return explained, check_maps(classifier, images, labels)
 
 
 def _area(reading: Reading) -> int:

@@ -1,49 +1,42 @@
-"""Grad-CAM: which places speak for an emotion, by the gradients of its logit."""
+"""Grad-CAM: places that are evidence for an emotion, by the gradients of its logit."""
 
 from __future__ import annotations
 
 import copy
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from captum.attr import LayerGradCam
 from torch import Tensor
 
-from mien.images.crop import SIZE_PX
+from mien.images.crop import SIZE_PX, centre_crop
 from mien.models import Classifier, to_unit
+from mien.types import Images, Labels, Maps
 
 _BATCH: Final = 64
 
-Maps = npt.NDArray[np.float32]
 
+def grad_cam(classifier: Classifier, images: Images, labels: Labels) -> Maps:
+    """Return the Grad-CAM map of each face, from 0 for no evidence to 1 for the most.
 
-def grad_cam(
-    classifier: Classifier, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]
-) -> Maps:
-    """Return where each face speaks for an emotion, 0 nowhere to 1 most.
-
-    Only what speaks for it counts, and each map is scaled by its own maximum; where nothing speaks
-    for it, the map is 0. What the network does not look at, outside its middle ``input_px``, is 0.
+    Only positive evidence counts. Each map is scaled by its own maximum; a map without any evidence
+    is 0 everywhere. Outside the centre crop that the network reads, maps are 0.
 
     Args:
-        classifier: left as it is: a copy is asked.
-        images: of faces.
-        labels: the emotion to explain, one a face.
+        classifier: network to explain; it is copied and stays unchanged.
+        images: face crops.
+        labels: emotion to explain for each face.
 
     Shape: uint8 (N, 48, 48), (N,) -> float32 (N, 48, 48).
     Source: Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
-    Localization, 2017; deviation: the layer is not the last one, but the last whose map has 5x5
-    cells or more (``cam_layer`` of each family).
+    Localization, 2017; deviation: the layer is not the last one, but the last whose feature map
+    has 5x5 cells or more (``cam_layer`` of each network family).
     """
-    asked = copy.deepcopy(classifier).cpu().eval()
-    network: Any = asked.network
-    explainer = LayerGradCam(asked, network.cam_layer)
-    side_px = min(asked.input_px, SIZE_PX)
-    start = (SIZE_PX - side_px) // 2  # as Classifier.normalize cuts
-    kept = slice(start, start + side_px)
+    explained = copy.deepcopy(classifier).cpu().eval()
+    explainer = LayerGradCam(explained, explained.network.cam_layer)
+    side_px = min(explained.input_px, SIZE_PX)
     maps = np.zeros((len(images), SIZE_PX, SIZE_PX), np.float32)
     for first in range(0, len(images), _BATCH):
         rows = slice(first, first + _BATCH)
@@ -54,5 +47,5 @@ def grad_cam(
         evidence = F.interpolate(evidence, (side_px, side_px), mode="bilinear")
         most = evidence.amax((2, 3), keepdim=True)
         scaled = evidence / torch.where(most > 0, most, 1)
-        maps[rows, kept, kept] = scaled.squeeze(1).numpy()
+        centre_crop(maps[rows], side_px)[:] = scaled.squeeze(1).numpy()
     return maps

@@ -1,4 +1,4 @@
-"""Which faces a network takes for most alike: the nearest by its last features."""
+"""The most similar faces of a data set, by the features of a network's last layer."""
 
 from __future__ import annotations
 
@@ -6,45 +6,42 @@ import copy
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mien.models import Classifier, to_unit
+from mien.types import Images, Labels
 
 NEAREST: Final = 5
 _BATCH: Final = 256
 
 
 def nearest_faces(
-    classifier: Classifier,
-    images: npt.NDArray[np.uint8],
-    known: npt.NDArray[np.uint8],
-    *,
-    count: int = NEAREST,
-) -> npt.NDArray[np.int64]:
-    """Return which known faces are nearest to each face, the nearest first.
+    classifier: Classifier, images: Images, known: Images, *, count: int = NEAREST
+) -> Labels:
+    """Return the positions of the known faces that are most similar to each face, nearest first.
 
-    Near is what has a high cosine between the features that the last layer turns into logits.
+    Similarity is the cosine between the features that the network's last layer turns into logits.
 
     Args:
-        classifier: left as it is: a copy is asked.
-        images: of faces.
-        known: faces to search, all of them; memory grows with their features.
-        count: of the nearest, fewer where fewer are known.
+        classifier: network whose features are compared; it is copied and stays unchanged.
+        images: face crops.
+        known: face crops to search; the features of all of them are held in memory.
+        count: number of neighbours per face; with fewer known faces, all of them.
 
-    Shape: uint8 (N, 48, 48), (M, 48, 48) -> (N, count).
+    Shape: uint8 (N, 48, 48), (M, 48, 48) -> int64 (N, count).
     """
     similarity = _features(classifier, images) @ _features(classifier, known).T
     return similarity.topk(min(count, len(known))).indices.numpy()
 
 
-def _features(classifier: Classifier, images: npt.NDArray[np.uint8]) -> Tensor:
-    asked = copy.deepcopy(classifier).cpu().eval()
+def _features(classifier: Classifier, images: Images) -> Tensor:
+    """Return features of length 1. Shape: uint8 (N, 48, 48) -> float32 (N, features)."""
+    copied = copy.deepcopy(classifier).cpu().eval()
     with torch.no_grad():
-        seen = [
-            asked.features(to_unit(torch.from_numpy(np.array(images[start : start + _BATCH]))))
+        batches = [
+            copied.features(to_unit(torch.from_numpy(np.array(images[start : start + _BATCH]))))
             for start in range(0, len(images), _BATCH)
         ]
-    return F.normalize(torch.cat(seen))
+    return F.normalize(torch.cat(batches))

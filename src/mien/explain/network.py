@@ -1,60 +1,86 @@
-"""The network behind a run or a Bundle: a Bundle alone gives answers, but no gradients."""
+"""The network behind a run or a Bundle: a Bundle alone gives probabilities, but no gradients."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mien.bundle.bundle import Bundle, find_bundle
-from mien.errors import BundleError, RunError
-from mien.evaluation.calibration import Calibration
+from mien.errors import BundleError, MienError, RunError
 from mien.io.files import expand_user
-from mien.models import Classifier
-from mien.models.weights import VOTES_BIAS, VOTES_WEIGHT, open_network
 from mien.recipes.recipe import parse_recipe
+
+if TYPE_CHECKING:
+    from mien.models import Classifier
+
+
+def find_network(model: str | Path | None = None) -> tuple[Classifier | None, str]:
+    """Return the network of a run or a Bundle; or None, and the reason why there is none.
+
+    Args:
+        model: run or Bundle, as for `load_network`.
+
+    Returns:
+        The network and an empty string; or None and a sentence without its full stop, which says
+        what is missing (float weights, torch) and how to get it.
+    """
+    try:
+        # Imported here, with all that gradients need, to say in time which package is missing.
+        import mien.explain.sanity  # noqa: F401
+
+        return load_network(model), ""
+    except MienError as error:
+        return None, str(error)
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] == "mien":
+            raise
+        return None, f"{error.name} is not installed: pip install 'mien[train]'"
 
 
 def load_network(model: str | Path | None = None) -> Classifier:
     """Return the network of a run or a Bundle with its float weights, in evaluation mode.
 
-    Its answer is the Bundle's, FER+ votes mixed in where they are there. It has no face gate: what
-    speaks for a face speaks for no emotion.
+    Its logits are those of the Bundle, with FER+ votes mixed in if the Bundle mixes them in, but
+    without the face gate: what makes an image a face is evidence for no emotion.
 
     Args:
-        model: a run directory; or a shipped Bundle's name or the path of a ``.onnx`` file, beside
-            which its float weights lie: ``NAME.safetensors``. None for the best that is shipped.
+        model: run directory, name of a shipped Bundle, or path of a ``.onnx`` file with its float
+            weights beside it (``NAME.safetensors``). None for the best shipped Bundle.
 
     Raises:
-        BundleError: if there is no such Bundle, no weights lie beside it, or they are not its own.
+        BundleError: if there is no such Bundle, or no weights lie beside it, or they are those of
+            another network.
         RunError: if the run is damaged.
+        ModuleNotFoundError: if torch is not installed.
     """
     if model is not None and (run := expand_user(model)).is_dir():
-        # Only here: Lightning takes longer to import than all the rest, and a Bundle needs none.
+        # Imported here: Lightning takes seconds to import, and a Bundle does not need it.
         from mien.runs.run import Run
-        from mien.training.finalize import load_kept
+        from mien.training.kept import load_kept
 
         return load_kept(Run(run))[0]
-    path = find_bundle(model)
+    return _load_beside(find_bundle(model))
+
+
+def _load_beside(path: Path) -> Classifier:
+    """Return the network of a Bundle from the float weights that lie beside it."""
     weights = path.with_suffix(".safetensors")
     if not weights.is_file():
         raise BundleError(
             f"{path.name}: no float weights lie beside it (expected {weights.name}), and a Bundle "
             "alone gives no gradients; name its run directory instead"
         )
-    about = Bundle(path).metadata
+    from mien.models.weights import mix_votes, open_network
+
+    metadata = Bundle(path).metadata
     try:
         classifier, votes_head = open_network(
-            parse_recipe(about.recipe, where=str(path)).model, weights
+            parse_recipe(metadata.recipe, where=str(path)).model, weights
         )
+        if metadata.calibration:
+            mix_votes(classifier, votes_head, metadata.calibration, weights)
     except RunError as error:
         raise BundleError(
             f"{error}; put the run's model.safetensors there, or name the run directory"
         ) from None
-    if about.calibration.get("votes_share"):
-        if not votes_head:
-            raise BundleError(
-                f"{weights}: has no layer of FER+ votes, which the Bundle's answer contains; put "
-                "the run's model.safetensors there, or name the run directory"
-            )
-        calibration = Calibration.model_validate(about.calibration)
-        classifier.mix_votes(votes_head[VOTES_WEIGHT], votes_head[VOTES_BIAS], calibration)
     return classifier

@@ -1,6 +1,6 @@
-"""Occlusion: how much less probable an emotion becomes when a place is covered.
+"""Occlusion: how far the probability of an emotion drops when a place of the face is covered.
 
-It asks the Bundle alone, as anybody could, and needs neither gradients nor torch.
+It needs predictions of a Bundle alone: neither gradients nor torch.
 """
 
 from __future__ import annotations
@@ -8,19 +8,15 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from mien.bundle.bundle import Bundle
 from mien.images.crop import SIZE_PX
 from mien.labels import NUM_CLASSES
+from mien.types import Images, Labels, Maps, Mask
 
 PATCH_PX: Final = 10  # covers an eye, or half of a mouth
 STRIDE_PX: Final = 5
-_CANDIDATES: Final = 4  # times the faces wanted: so many are read to find those read rightly
-
-Images = npt.NDArray[np.uint8]
-Labels = npt.NDArray[np.int64]
-Maps = npt.NDArray[np.float32]
+_CANDIDATES: Final = 4  # faces read for each face wanted, to find those read as labelled
 
 
 def occlusion_maps(
@@ -31,22 +27,22 @@ def occlusion_maps(
     patch_px: int = PATCH_PX,
     stride_px: int = STRIDE_PX,
 ) -> Maps:
-    """Return how much the probability of an emotion drops when each place is covered.
+    """Return how far the probability of an emotion drops when each place is covered.
 
-    A patch of the face's own mean gray is put on one place after another; a pixel has the mean of
-    the patches that cover it, and below 0 where covering it makes the emotion more probable. At the
+    A patch in the face's mean gray covers one place after another. A pixel's value is the mean drop
+    over the patches that cover it; it is negative where covering raises the probability. At the
     default sizes each face is read 82 times.
 
     Args:
-        bundle: what reads them.
-        images: of faces.
-        labels: the emotion to explain, one a face.
-        patch_px: side of the patch, 1 to 48.
-        stride_px: from one place to the next, at most.
+        bundle: Bundle that reads the faces.
+        images: face crops.
+        labels: emotion to explain for each face.
+        patch_px: side of the patch, in pixels, 1 to 48.
+        stride_px: largest distance between neighbouring patches, in pixels.
 
     Shape: uint8 (N, 48, 48), (N,) -> float32 (N, 48, 48), from -1 to 1.
     Source: Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, 2014;
-    deviation: the patch has the face's mean gray, so that its brightness stays as it is.
+    deviation: the patch has the face's mean gray, so that the face stays as bright as it was.
     """
     patches = _patches(patch_px, stride_px)  # (places, 48, 48)
     times_covered = patches.sum(0)
@@ -63,17 +59,17 @@ def occlusion_maps(
 def mean_occlusion(
     bundle: Bundle, images: Images, labels: Labels, *, per_class: int = 8, seed: int = 0
 ) -> Maps:
-    """Return the mean occlusion map of each emotion over faces labelled with it.
+    """Return the mean occlusion map of each emotion over faces with its label.
 
-    Faces are drawn by chance, those first whose emotion is read as labelled. At the default eight
-    an emotion, about 4,800 faces are read.
+    The faces are drawn at random; faces that are read as labelled come first. At the default of
+    eight faces per emotion, about 4,800 images are read.
 
     Args:
-        bundle: what reads them.
-        images: of a split.
-        labels: of the images.
-        per_class: faces of each emotion, fewer where there are fewer.
-        seed: of the draw.
+        bundle: Bundle that reads the faces.
+        images: face crops of a split.
+        labels: labels of the images.
+        per_class: number of faces per emotion; of an emotion with fewer, all.
+        seed: seed of the draw.
 
     Shape: uint8 (N, 48, 48), (N,) -> float32 (7, 48, 48), NaN for an emotion without faces.
     """
@@ -90,8 +86,8 @@ def mean_occlusion(
     return means
 
 
-def _patches(patch_px: int, stride_px: int) -> npt.NDArray[np.bool_]:
-    """Return the places of the patch, from border to border, evenly."""
+def _patches(patch_px: int, stride_px: int) -> Mask:
+    """Return a mask per place of the patch, evenly from border to border. Shape: (P, 48, 48)."""
     last = SIZE_PX - patch_px
     starts = np.rint(np.linspace(0, last, -(-last // stride_px) + 1)).astype(int)
     along = np.arange(SIZE_PX)

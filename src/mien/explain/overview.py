@@ -1,41 +1,41 @@
-"""Where a network looks on a whole split: examples of each emotion, and means over faces."""
+"""An explanation of a whole split: examples of each emotion, and means over faces."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from mien.bundle.bundle import Bundle
-from mien.errors import MienError
-from mien.explain.grad_cam import Maps, grad_cam
-from mien.explain.network import load_network
-from mien.explain.occlusion import Images, Labels, mean_occlusion
-from mien.explain.sanity import Sanity, check_maps
+from mien.explain.network import find_network
+from mien.explain.occlusion import mean_occlusion
 from mien.images.crop import SIZE_PX
 from mien.labels import EMOTIONS, NUM_CLASSES
-from mien.types import Image
+from mien.types import Image, Images, Labels
 
-_OF_EACH: Final = 2  # faces of an emotion read rightly, and as many read wrongly
+if TYPE_CHECKING:
+    from mien.explain.sanity import Sanity
+
+_PER_GROUP: Final = 2  # faces of an emotion read as labelled, and as many read otherwise
 _SEED: Final = 0
 
-# Of the height of a crop as FER-2013 has them; the robustness suite covers the same.
+# Bands of a crop in FER-2013's framing, as shares of its height; the robustness suite covers them.
 EYES: Final = (0.25, 0.55)
 MOUTH: Final = (0.62, 0.95)
 
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """A face, and what in it speaks for the emotion that was read.
+    """A face with the evidence for the emotion that was read in it.
 
     Args:
-        image: the face. Shape: uint8 (48, 48).
-        label: its emotion, as labelled.
-        emotion: that was read.
-        cam: Grad-CAM for that. Shape: float32 (48, 48).
+        image: face crop. Shape: uint8 (48, 48).
+        label: emotion that the face is labelled with.
+        emotion: emotion that was read.
+        cam: Grad-CAM map of the emotion that was read. Shape: float32 (48, 48).
     """
 
     image: Image
@@ -43,17 +43,22 @@ class Example:
     emotion: str
     cam: npt.NDArray[np.float32]
 
+    @property
+    def right(self) -> bool:
+        """Whether the face was read as labelled."""
+        return self.label == self.emotion
+
 
 @dataclass(frozen=True, eq=False)
 class Importance:
-    """How much less probable an emotion becomes where its faces are covered.
+    """How far the probability of an emotion drops where its faces are covered.
 
     Args:
-        emotion: that is read.
-        face: the mean of its faces. Shape: uint8 (48, 48).
-        map: the mean drop of the probability. Shape: float32 (48, 48).
+        emotion: name of the emotion.
+        face: mean face of the emotion. Shape: uint8 (48, 48).
+        map: mean drop of the probability at each place. Shape: float32 (48, 48).
         eyes: mean drop over the band of the eyes.
-        mouth: mean drop over that of the mouth.
+        mouth: mean drop over the band of the mouth.
     """
 
     emotion: str
@@ -65,13 +70,13 @@ class Importance:
 
 @dataclass(frozen=True, eq=False)
 class Overview:
-    """What `explain_split` found.
+    """The explanation of a split.
 
     Args:
-        examples: by emotion, those read rightly first; none where there are no gradients.
-        importances: one an emotion that the split has.
-        sanity: whether Grad-CAM's maps follow the weights; None where there are none.
-        without: why there are no gradients, and how to get them; empty where there are.
+        examples: example faces by emotion, those read as labelled first; empty without gradients.
+        importances: mean occlusion map of each emotion in the split.
+        sanity: sanity check of the Grad-CAM maps; None without gradients, or if all are empty.
+        without: reason why there are no gradients, and how to get them; empty if there are.
     """
 
     examples: tuple[Example, ...]
@@ -83,24 +88,27 @@ class Overview:
 def explain_split(
     model: str | Path, bundle: Bundle, images: Images, labels: Labels, predictions: Labels
 ) -> Overview:
-    """Explain a Bundle's readings of a split.
+    """Return the explanation of a Bundle's predictions on a split.
 
     Args:
-        model: what `load_network` takes, for the gradients.
-        bundle: that read the faces.
-        images: of the split.
-        labels: of the images.
-        predictions: what was read.
+        model: run or Bundle whose float weights give the gradients, as for `load_network`.
+        bundle: Bundle that read the faces.
+        images: face crops of the split.
+        labels: labels of the images.
+        predictions: emotions that the Bundle read in the images.
 
     Shape: uint8 (N, 48, 48), (N,), (N,); N at least 1.
     """
     importances = _measure_importances(bundle, images, labels)
-    try:
-        classifier = load_network(model)
-    except MienError as error:
-        return Overview((), importances, None, str(error))
+    classifier, without = find_network(model)
+    if classifier is None:
+        return Overview((), importances, None, without)
+    # Imported here: without torch there is no network, and the importances still stand.
+    from mien.explain.grad_cam import grad_cam
+    from mien.explain.sanity import check_maps
+
     rows = _draw_examples(labels, predictions)
-    cams: Maps = grad_cam(classifier, images[rows], predictions[rows])
+    cams = grad_cam(classifier, images[rows], predictions[rows])
     examples = tuple(
         Example(images[row], EMOTIONS[labels[row]], EMOTIONS[predictions[row]], cam)
         for row, cam in zip(rows, cams, strict=True)
@@ -110,10 +118,10 @@ def explain_split(
 
 
 def _draw_examples(labels: Labels, predictions: Labels) -> npt.NDArray[np.intp]:
-    """Draw faces of every emotion by chance, those read rightly first."""
+    """Return positions of faces of every emotion, drawn at random, those read as labelled first."""
     order = np.random.default_rng(_SEED).permutation(len(labels))
     drawn = [
-        order[(labels[order] == label) & ((predictions[order] == label) == right)][:_OF_EACH]
+        order[(labels[order] == label) & ((predictions[order] == label) == right)][:_PER_GROUP]
         for label in range(NUM_CLASSES)
         for right in (True, False)
     ]

@@ -1,4 +1,4 @@
-"""Do the maps show what the network learnt? Then they must change when its weights are random."""
+"""A sanity check of Grad-CAM maps: they must change when the network's weights are random."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ import numpy.typing as npt
 import torch
 from scipy.stats import spearmanr
 
-from mien.evaluation.protocol import Record
-from mien.explain.grad_cam import Maps, grad_cam
-from mien.images.crop import SIZE_PX
+from mien.bundle.scores import Record
+from mien.explain.grad_cam import grad_cam
+from mien.images.crop import SIZE_PX, centre_crop
 from mien.models import Classifier
+from mien.types import Array, Images, Labels, Maps
 
-LIMIT: Final = 0.5
-_NETWORKS: Final = 5  # one drawn by chance may look at the same place by chance
+LIMIT: Final = 0.5  # largest correlation, in absolute value, that passes
+_NETWORKS: Final = 5  # a single random network may look at the same place by chance
 
 
 class Sanity(Record):
-    """How alike maps are to those of random networks of the same shape.
+    """Similarity of Grad-CAM maps to those of random networks of the same architecture.
 
     Args:
-        images: how many faces it is from; those whose own map is empty say nothing, and are not in.
-        networks: how many random networks they were compared with.
-        correlation: Spearman's, from -1 to 1, mean over faces and networks.
-        low: of the faces' own means, the 5th percentile.
-        high: likewise, the 95th.
-        passed: whether the correlation is below 0.5 in size: the maps follow the weights.
-        seed: of the random weights.
+        images: number of compared faces; faces with an empty map are left out.
+        networks: number of random networks.
+        correlation: Spearman's rank correlation, -1 to 1, mean over faces and networks.
+        low: 5th percentile over faces of the mean correlation with the random networks.
+        high: 95th percentile over faces of the mean correlation with the random networks.
+        passed: whether the correlation is below 0.5 in absolute value, so that the maps depend on
+            the weights.
+        seed: seed of the random weights.
     """
 
     images: int
@@ -42,32 +44,29 @@ class Sanity(Record):
 
 
 def check_maps(
-    classifier: Classifier,
-    images: npt.NDArray[np.uint8],
-    labels: npt.NDArray[np.int64],
-    *,
-    seed: int = 0,
+    classifier: Classifier, images: Images, labels: Labels, *, seed: int = 0
 ) -> Sanity | None:
-    """Return how alike a network's Grad-CAM maps are to those of networks with random weights.
-
-    None where every map is empty: there is nothing to check.
+    """Return how similar a network's Grad-CAM maps are to those of networks with random weights.
 
     Args:
-        classifier: left as it is.
-        images: of faces.
-        labels: the emotion that is explained, one a face.
-        seed: of the random weights.
+        classifier: network to check; it is copied and stays unchanged.
+        images: face crops.
+        labels: explained emotion of each face.
+        seed: seed of the random weights.
+
+    Returns:
+        The result of the check; None if every map is empty, so that there is nothing to check.
 
     Shape: uint8 (N, 48, 48), (N,).
-    Source: Adebayo et al., Sanity Checks for Saliency Maps, 2018; deviations: all weights are drawn
-    anew at once, not layer by layer, and by five networks; the limit of 0.5 is ours.
+    Source: Adebayo et al., Sanity Checks for Saliency Maps, 2018; deviations: all weights are
+    randomised at once instead of layer by layer, in five networks; the limit of 0.5 is ours.
     """
     maps = grad_cam(classifier, images, labels)
     mapped = maps.any((1, 2))
     if not mapped.any():
         return None
     maps, images, labels = maps[mapped], images[mapped], labels[mapped]
-    found = [
+    correlations = [
         correlate(
             maps,
             grad_cam(randomize(classifier, seed=seed + index), images, labels),
@@ -75,9 +74,9 @@ def check_maps(
         )
         for index in range(_NETWORKS)
     ]
-    of_faces = np.mean(found, axis=0)
-    mean = float(of_faces.mean())
-    low, high = np.percentile(of_faces, [5, 95]).tolist()
+    by_face = np.mean(correlations, axis=0)
+    mean = float(by_face.mean())
+    low, high = np.percentile(by_face, [5, 95]).tolist()
     return Sanity(
         images=len(images),
         networks=_NETWORKS,
@@ -90,40 +89,38 @@ def check_maps(
 
 
 def randomize(classifier: Classifier, *, seed: int = 0) -> Classifier:
-    """Return a copy whose weights are drawn anew, and whose batch normalisation has learnt nothing.
+    """Return a copy of a network with random weights and fresh batch normalisation statistics.
 
     Args:
-        classifier: left as it is.
-        seed: of the weights.
+        classifier: network to copy; it stays unchanged.
+        seed: seed of the weights.
     """
-    made = copy.deepcopy(classifier)
+    random = copy.deepcopy(classifier)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for module in made.modules():
+        for module in random.modules():
             reset: Any = getattr(module, "reset_parameters", None)
             if reset is not None:
                 reset()
-    return made
+    return random
 
 
 def correlate(maps: Maps, others: Maps, *, side_px: int = SIZE_PX) -> npt.NDArray[np.float64]:
-    """Return Spearman's correlation of each map with its counterpart, 0 where one of them is flat.
+    """Return Spearman's rank correlation of each pair of maps; 0 if one of them is constant.
 
     Args:
-        maps: of faces.
-        others: of the same faces.
-        side_px: only the middle so many pixels are compared: maps that are 0 outside them are alike
-            there by construction.
+        maps: maps of faces.
+        others: maps of the same faces, in the same order.
+        side_px: side of the centre crop to compare, in pixels: outside of what the network reads,
+            both maps are 0 by construction.
 
-    Shape: float32 (N, 48, 48), twice -> (N,).
+    Shape: float32 (N, 48, 48), float32 (N, 48, 48) -> float64 (N,).
     """
-    start = (SIZE_PX - side_px) // 2
-    kept = slice(start, start + side_px)
-    pairs = zip(maps[:, kept, kept], others[:, kept, kept], strict=True)
+    pairs = zip(centre_crop(maps, side_px), centre_crop(others, side_px), strict=True)
     return np.array([_spearman(one.ravel(), other.ravel()) for one, other in pairs])
 
 
-def _spearman(one: Maps, other: Maps) -> float:
+def _spearman(one: Array, other: Array) -> float:
     if np.ptp(one) == 0 or np.ptp(other) == 0:
         return 0.0
     return float(spearmanr(one, other).statistic)

@@ -1,4 +1,4 @@
-"""How large an image is, from its file's header: before anything is decoded, or instead of it."""
+"""Read an image's size from its file's header, instead of decoding it or before."""
 
 from __future__ import annotations
 
@@ -7,23 +7,52 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
-# How a kind of file begins, and how and where it then states its width and height.
+from mien.images.decode import decode_image
+
+Size = tuple[int, int]  # width, height, in pixels
+
+# First bytes of a format, struct format of its width and height, and their offset.
 _SIZES_AT: Final = (
     (b"\x89PNG", ">II", 16),
     (b"GIF8", "<HH", 6),
     (b"BM", "<ii", 18),
 )
+# A file with one of these may have an orientation, which may swap width and height.
+_MAY_BE_TURNED: Final = (b"Exif", b"eXIf", b"EXIF")
 _JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_END: Final = 0xD9
 _JPEG_BARE: Final = (0x01, 0xD8)  # markers without a segment
-# Among the pixels 0xFF is followed by 0 or is a restart; before a marker it may only fill up.
+# Among pixels, 0xFF is followed by 0 or begins a restart marker; before a marker it is padding.
 _JPEG_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
-Size = tuple[int, int]  # width, height
+
+def image_size(content: bytes, name: str) -> Size:
+    """Return an upright image's width and height, from its header if that is enough.
+
+    Args:
+        content: content of the image file.
+        name: name of the image in errors.
+
+    Raises:
+        DataError: if the size needs decoding, and the image cannot be decoded.
+    """
+    if not any(mark in content for mark in _MAY_BE_TURNED):
+        size = header_size(content)
+        if min(size) > 0:  # a JPEG may state its height at its end
+            return size
+    height, width = decode_image(content, name).shape[:2]
+    return width, height
 
 
 def header_size(content: bytes) -> Size:
-    """Return the width and height in an image's header, not turned; zeros where unknown."""
+    """Return the width and height that an image's header states.
+
+    Args:
+        content: content of the image file.
+
+    Returns:
+        Width and height in pixels before EXIF orientation is applied; zeros if they are unknown.
+    """
     try:
         if content.startswith(b"\xff\xd8"):
             return _jpeg_size(content)
@@ -32,19 +61,23 @@ def header_size(content: bytes) -> Size:
         for magic, kind, where in _SIZES_AT:
             if content.startswith(magic):
                 width, height = struct.unpack_from(kind, content, where)
-                return abs(width), abs(height)  # a BMP's is negative where it is upside down
+                return abs(width), abs(height)  # negative in a BMP stored top row first
         if content.startswith(b"WEBPVP8", 8):
             return _webp_size(content)
         if content.startswith(b"ftyp", 4) and (at := content.find(b"ispe")) > 0:  # AVIF
             width, height = struct.unpack_from(">II", content, at + 8)
             return width, height
-    except (struct.error, IndexError, OverflowError):  # cut off: let the decoder say what is wrong
-        pass
+    except (
+        struct.error,
+        IndexError,
+        OverflowError,
+    ):
+        pass  # truncated: the decoder reports what is wrong
     return 0, 0
 
 
 def is_whole_jpeg(content: bytes) -> bool:
-    """Return whether a JPEG has its own end; that of a preview in one of its segments is not it."""
+    """Return whether a JPEG has its end marker; that of an embedded preview does not count."""
     return any(marker == _JPEG_END for marker, _ in _jpeg_segments(content))
 
 
@@ -57,7 +90,7 @@ def _jpeg_size(content: bytes) -> Size:
 
 
 def _jpeg_segments(content: bytes) -> Iterator[tuple[int, int]]:
-    """Give each marker of a JPEG, and where the length of its segment is.
+    """Yield each marker of a JPEG with the offset of its segment's length.
 
     Source: ITU-T T.81, Digital Compression and Coding of Continuous-tone Still Images, 1992.
     """
@@ -77,12 +110,12 @@ def _webp_size(content: bytes) -> Size:
     if content[15:16] == b"X":
         width = int.from_bytes(content[24:27], "little")
         return width + 1, int.from_bytes(content[27:30], "little") + 1
-    width, height = struct.unpack_from("<HH", content, 26)  # 14 bits are the size, 2 a scale
+    width, height = struct.unpack_from("<HH", content, 26)  # 14 bits of size, 2 of scale
     return width & 0x3FFF, height & 0x3FFF
 
 
 def _tiff_size(content: bytes) -> Size:
-    """Read the first directory of a TIFF, or of a BigTIFF, whose offsets have 64 bits.
+    """Return the size in the first directory of a TIFF or BigTIFF (offsets of 64 bits).
 
     Source: Adobe, TIFF Revision 6.0, 1992; AWare Systems, The BigTIFF File Format, 2008.
     """

@@ -1,7 +1,7 @@
-"""PNG files checked before libpng sees them, and what there is of a damaged one made whole.
+"""Check PNG files before libpng reads them, and repair those that are truncated or damaged.
 
-libpng reads nothing of a PNG that is cut off or damaged, and prints its complaints to the terminal,
-those about colour profiles of whole files too.
+libpng decodes nothing of a truncated or damaged PNG, and prints warnings to the terminal, even for
+the colour profiles of intact files.
 """
 
 from __future__ import annotations
@@ -13,24 +13,27 @@ from typing import Final
 
 PNG_MAGIC: Final = b"\x89PNG\r\n\x1a\n"
 
-_USED: Final = (b"PLTE", b"tRNS", b"eXIf")  # beside the pixels, by what decodes them and turns them
-_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the kind of colour
-_MOST_FILTERS: Final = 4
-_BLOCK_BYTES: Final = 256  # what is lost before a damaged place, at most
-# Where the seven passes of an interlaced picture begin, and their steps: x, y, across, down.
+_USED: Final = (b"PLTE", b"tRNS", b"eXIf")  # needed to decode and orient the pixels
+_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by PNG colour type
+_MAX_FILTER: Final = 4  # largest valid filter type of a row
+_BLOCK_BYTES: Final = 256  # at most so much is lost before a damaged byte
+# Adam7 interlacing: start x, start y, step x and step y of each pass.
 _PASSES: Final = (
     (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)
 )  # fmt: skip
 
 
 def repair_png(content: bytes) -> tuple[bytes, bool]:
-    """Return a PNG that can be decoded without a complaint, and whether it was whole.
+    """Return a PNG that decodes without warnings, and whether the original was intact.
 
-    Of one that is cut off or damaged, the rows that can be unpacked are kept, of which some after
-    the damage may be wrong, and the others are black; nothing is returned where there are none.
+    A truncated or damaged PNG keeps the rows that can be decompressed, some of which may be wrong
+    after the damage; all other rows are black.
 
     Args:
-        content: of the file, whose header promises a bearable size.
+        content: content of the PNG file; the caller has checked that its size fits in memory.
+
+    Returns:
+        Content of the repaired file, empty if no row can be read; and whether the file was intact.
 
     Source: W3C, Portable Network Graphics Specification, third edition, 2025.
     """
@@ -55,7 +58,7 @@ def repair_png(content: bytes) -> tuple[bytes, bool]:
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
-    """Give each chunk's kind, its data, and whether these are as they were written."""
+    """Yield the type and data of each chunk, and whether its checksum matches."""
     at = len(PNG_MAGIC)
     while at + 8 <= len(content):
         length, kind = struct.unpack_from(">I4s", content, at)
@@ -69,7 +72,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def _complete(header: bytes, pixels: bytes) -> bytes:
-    """Return compressed pixels with black rows for those that cannot be read; nothing for none."""
+    """Return compressed pixels, unreadable rows in black; empty if no row can be read."""
     try:
         rows = _row_bytes(header)
     except (struct.error, KeyError):
@@ -84,14 +87,14 @@ def _complete(header: bytes, pixels: bytes) -> bytes:
         pass
     kept = 0
     for length in rows:
-        if kept + length > len(raw) or raw[kept] > _MOST_FILTERS:
+        if kept + length > len(raw) or raw[kept] > _MAX_FILTER:
             break
         kept += length
     return zlib.compress(raw[:kept].ljust(size, b"\0"), 1) if kept else b""
 
 
 def _row_bytes(header: bytes) -> list[int]:
-    """Return how many bytes each row has, its filter's among them, in the order of the file."""
+    """Return the length of each row in bytes, filter byte included, in file order."""
     width, height, bits, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
     depth = bits * _CHANNELS[colour]
     passes = _PASSES if interlaced else ((0, 0, 1, 1),)

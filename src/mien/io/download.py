@@ -1,15 +1,17 @@
-"""One file from a web server, with limits, and what went wrong in words."""
+"""Downloads over HTTP, limited in size and time."""
 
 from __future__ import annotations
 
+import http.client
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-SILENCE_S: Final = 30.0
-PATIENCE_S: Final = 300.0
+IDLE_TIMEOUT_S: Final = 30.0
+TOTAL_TIMEOUT_S: Final = 300.0
 _CHUNK_BYTES: Final = 1 << 16
 
 
@@ -17,43 +19,68 @@ def download(
     url: str,
     path: Path,
     *,
-    most_bytes: int,
-    silence_s: float = SILENCE_S,
-    patience_s: float = PATIENCE_S,
+    max_bytes: int,
+    idle_timeout_s: float = IDLE_TIMEOUT_S,
+    total_timeout_s: float = TOTAL_TIMEOUT_S,
 ) -> None:
-    """Write what ``url`` answers to ``path``.
+    """Download `url` to `path`.
 
     Args:
-        url: of http or https.
-        path: of the file to write.
-        most_bytes: an answer that is longer is refused.
-        silence_s: how long the server may say nothing.
-        patience_s: how long all of it may take.
+        url: address that begins with http:// or https://.
+        path: path of the file to write.
+        max_bytes: largest accepted size, in bytes.
+        idle_timeout_s: longest pause of the server, in seconds.
+        total_timeout_s: longest duration of the whole download, in seconds.
 
     Raises:
-        OSError: as urllib does, and for an answer that is too long or breaks off.
-        http.client.HTTPException: for what is no answer of a web server.
-        ValueError: if ``url`` is none.
+        OSError: if the server cannot be reached, or the download is too large, takes too long or
+            breaks off.
+        http.client.HTTPException: if the answer is not HTTP.
+        ValueError: if `url` is not such an address.
     """
     if not url.lower().startswith(("https://", "http://")):
         raise ValueError("expected an address that begins with https:// or http://")
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + total_timeout_s
     count = 0
-    with urllib.request.urlopen(url, timeout=silence_s) as answer, path.open("wb") as handle:
-        while block := answer.read1(_CHUNK_BYTES):  # read() would wait for whole blocks
-            count += len(block)
-            if count > most_bytes:
-                raise OSError(f"it has more than {most_bytes >> 20} MB")
+    with urllib.request.urlopen(url, timeout=idle_timeout_s) as answer, path.open("wb") as handle:
+        try:
+            for block in read_blocks(answer, max_bytes=max_bytes, deadline=deadline):
+                count += handle.write(block)
+        except TimeoutError as error:
             if time.monotonic() > deadline:
-                raise OSError(f"it took more than {patience_s:g} s")
-            handle.write(block)
+                error.args = (f"it took more than {total_timeout_s:g} s",)
+            raise
         promised = answer.headers.get("Content-Length", "")
     if promised.isdecimal() and int(promised) != count:
         raise OSError(f"it broke off after {count:,} of {int(promised):,} bytes")
 
 
+def read_blocks(
+    answer: http.client.HTTPResponse, *, max_bytes: int, deadline: float
+) -> Iterator[bytes]:
+    """Yield the body of an answer block by block, as it arrives.
+
+    Args:
+        answer: opened answer of a web server.
+        max_bytes: largest accepted size, in bytes.
+        deadline: time by `time.monotonic` at which reading ends.
+
+    Raises:
+        OSError: if the body is larger.
+        TimeoutError: at the deadline, or after the idle timeout of the connection.
+    """
+    count = 0
+    while block := answer.read1(_CHUNK_BYTES):  # read() would wait for whole blocks
+        count += len(block)
+        if count > max_bytes:
+            raise OSError(f"it has more than {max_bytes >> 20} MB")
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        yield block
+
+
 def reason_of(error: Exception) -> str:
-    """Return why a download failed, in words."""
+    """Return the reason of a failed download in words."""
     if isinstance(error, urllib.error.HTTPError):
         error.close()
         return f"the server says {error.code} {error.reason}"
@@ -61,7 +88,7 @@ def reason_of(error: Exception) -> str:
 
 
 def root_cause(error: BaseException) -> str:
-    """Return the first line of what an error comes from."""
+    """Return the first line of the message of an error's root cause."""
     while (before := error.__cause__ or error.__context__) is not None:
         error = before
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".: ")[:100]

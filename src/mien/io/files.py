@@ -1,45 +1,40 @@
-"""Files and folders that appear whole or not at all, and where mien keeps its cache."""
+"""Files and folders that appear whole or not at all, locks, and the folder of mien's cache."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import stat
-import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from mien.errors import MienError
+from mien.errors import MienError, RunError
 
 _KEPT_OF_NAMES: Final = 16  # letters: a longer temporary name might be one too long for the disk
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path`` to write to; it takes that name when the block ends.
+    """Yield a temporary path beside ``path`` to write to; it takes that name when the block ends.
 
-    Beside it, because only a rename inside one file system is atomic. When the block raises (a
-    full disk, Ctrl-C), nothing is left and an older file of that name stays as it was.
+    Beside it, because only a rename inside one file system is atomic. If the block raises (a full
+    disk, Ctrl-C), nothing is left, and an older file of that name stays as it was.
 
     Raises:
-        MienError: if it cannot be written, or is a folder or a device.
+        MienError: if the file cannot be written, or is a folder or a device.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         refuse_irregular(path)
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=_hidden(path), suffix=path.suffix[:_KEPT_OF_NAMES]
-        )
+        temporary = _temporary(path, path.suffix[:_KEPT_OF_NAMES])
+        temporary.touch(exist_ok=False)
     except OSError as error:
         raise _cannot_write(path, error) from error
-    os.close(handle)
-    temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
         raise _cannot_write(path, error) from error
@@ -85,7 +80,7 @@ def refuse_irregular(path: Path) -> None:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder beside ``path`` to fill; it takes that name when the block ends.
+    """Yield a temporary folder beside ``path`` to fill; it takes that name when the block ends.
 
     Raises:
         MienError: if ``path`` exists already, or the folder cannot be written.
@@ -93,12 +88,12 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     refuse_existing(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=_hidden(path)))
+        temporary = _temporary(path)
+        temporary.mkdir()
     except OSError as error:
         raise _cannot_write(path, error) from error
     try:
         yield temporary
-        temporary.chmod(0o777 & ~_umask())
         temporary.rename(path)
     except OSError as error:
         raise _cannot_write(path, error) from error
@@ -107,27 +102,46 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def locked_folder(path: Path) -> Iterator[int | None]:
-    """Keep other processes out of a folder; the lock goes when the last process that has it ends.
+def locked_file(path: Path, *, timeout_s: float = 0.0) -> Iterator[None]:
+    """Hold a lock file inside this block; the lock ends with the process at the latest.
 
-    Yields:
-        The descriptor that holds the lock, for processes that are to have it too; None where
-        folders cannot be locked.
+    Args:
+        path: path of the lock file, which stays when the lock ends.
+        timeout_s: how long to wait for another process to give up the lock, in seconds; negative
+            for as long as it takes.
 
     Raises:
-        BlockingIOError: if another process has it.
+        BlockingIOError: if another process holds the lock.
+        OSError: if the lock file cannot be written.
     """
-    if sys.platform == "win32":
-        yield None
-        return
-    import fcntl
+    from filelock import FileLock, Timeout  # reading a face needs no locks
 
-    folder = os.open(path, os.O_RDONLY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield folder
-    finally:
-        os.close(folder)
+        with FileLock(path, timeout=timeout_s):
+            yield
+    except Timeout:
+        raise BlockingIOError(f"{path}: locked by another process") from None
+
+
+@contextmanager
+def locked_folder(path: Path, *, busy: str) -> Iterator[None]:
+    """Keep other processes out of a folder inside this block, by a file ``.lock`` in it.
+
+    Args:
+        path: path of the folder.
+        busy: what the other process does; the end of the message.
+
+    Raises:
+        RunError: if another process holds the lock, or the folder cannot be written.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked_file(path / ".lock"))
+        except BlockingIOError:
+            raise RunError(f"{path}: {busy}") from None
+        except OSError as error:
+            raise RunError(f"{path}: cannot be written ({error.strerror or error})") from error
+        yield
 
 
 def expand_user(path: str | Path) -> Path:
@@ -146,26 +160,15 @@ def cache_dir() -> Path:
     """Return the folder for what mien can make again: ``MIEN_CACHE``, else the user's cache."""
     if chosen := os.environ.get("MIEN_CACHE"):
         return expand_user(chosen)
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA", str(Path.home() / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        base = str(Path.home() / "Library" / "Caches")
-    else:
-        base = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
-    return Path(base) / "mien"
+    import platformdirs
+
+    return platformdirs.user_cache_path("mien", appauthor=False, opinion=False)
 
 
-def _hidden(path: Path) -> str:
-    return f".{path.name[:_KEPT_OF_NAMES]}."
+def _temporary(path: Path, suffix: str = "") -> Path:
+    return path.with_name(f".{path.name[:_KEPT_OF_NAMES]}.{secrets.token_hex(4)}{suffix}")
 
 
 def _cannot_write(path: Path, error: OSError) -> MienError:
     reason = error.strerror or str(error)
     return MienError(f"{path}: cannot be written ({reason}); nothing was left half-written")
-
-
-def _umask() -> int:
-    # The only way to read the mask is to set it. tempfile makes private files; users expect theirs.
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

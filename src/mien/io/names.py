@@ -1,4 +1,4 @@
-"""Names that become names of files and folders: of recipes, of sweeps and of Bundles."""
+"""Names that are also file names: those of recipes, sweeps and Bundles."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
-# What no file may be called on one system or another, and what would lead to another folder.
+# Excludes characters that a file name may not have on some system, and path separators.
 _PATTERN: Final = re.compile(r'\w[^/\\:*?"<>|\x00-\x1f]*')
 
 
 def _refuse_other(name: str) -> str:
     if not _PATTERN.fullmatch(name):
         raise ValueError(
-            "expected a name that a file can have: a letter, a digit or _ first, no / or \\ and "
-            'none of : * ? " < > |'
+            "expected a valid file name: a letter, a digit or _ first, no / or \\ and none of "
+            ': * ? " < > |'
         )
     return name
 

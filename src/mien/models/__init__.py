@@ -1,6 +1,11 @@
-"""A recipe's [model] to a network: one file a family, and a table of them."""
+"""A recipe's [model] to a network: a module per family, and what all of them share."""
 
-from mien.models.classifier import Classifier, count_macs, count_parameters, to_unit
-from mien.models.table import build_model
+from mien.models.classifier import (
+    Classifier,
+    build_model,
+    count_macs,
+    count_parameters,
+    to_unit,
+)
 
 __all__ = ["Classifier", "build_model", "count_macs", "count_parameters", "to_unit"]

@@ -1,4 +1,4 @@
-"""The last layer of a network as it is exported: from features to the logits of its answer."""
+"""The last layer of an exported network: from features to calibrated logits."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Lower bound of the gate: at 0 all logits would tie, and rounding would choose the emotion.
+# Lower bound of the gate: at 0 all logits would be equal, and rounding would choose the emotion.
 LEAST_OPEN: Final = 1e-3
-# Under every probability that means anything; the logarithm of 0 would be minus infinity.
+# Lower bound of probabilities, since the logarithm of 0 is minus infinity.
 _LEAST_PROBABILITY: Final = 1e-12
 
 
@@ -18,21 +18,21 @@ class AnswerLayer(nn.Module):
     """Last layer of an exported network: label logits, optionally mixed with vote probabilities.
 
     With `mix_votes`, the probabilities of the labels' layer are averaged with those of the layer
-    that has learnt the FER+ votes; the logits are then the logarithm of the average, plus an
-    offset, divided by a temperature.
+    that learnt the FER+ votes; the logits are then the logarithm of the average, plus an offset,
+    divided by a temperature.
 
     With `add_face_gate`, the logits are multiplied by ``sigmoid(features @ weight + bias)``.
-    Trained networks are sure of much that is no face. A gate near 1 leaves the logits of a face as
-    they are; one near 0 takes them all to 0, where no emotion is likelier than another. Which one
-    is the likeliest does not change.
+    Trained networks are confident about many images that are not faces. A gate near 1 leaves the
+    logits as they are; one near 0 takes all of them to 0, where every emotion is equally likely.
+    The most likely emotion never changes.
 
     Args:
-        labels: the layer from features to logits that has learnt the labels.
+        labels: layer from features to the logits of the labels.
 
     Shape: features (batch, features) -> logits (batch, 7).
-    Source of the gate: a quotient of logits and how far out an input lies, as in Hsu et al.,
-    Generalized ODIN, 2020; deviation: fitted after the network, on its features, with drawn
-    non-faces, which is the outlier exposure of Hendrycks et al., 2019.
+    Source of the gate: Hsu et al., Generalized ODIN, 2020, divide the logits by a score of how
+    unusual an input is; deviation: the gate is fitted after the network, on its features, with
+    drawn non-faces, as in the outlier exposure of Hendrycks et al., 2019.
     """
 
     offset: Tensor
@@ -50,12 +50,12 @@ class AnswerLayer(nn.Module):
     def mix_votes(
         self, votes: nn.Linear, *, share: float, offset: Tensor, temperature: float
     ) -> None:
-        """Average the answer with that of a layer of votes.
+        """Average the probabilities with those of a layer of votes.
 
         Args:
-            votes: the layer from features to the votes for the seven emotions, in their order.
+            votes: layer from features to the votes for the seven emotions, in their order.
             share: share of the votes' probabilities, below 1.
-            offset: class offsets that are added to the log probabilities, (7,).
+            offset: class offsets that are added to the log probabilities. Shape: (7,).
             temperature: temperature by which the sum is divided.
         """
         self.votes, self.votes_share, self.temperature = votes, share, temperature

@@ -1,4 +1,4 @@
-"""What every network here shares: pixels to normalised input, and normalised input to logits.
+"""Classifier: a network with the normalization of its input in front.
 
 The same module is trained, measured and exported, so that preprocessing exists once.
 """
@@ -12,25 +12,29 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mien.images.crop import SIZE_PX
-from mien.labels import VOTES_OF_EMOTIONS
+from mien.data.fer2013 import VOTES_OF_EMOTIONS
+from mien.images.crop import SIZE_PX, centre_crop
 from mien.models.answer import AnswerLayer
+from mien.models.base import Network
 from mien.models.layers import fold
+from mien.recipes.families import FAMILIES, typed_section
+from mien.recipes.sections import ModelSection
 
-# Of an image without contrast, whose deviation is 0; as in TensorFlow's per_image_standardization.
-_LEAST_DEVIATION = 1 / SIZE_PX
+# Lower bound of the std of an image, which is 0 without contrast; as in TensorFlow's
+# per_image_standardization.
+_LEAST_STD = 1 / SIZE_PX
 
-# Of red, green and blue over ImageNet, as torchvision and Keras's DenseNet preprocessing have them.
+# Channel means and stds of ImageNet (red, green, blue), as in torchvision and Keras's DenseNet.
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
-_IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+_IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class Mix(Protocol):
-    """How labels' and votes' probabilities are averaged (`mien.evaluation.calibration`)."""
+    """How the probabilities of labels and votes are averaged (`mien.evaluation.calibration`)."""
 
     @property
     def votes_share(self) -> float:
-        """Share of the votes' probabilities of the seven emotions, which add up to 1."""
+        """Share of the votes' probabilities, which add up to 1 over the seven emotions."""
 
     @property
     def offset(self) -> tuple[float, ...]:
@@ -50,28 +54,26 @@ def to_unit(images: Tensor) -> Tensor:
 
 
 class Classifier(nn.Module):
-    """A network with the normalisation that it expects in front.
+    """A network with the normalization of its input in front.
 
     Shape: images float (batch, 1, 48, 48) in [0, 1] -> logits (batch, 7).
 
     Args:
-        network: takes normalised images.
-        normalization: ``unit`` passes [0, 1] on; ``standardize`` takes each image to mean 0 and
-            deviation 1, so that neither lighting nor contrast matters; ``imagenet`` makes it RGB
-            with the mean and deviation of ImageNet's channels at 0 and 1.
-        input_px: the network takes the middle so many pixels; of smaller images, all.
+        network: network that takes normalized images.
+        normalization: ``unit`` leaves images in [0, 1]; ``standardize`` scales each image to mean 0
+            and std 1, so that neither brightness nor contrast matters; ``imagenet`` repeats the
+            gray channel three times and normalizes by ImageNet's channel means and stds.
     """
 
     imagenet_mean: Tensor
-    imagenet_deviation: Tensor
+    imagenet_std: Tensor
 
-    def __init__(self, network: nn.Module, normalization: str, input_px: int = SIZE_PX) -> None:
+    def __init__(self, network: Network, normalization: str) -> None:
         super().__init__()
         self.network = network
-        self.input_px = input_px
         self.normalization = normalization
         if normalization == "imagenet":
-            for name, values in (("mean", _IMAGENET_MEAN), ("deviation", _IMAGENET_DEVIATION)):
+            for name, values in (("mean", _IMAGENET_MEAN), ("std", _IMAGENET_STD)):
                 channels = torch.tensor(values).reshape(1, 3, 1, 1)
                 self.register_buffer(f"imagenet_{name}", channels, persistent=False)
 
@@ -81,31 +83,36 @@ class Classifier(nn.Module):
         return logits
 
     def normalize(self, unit: Tensor) -> Tensor:
-        """Return images as the network takes them.
+        """Return images as the network's input: cropped to its size, and normalized.
 
-        Shape: (batch, 1, height, width) -> (batch, channels, height, width), cut to `input_px`.
+        Shape: (batch, 1, height, width) -> (batch, channels, input_px, input_px).
         """
-        if unit.shape[-1] > self.input_px:
-            start = (unit.shape[-1] - self.input_px) // 2
-            kept = slice(start, start + self.input_px)
-            unit = unit[:, :, kept, kept]
+        if unit.shape[-1] > self.network.input_px:
+            unit = centre_crop(unit, self.network.input_px)
         if self.normalization == "standardize":
             # Spelt out: the exporter takes torch.std_mean apart into sums that lose three digits.
             centred = unit - _image_mean(unit)
-            deviation = _image_mean(centred.square()).sqrt()
-            return centred / deviation.clamp_min(_LEAST_DEVIATION)
+            std = _image_mean(centred.square()).sqrt()
+            return centred / std.clamp_min(_LEAST_STD)
         if self.normalization == "imagenet":
-            return (unit - self.imagenet_mean) / self.imagenet_deviation  # one channel to three
+            return (unit - self.imagenet_mean) / self.imagenet_std  # one channel to three
         return unit
+
+    @property
+    def input_px(self) -> int:
+        """Side of the centre crop that the network reads, in pixels."""
+        return self.network.input_px
 
     @property
     def last_layer(self) -> nn.Linear:
         """The layer from features to the logits of the labels."""
-        _, last = self._last()
-        return last.labels if isinstance(last, AnswerLayer) else last
+        last = self.network.head[-1]
+        found = last.labels if isinstance(last, AnswerLayer) else last
+        assert isinstance(found, nn.Linear)
+        return found
 
     def features(self, unit: Tensor) -> Tensor:
-        """Return what the last layer takes in. Shape: (batch, 1, 48, 48) -> (batch, features)."""
+        """Return the input of the last layer. Shape: (batch, 1, 48, 48) -> (batch, features)."""
         taken: list[Tensor] = []
         hook = self.last_layer.register_forward_pre_hook(lambda _, inputs: taken.append(inputs[0]))
         try:
@@ -115,7 +122,7 @@ class Classifier(nn.Module):
         return taken[0]
 
     def calibrate(self, matrix: npt.ArrayLike, bias: npt.ArrayLike) -> None:
-        """Make the labels' logits what ``logits @ matrix + bias`` were, by changing their layer.
+        """Replace the label logits by ``logits @ matrix + bias``, folded into the last layer.
 
         Shape: (7, 7), (7,).
         """
@@ -126,14 +133,14 @@ class Classifier(nn.Module):
             last.bias.copy_(last.bias.double() @ turn + torch.as_tensor(bias))
 
     def mix_votes(self, weight: Tensor, bias: Tensor, mix: Mix) -> None:
-        """Average the answer with that of the layer that has learnt the FER+ votes.
+        """Average the probabilities with those of the layer that learnt the FER+ votes.
 
-        What is exported, explained and taught from then on is the average; what is trained further
-        is not.
+        Use it for export, explanations and teaching only: training further would not update the
+        votes' layer.
 
         Args:
-            weight: the weight of the votes' layer.
-            bias: the bias of the votes' layer.
+            weight: weight of the votes' layer.
+            bias: bias of the votes' layer.
             mix: share, offset and temperature of the average; a share of 0 changes nothing.
 
         Shape: weight (10, features), bias (10,).
@@ -151,9 +158,9 @@ class Classifier(nn.Module):
         )
 
     def add_face_gate(self, weight: npt.ArrayLike, bias: float) -> None:
-        """Let logits fade where ``sigmoid(features @ weight + bias)`` is near 0.
+        """Multiply the logits by ``sigmoid(features @ weight + bias)``.
 
-        For what is exported: neither training nor explanations know of gates.
+        Use it for export only: training and explanations do without the gate.
 
         Shape: weight (features,).
         """
@@ -161,31 +168,22 @@ class Classifier(nn.Module):
         self._answer().add_face_gate(*gate)
 
     def _answer(self) -> AnswerLayer:
-        """Return the last layer as one that can be added to."""
-        name, last = self._last()
-        if isinstance(last, AnswerLayer):
-            return last
-        answer = AnswerLayer(last).train(self.training)
-        self.network.set_submodule(name, answer)
-        return answer
-
-    def _last(self) -> tuple[str, AnswerLayer | nn.Linear]:
-        """Return the name of the last layer, and the layer, added to or not."""
-        parts = dict(self.network.named_modules())
-        for name, part in parts.items():
-            if isinstance(part, AnswerLayer):
-                return name, part
-        return [(name, part) for name, part in parts.items() if isinstance(part, nn.Linear)][-1]
+        """Return the last layer as an AnswerLayer, which replaces it if it is still plain."""
+        last = self.network.head[-1]
+        if not isinstance(last, AnswerLayer):
+            last = AnswerLayer(self.last_layer).train(self.training)
+            self.network.head[-1] = last
+        return last
 
 
 def _image_mean(images: Tensor) -> Tensor:
-    # Rows first, then their means: ONNX Runtime adds up in order, and over 2,304 values in one go
-    # its rounding would move a flat image's logits by 1e-4.
+    # Rows first, then their means: ONNX Runtime sums in order, and over 2,304 values at once its
+    # rounding would shift a flat image's logits by 1e-4.
     return images.mean(dim=3, keepdim=True).mean(dim=2, keepdim=True)
 
 
 def count_macs(classifier: Classifier) -> int:
-    """Return the multiply-accumulates that reading one face costs, convolutions and products."""
+    """Return the multiply-accumulate operations for one face, convolutions and dense layers."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         fold(classifier)(torch.zeros(1, 1, SIZE_PX, SIZE_PX))
     return int(counter.get_total_flops()) // 2  # a multiplication and an addition each
@@ -194,3 +192,19 @@ def count_macs(classifier: Classifier) -> int:
 def count_parameters(module: nn.Module) -> int:
     """Return the number of trained weights."""
     return sum(parameter.numel() for parameter in module.parameters())
+
+
+def build_model(model: ModelSection, *, seed: int = 0) -> Classifier:
+    """Build the network that a recipe's [model] describes, with weights drawn from ``seed``.
+
+    Published weights are loaded apart (`mien.models.weights.load_weights`).
+
+    Raises:
+        RecipeError: if there is no such family, or a value does not fit it.
+
+    Shape: images float (batch, 1, 48, 48) in [0, 1] -> logits (batch, 7).
+    """
+    section = typed_section(model)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Classifier(FAMILIES[section.family](section), section.normalization)

@@ -1,4 +1,4 @@
-"""What the families share: the dense layers on top, how weights begin, where to look inside."""
+"""Layers and functions that network families share."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from mien.images.crop import SIZE_PX
 from mien.labels import NUM_CLASSES
 from mien.recipes.sections import ModelSection
 
-# Of a map along each side, for it to tell eyes, nose and mouth apart: of 2x2 or 3x3 cells each
-# covers a third of the face or more, and blown up to the face's size it locates nothing.
+# Along each side of a map, for it to tell eyes, nose and mouth apart: each of 2x2 or 3x3 cells
+# covers a third of the face or more, which locates nothing.
 LEAST_CAM_CELLS: Final = 5
 
 
 def input_channels(model: ModelSection) -> int:
-    """Return how many channels the first convolution sees after normalisation."""
+    """Return the number of input channels of the first convolution."""
     return 3 if model.normalization == "imagenet" else 1
 
 

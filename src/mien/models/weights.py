@@ -1,10 +1,8 @@
-"""Published weights: where they come from, what is checked, and how they get into a network."""
+"""Weights on disk to a network: those of a run, and published ones."""
 
 from __future__ import annotations
 
 import hashlib
-import logging
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -13,67 +11,52 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from mien.errors import RecipeError, RunError
-from mien.io.download import root_cause
 from mien.io.files import expand_user
-from mien.models.classifier import Classifier
-from mien.models.mien_net import MienNet
-from mien.models.table import build_model
+from mien.models.base import Network
+from mien.models.classifier import Classifier, Mix, build_model
+from mien.recipes.families import FAMILIES
 from mien.recipes.sections import ModelSection
 
-# The names of the layer of FER+ votes in a file of weights and in a checkpoint.
+# Keys of the layer of FER+ votes in a weights file and in a checkpoint.
 VOTES_WEIGHT: Final = "votes_head.weight"
 VOTES_BIAS: Final = "votes_head.bias"
 VOTES_HEAD: Final = (VOTES_WEIGHT, VOTES_BIAS)
 
-_REPOSITORY: Final = "timm/densenet169.tv_in1k"
-_FILE: Final = "model.safetensors"
-_SHIPPED: Final = files("mien") / "weights"
-_ELSEWHERE: Final = (
-    f"download {_FILE} from https://huggingface.co/{_REPOSITORY} on another machine and "
-    "--set model.weights=PATH, or train without: --set model.weights=none"
-)
+_OURS: Final = "network."  # before each key of a run's weights
 
 
 def find_weights(model: ModelSection) -> Path | None:
-    """Return the file of the weights that a recipe's [model] begins with, None if it names none.
-
-    ``imagenet`` is fetched once and then taken from Hugging Face's cache (``HF_HOME``); other names
-    are of files that come with mien.
+    """Return the file of the weights that a recipe's [model] begins with; None if it names none.
 
     Raises:
-        RecipeError: if the file is missing or cannot be fetched.
+        RecipeError: if the file is missing, or published weights cannot be downloaded.
     """
-    named = getattr(model, "weights", "none")
-    if named == "none":
+    if model.weights == "none":
         return None
-    if named == "imagenet" and model.family == "densenet":
-        return _fetch()
-    path = expand_user(named)
+    path = expand_user(model.weights)
     if path.is_file():
         return path
-    shipped = {
-        Path(str(file)).stem: Path(str(file))
-        for file in _SHIPPED.iterdir()
-        if file.name.endswith(".safetensors")
-    }
-    if named in shipped and model.family == "mien_net":
-        return shipped[named]
-    known = "'imagenet'" if model.family == "densenet" else ", ".join(map(repr, shipped))
-    raise RecipeError(
-        f"model.weights = {named!r}: no such file, expected a .safetensors file, {known} or 'none'"
-    )
+    network: type[Network] = FAMILIES[model.family]
+    published = network.published_weights(model.weights)
+    if published is None:
+        known = "".join(f"{name!r}, " for name in network.published_names())
+        raise RecipeError(
+            f"model.weights = {model.weights!r}: no such file, expected a .safetensors file, "
+            f"{known}or 'none'"
+        )
+    return published
 
 
 def open_network(model: ModelSection, path: Path) -> tuple[Classifier, dict[str, Tensor]]:
     """Return the network of a ``model.safetensors``, and its layer of FER+ votes.
 
-    The network is in evaluation mode, and answers by its layer of labels alone; kernels that are
-    kept as float16 become float32. The layer of votes (`VOTES_WEIGHT`, `VOTES_BIAS`) is empty where
-    the file has none.
+    The network is in evaluation mode, without the votes' layer in its answer; kernels that are
+    stored as float16 become float32. The votes' layer (`VOTES_WEIGHT`, `VOTES_BIAS`) is an empty
+    dictionary if the file has none.
 
     Args:
-        model: the recipe's [model].
-        path: the file.
+        model: [model] section of the recipe.
+        path: path of the weights file.
 
     Raises:
         RunError: if the file is damaged, or of another network.
@@ -91,38 +74,57 @@ def open_network(model: ModelSection, path: Path) -> tuple[Classifier, dict[str,
     return classifier.eval(), votes_head
 
 
-def load_weights(classifier: Classifier, path: Path) -> None:
-    """Load published weights into a classifier's network.
-
-    What was published for other classes fills the backbone, and the dense layers stay as they are;
-    the weights of one of our own networks fill it whole. Everything is checked before anything is
-    changed.
+def mix_votes(classifier: Classifier, votes_head: dict[str, Tensor], mix: Mix, path: Path) -> None:
+    """Mix the votes' layer of a file into a network's answer, if the calibration says so.
 
     Args:
-        classifier: whose network has a ``backbone``.
-        path: safetensors whose keys are those of the network's own state_dict, ``network.`` before
-            them or not; others are left out.
+        classifier: network to change.
+        votes_head: votes' layer of the file, as `open_network` returns it.
+        mix: calibration, with the share of the votes.
+        path: path of the file, for the message.
+
+    Raises:
+        RunError: if the answer needs the votes' layer, but the file has none.
+    """
+    if mix.votes_share:
+        if not votes_head:
+            raise RunError(
+                f"{path}: has no layer of FER+ votes, which the calibrated answer contains"
+            )
+        classifier.mix_votes(votes_head[VOTES_WEIGHT], votes_head[VOTES_BIAS], mix)
+
+
+def load_weights(classifier: Classifier, path: Path) -> None:
+    """Load weights into a classifier's network, all of them or none.
+
+    The weights of a run, whose keys begin with ``network.``, fill the whole network. Published
+    weights, which were trained on other classes, fill the backbone alone.
+
+    Args:
+        classifier: classifier whose network takes the weights.
+        path: path of a safetensors file with the keys of the network's own state_dict; further
+            keys are ignored.
 
     Raises:
         RecipeError: if it is no safetensors file, or a key is missing or of another shape; the
             first one is named.
     """
     network = classifier.network
-    found = {key.removeprefix("network."): tensor for key, tensor in _read(path).items()}
-    ours_too = isinstance(network, MienNet)
+    tensors = _read(path)
+    whole = any(key.startswith(_OURS) for key in tensors)
+    found = {key.removeprefix(_OURS): tensor for key, tensor in tensors.items()}
     prefixes = tuple(
-        f"{name}."
-        for name, part in network.named_children()
-        if ours_too or part is network.backbone
+        f"{name}." for name, part in network.named_children() if whole or part is network.backbone
     )
-    expected = "a network of the same shape" if ours_too else _REPOSITORY
+    published = "" if whole else network.weights_layout
+    expected = f"the weights of {published or 'a network of the same shape'}"
     for key, ours in network.state_dict().items():
         # Files of before torch 0.4.1 do not count batches; nothing is computed from the count.
         if not key.startswith(prefixes) or key.endswith("num_batches_tracked"):
             continue
         if key not in found:
             raise RecipeError(
-                f"{path}: has no {key!r}, expected the weights of {expected}; "
+                f"{path}: has no {key!r}, expected {expected}; "
                 "--set model.weights=none trains without"
             )
         if found[key].shape != ours.shape:
@@ -135,7 +137,7 @@ def load_weights(classifier: Classifier, path: Path) -> None:
 
 
 def describe_weights(path: Path | None) -> str:
-    """Return what a run records of the weights that it began with."""
+    """Return the name and SHA-256 of a weights file, as a run records them; empty for None."""
     if path is None:
         return ""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -148,21 +150,6 @@ def _read(path: Path) -> dict[str, Tensor]:
             return {key: tensors.get_tensor(key) for key in tensors.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         reason = str(error).splitlines()[0][:80]
-        raise RecipeError(f"{path}: not a safetensors file ({reason}); {_ELSEWHERE}") from None
-
-
-def _fetch() -> Path:
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache
-
-    cached = try_to_load_from_cache(_REPOSITORY, _FILE)
-    if isinstance(cached, str):
-        return Path(cached)
-    # Else every attempt is a line of its own.
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-    try:
-        return Path(hf_hub_download(_REPOSITORY, _FILE, etag_timeout=10))
-    except Exception as error:  # the hub's, the network's and the disk's errors share no base
         raise RecipeError(
-            f"the ImageNet weights of {_REPOSITORY} cannot be fetched ({root_cause(error)}); "
-            f"{_ELSEWHERE}"
+            f"{path}: not a safetensors file ({reason}); --set model.weights=none trains without"
         ) from None

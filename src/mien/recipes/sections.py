@@ -1,180 +1,95 @@
-"""The sections of a recipe: every setting that decides what a training does, with its unit.
+"""The sections of a recipe: every setting that decides how a training goes, with its unit.
 
-An unknown key is an error, so a misspelt setting cannot be silently ignored.
+An unknown key is an error, so a misspelt setting cannot be ignored silently.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1, le=100_000)]
 Margin = Annotated[float, Field(gt=-0.5, le=1)]
-Branched = Annotated[int, Field(ge=8, le=100_000)]  # an eighth of it is the narrowest branch
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
+
+DEFAULT_FAMILY: Final = "stacked"
 
 # Of a smaller alpha, Gamma variates are too small for float32.
 _LEAST_MIXUP: Final = 0.05
 
 
 class Section(BaseModel):
-    """A part of a recipe: what it does not know is an error, and nothing changes it."""
+    """A part of a recipe: it is immutable, and an unknown key is an error."""
 
-    # A string below a field is its documentation (`Section.model_fields[name].description`).
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    # The string below a field is its documentation (`mien.recipes.documentation`).
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SourceSection(Section):
-    """Where a recipe comes from, and how ours differs from it."""
+    """Where a recipe comes from, and how it differs from its source."""
 
     title: str = ""
+    """Title of the source."""
     address: str = ""
+    """Address of the source."""
     reported: dict[str, float] = {}
+    """Scores that the source reports, by name."""
     deviations: tuple[str, ...] = ()
+    """Deviations from the source, one sentence each."""
 
 
 class DataSection(Section):
-    """How the images are split when the files' own splits are not to be kept.
+    """How the images are split, if the files' own splits are not to be kept.
 
-    The keys are options of `mien.load_dataset`, which says what each does.
+    The keys are options of `mien.load_dataset`.
     """
 
     fractions: tuple[Fraction, Fraction, Fraction] | None = None
+    """Shares of train, val and test by which all images are split anew, stratified by class; by
+    default the files' own splits are kept."""
     validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the files' train split that becomes val; their own val and test are then test."""
     keep_duplicates_together: bool = False
+    """Whether exact and near duplicates stay in one split, if splits are made."""
     seed: Seed = 0
+    """Seed of the splits that are made."""
 
     @model_validator(mode="after")
     def _one_way_to_split(self) -> Self:
         if self.fractions is not None and self.validation_share:
             raise ValueError(
-                "fractions pools all images, so nothing is held out; set validation_share to 0"
+                "fractions splits all images anew, which leaves no train split to take val from; "
+                "set validation_share to 0"
             )
         return self
 
 
-class _ModelSection(Section):
-    """What every family has: its input, and the dense layers between features and logits."""
+class ModelSection(Section):
+    """Settings that every network family has: its input, and the layers that end in logits.
 
+    A family's own section stands beside its network in `mien.models.families`.
+    """
+
+    family: str = DEFAULT_FAMILY
+    """Name of the network family."""
     normalization: Literal["unit", "standardize", "imagenet"] = "unit"
+    """Normalization of the input: gray levels as fractions, each image to mean 0 and std 1, or RGB
+    with the channel means and stds of ImageNet."""
     dense: tuple[Positive, ...] = (128,)
+    """Widths of the dense layers between the features and the logits."""
     dense_batch_norm: bool = True
+    """Whether each dense layer is followed by batch normalization."""
     dropout: Dropout = 0.5
+    """Dropout probability after each dense layer, or before the logits if there is none."""
     initialization: Literal["kaiming", "keras"] = "kaiming"
-
-
-class StackedModel(_ModelSection):
-    """A stack of convolution stages, each ended by max-pooling, and dense layers on top.
-
-    ``stages`` cuts ``channels`` to so many, or repeats the last of them.
-    """
-
-    family: Literal["stacked"] = "stacked"
-    channels: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=5)] = (32, 64, 128)
-    stages: Annotated[int, Field(ge=1, le=5)] | None = None
-    convs_per_stage: Positive = 1
-    kernel_px: Literal[1, 3, 5, 7] = 3
-    batch_norm: bool = True
-    conv_dropout: Dropout = 0.0
-    head: Literal["flatten", "average"] = "flatten"
-
-    @property
-    def stage_channels(self) -> tuple[int, ...]:
-        """The channels of each stage."""
-        stages = self.stages or len(self.channels)
-        return (*self.channels, *[self.channels[-1]] * stages)[:stages]
-
-
-class InceptionModel(_ModelSection):
-    """A convolution stem, then stages of inception blocks, each but the last max-pooled."""
-
-    family: Literal["inception"]
-    stem: Positive = 64
-    channels: Annotated[tuple[Branched, ...], Field(min_length=1, max_length=4)] = (128, 256, 384)
-    blocks_per_stage: Positive = 1
-
-
-class DenseNetModel(_ModelSection):
-    """DenseNet169 with dense layers on top.
-
-    ``weights``: ``imagenet`` for those of timm/densenet169.tv_in1k, the path of a file in that
-    layout, or ``none``.
-    """
-
-    family: Literal["densenet"]
+    """Initialization of the weights: He et al., 2015, or the defaults of Keras."""
     weights: str = "none"
-
-    @model_validator(mode="after")
-    def _published_weights_take_rgb(self) -> Self:
-        if self.weights != "none" and self.normalization != "imagenet":
-            raise ValueError(
-                "published weights take RGB as ImageNet was normalised; set model.normalization to "
-                "imagenet, or model.weights to none"
-            )
-        return self
-
-
-class MienNetModel(_ModelSection):
-    """3×3 convolutions with residual pairs, for 48×48 faces (see `mien.models.mien_net`).
-
-    ``blocks`` has the number of residual pairs of each stage, as ``channels`` has its width.
-    ``pooled_stem``: the map is halved before the first stage, for a quarter of the cost.
-    ``input_px``: it reads the middle so many pixels of a face crop.
-    ``weights``: ``mien-s`` for those that come with mien, the ``model.safetensors`` of a run with
-    this network, or ``none``.
-    """
-
-    family: Literal["mien_net"]
-    normalization: Literal["unit", "standardize", "imagenet"] = "standardize"
-    stem: Positive = 24
-    pooled_stem: bool = True
-    channels: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=4)] = (48, 96, 192)
-    blocks: Annotated[tuple[Annotated[int, Field(ge=0, le=100)], ...], Field(min_length=1)] = (
-        1,
-        1,
-        1,
-    )
-    dense: tuple[Positive, ...] = ()
-    dropout: Dropout = 0.2
-    input_px: Annotated[int, Field(ge=16, le=48)] = 48
-    weights: str = "none"
-    squeeze: bool = False
-    """Whether each residual pair weights its channels by squeeze-and-excitation."""
-    branches: bool = False
-    """Whether each 3×3 convolution has a 1×1 branch and an identity branch beside it (RepVGG)."""
-
-    @model_validator(mode="after")
-    def _one_number_of_blocks_a_stage(self) -> Self:
-        if len(self.blocks) != len(self.channels):
-            raise ValueError(
-                f"blocks has {len(self.blocks)} numbers and channels {len(self.channels)}; "
-                "give one of each a stage"
-            )
-        return self
-
-
-def family_of(section: Any) -> str:
-    """Return the family that a [model] names, as plain data or as a section."""
-    named = (
-        section.get("family") if isinstance(section, Mapping) else getattr(section, "family", None)
-    )
-    return str(named or "stacked")
-
-
-ModelSection = StackedModel | InceptionModel | DenseNetModel | MienNetModel
-MODELS: Final[dict[str, type[_ModelSection]]] = {
-    "stacked": StackedModel,
-    "inception": InceptionModel,
-    "densenet": DenseNetModel,
-    "mien_net": MienNetModel,
-}
+    """Weights that training begins with: the ``model.safetensors`` of a run of this network, a name
+    of published weights that the family knows, or ``none``."""
 
 
 class AugmentSection(Section):
@@ -248,65 +163,93 @@ class AugmentSection(Section):
 
 
 class DistillSection(Section):
-    """Teachers whose probabilities are learnt beside the labels; none by default.
-
-    ``teachers`` are run directories, trained on the same data; ``weight`` is their share of the
-    loss, ``temperature`` softens what they say. With ``in_turn`` each image asks one of them, all
-    as often: what is learnt is the same on average, at the cost of one teacher.
-    """
+    """Teachers whose probabilities are learnt beside the labels; none by default."""
 
     teachers: tuple[str, ...] = ()
+    """Run directories of the teachers, which were trained on the same data."""
     in_turn: bool = False
+    """Whether each image is read by one teacher alone, all of them equally often: on average the
+    student learns the same, at the cost of one teacher."""
     weight: Fraction = 0.7
+    """Share of the teachers in the loss; the labels have the rest."""
     temperature: Annotated[float, Field(gt=0, le=100)] = 3.0
+    """Temperature that softens the probabilities of teachers and student."""
     views: Annotated[int, Field(ge=0, le=1000)] = 0
-    """Number of augmented views of the data set that are drawn and kept with the teachers'
-    probabilities, to be learnt from in turn, an epoch each; 0 draws and asks anew in each epoch."""
+    """Number of augmented versions of the data set that are drawn once and kept with the teachers'
+    probabilities, one for each epoch in turn; 0 draws and asks anew in each epoch."""
 
 
 class CalibrationSection(Section):
     """How the answer is calibrated on the images that `train.calibration_share` keeps back."""
 
     prior: Fraction = 0.0
-    """Share of the logarithm of the class shares of the training images that is taken out of the
-    logits: data sets have their own shares of the classes, which are not the world's."""
+    """Share of the log class shares of the training images that is taken out of the logits: the
+    class shares of a data set are not those of the world."""
 
 
 class TrainSection(Section):
-    """How the network is fitted and which of its checkpoints is kept."""
+    """How the network is fitted, and which of its checkpoints is kept."""
 
     epochs: Positive = 15
+    """Number of epochs."""
     batch_size: Annotated[int, Field(ge=2)] = 64
+    """Number of images in each batch."""
     optimizer: Literal["sgd", "adam", "adamw"] = "adam"
+    """Optimizer; sgd uses Nesterov momentum."""
     lr: Annotated[float, Field(gt=0)] = 1e-3
+    """Learning rate, the highest of the schedule."""
     momentum: Fraction = 0.9
+    """Momentum of sgd."""
     epsilon: Annotated[float, Field(gt=0)] = 1e-8
+    """Epsilon of adam and adamw."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Weight decay of kernels; biases and normalization are not decayed."""
     schedule: Literal["constant", "cosine", "one-cycle", "plateau"] = "constant"
+    """Learning rate schedule."""
     warmup: Fraction = 0.0
+    """Share of the steps in which the rate rises: linearly for cosine, along half a cosine for
+    one-cycle, which takes 0.3 if this is 0."""
     plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Factor by which plateau lowers the rate."""
     plateau_patience: Positive = 3
+    """Number of epochs without a lower validation loss after which plateau lowers the rate."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Label smoothing of the cross-entropy."""
     votes_weight: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Weight of the cross-entropy of a second layer that learns the FER+ votes; 0 leaves it out."""
     votes_in_target: Fraction = 0.0
     """Share of the FER+ votes for the seven emotions, as a distribution, in the target of each
     image that has any; the label has the rest."""
     votes_in_answer: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of the layer that has learnt the FER+ votes in the probabilities that the network
-    gives; the layer that has learnt the labels has the rest. Needs votes_weight."""
+    """Share of the votes' layer in the probabilities of the trained network; the layer that learnt
+    the labels has the rest. Needs votes_weight."""
     mirror_consistency: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Weight of the symmetric Kullback-Leibler divergence between the probabilities of an image and
     of its mirror image; above 0 both pass through the network, at twice the cost."""
     calibration_share: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """Share of the train split that is kept back from fitting, to calibrate by; 0 calibrates
+    nothing."""
     face_gate: bool = False
+    """Whether a gate is fitted that takes certainty from images without a face. Needs
+    calibration_share."""
     class_weights: Literal["none", "balanced"] = "none"
+    """Class weights of the loss; balanced gives every class the same total weight."""
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay of the exponential moving average of the weights, which is validated and kept in their
+    place; 0 averages nothing."""
     frozen_epochs: Annotated[int, Field(ge=0)] = 0
+    """Number of first epochs in which the backbone is frozen and only the head is trained."""
     unfrozen_lr: Annotated[float, Field(gt=0)] = 1e-5
+    """Learning rate after the frozen epochs."""
     early_stopping_patience: Annotated[int, Field(ge=0)] = 0
+    """Number of epochs without a better monitored figure after which training stops; 0 trains all
+    epochs."""
     keep: Literal["best", "last"] = "best"
+    """Checkpoint that is kept: the best by the monitored figure, or the last."""
     monitor: Literal["val_accuracy", "val_loss"] = "val_accuracy"
+    """Figure by which the best checkpoint is chosen and early stopping decides."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Precision of training; auto takes bf16 if the processor computes in it."""
     deterministic: bool = True
     """Whether a GPU uses only algorithms that give the same result each time, which a resumed run
     needs to end in the same weights; false lets cuDNN choose the fastest."""
@@ -314,6 +257,7 @@ class TrainSection(Section):
     """Whether torch.compile compiles the network before training: worth its minute or two on a GPU
     and in long trainings."""
     seed: Seed = 0
+    """Seed of the initial weights, the order of the images and the augmentation."""
 
     @model_validator(mode="after")
     def _an_answer_of_votes_needs_their_layer(self) -> Self:

@@ -1,1 +1,1 @@
-"""Results to figures and one HTML file. Nothing here computes a result."""
+"""Pages, tables and figures of results; nothing here computes a result."""

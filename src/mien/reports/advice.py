@@ -1,22 +1,22 @@
-"""What to try next, by what was measured: a few rules, each with the figures that it goes by.
+"""What to try next, from what was measured: a few rules, each with the numbers that it is based on.
 
-They are habits of the field, not findings; `mien compare` says whether one paid.
+They are rules of thumb, not findings; `mien compare` shows whether following one has helped.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from mien.reports.report_content import Content
+from mien.reports.content import Content
 
-_BY_HEART: Final = 0.1  # by which accuracy on train is ahead of val
-_RARE: Final = 0.05  # of the images
-_MISSED: Final = 0.15  # by which an emotion's recall is behind accuracy
-_UNTRUSTED: Final = 0.05  # calibration error
-_LOST: Final = 0.15  # of accuracy, at the middle strength of a change
-_FLATTERED: Final = 0.02  # of accuracy, by duplicates
+_OVERFITTING: Final = 0.1  # training accuracy minus validation accuracy
+_RARE: Final = 0.05  # share of the images
+_MISSED: Final = 0.15  # accuracy minus an emotion's recall
+_MISCALIBRATED: Final = 0.05  # expected calibration error
+_LOST: Final = 0.15  # accuracy lost at the middle strength of a change
+_OVERLAP: Final = 0.02  # accuracy gained by duplicates
 
-# The setting that shows a network the change in training, where there is one.
+# The recipe setting that makes training images vary like each change.
 _AUGMENTATIONS: Final = {
     "brightness": "augment.brightness=0.3",
     "contrast": "augment.contrast=0.3",
@@ -28,7 +28,7 @@ _AUGMENTATIONS: Final = {
 
 
 def advise(content: Content) -> list[str]:
-    """Return what to try next, a sentence each; none where nothing stands out."""
+    """Return what to try next, one sentence each; none if nothing stands out."""
     return [
         *_about_training(content),
         *_about_emotions(content),
@@ -43,15 +43,16 @@ def _about_training(content: Content) -> list[str]:
         return []
     last, train = content.history[-1], content.run.recipe.train
     ahead = last["train_accuracy"] - last["val_accuracy"]
-    if ahead > _BY_HEART:
+    if ahead > _OVERFITTING:
         return [
-            f"It learns by heart: at the end accuracy on train was {ahead:.2f} above val. More "
-            "augmentation, dropout or weight decay, a smaller network or fewer epochs."
+            f"It overfits: after the last epoch, training accuracy was {ahead:.2f} above "
+            "validation accuracy. Try more augmentation, dropout or weight decay, a smaller "
+            "network or fewer epochs."
         ]
     best = max(content.history, key=lambda row: row["val_accuracy"])
     if best is last and content.run.record.status == "finished" and len(content.history) > 1:
         return [
-            f"It was still getting better in the last epoch: --set train.epochs={2 * train.epochs}."
+            f"It was still improving in the last epoch. Try --set train.epochs={2 * train.epochs}."
         ]
     return []
 
@@ -70,7 +71,7 @@ def _about_emotions(content: Content) -> list[str]:
         and row.recall < evaluation.accuracy.value - _MISSED
     ]
     return [
-        f"It overlooks {emotion}, which is rare: --set train.class_weights=balanced finds more of "
+        f"It misses {emotion}, which is rare. --set train.class_weights=balanced finds more of "
         "it, at the cost of other emotions."
         for emotion in missed
     ]
@@ -79,11 +80,11 @@ def _about_emotions(content: Content) -> list[str]:
 def _about_confidence(content: Content) -> list[str]:
     evaluation = content.evaluation
     calibrated = content.bundle is not None and bool(content.bundle.metadata.calibration)
-    if evaluation is None or evaluation.calibration_error <= _UNTRUSTED or calibrated:
+    if evaluation is None or evaluation.calibration_error <= _MISCALIBRATED or calibrated:
         return []
     return [
-        f"Its confidence is off by {evaluation.calibration_error:.2f} on average: --set "
-        "train.calibration_share=0.05 keeps images back to set it right."
+        f"Its confidence is off by {evaluation.calibration_error:.2f} on average. --set "
+        "train.calibration_share=0.05 keeps training images back to calibrate it."
     ]
 
 
@@ -97,7 +98,7 @@ def _about_changes(content: Content) -> list[str]:
         if setting and robustness.clean - values[len(values) // 2] > _LOST:
             settings.setdefault(setting, name.split(" (")[0])
     return [
-        f"Weak spot: {change}. --set {setting} shows it such faces."
+        f"It is weak under this change: {change}. --set {setting} adds it to the training images."
         for setting, change in settings.items()
     ]
 
@@ -107,9 +108,9 @@ def _about_duplicates(content: Content) -> list[str]:
     if evaluation is None or evaluation.without_overlap is None:
         return []
     whole, rest = evaluation.accuracy.value, evaluation.without_overlap.accuracy.value
-    if whole is None or rest is None or whole - rest <= _FLATTERED:
+    if whole is None or rest is None or whole - rest <= _OVERLAP:
         return []
     return [
-        f"Duplicates of training images lift its accuracy by {whole - rest:.3f}: mien data clean "
-        "makes a copy of the data without them."
+        f"Duplicates of training images raise its accuracy by {whole - rest:.3f}. mien data clean "
+        "writes a copy of the data set without them."
     ]

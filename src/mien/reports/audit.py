@@ -1,7 +1,8 @@
-"""An audit to a table, ``audit.json`` and ``audit.html``, with a contact sheet for each finding."""
+"""An audit as a table, ``audit.json`` and ``audit.html``, with a contact sheet per finding."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,15 +13,16 @@ from mien.curation import Audit, Finding
 from mien.curation.findings import Item
 from mien.data import FaceDataset
 from mien.io.files import write_bytes
-from mien.reports.pages import TextTable, environment, to_png
+from mien.reports.pages import TextTable, render_page
+from mien.types import Image
 
-_SHOWN: Final = 12  # cases of a finding on its contact sheet
-_OF_A_CASE: Final = 4  # images of one case
+_SHOWN: Final = 12  # cases on the contact sheet of a finding
+_IMAGES_PER_CASE: Final = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Face:
-    png: str
+    image: Image
     label: str
     split: str
     title: str
@@ -30,14 +32,14 @@ class _Face:
 class _Case:
     faces: tuple[_Face, ...]
     note: str
-    more: int  # images of the case that are not shown
+    more: int  # number of images of the case that are not shown
 
 
 def audit_table(audit: Audit) -> TextTable:
-    """Return the findings, a row each, the most serious first."""
+    """Return the findings as a table, the most serious first."""
     return TextTable(
         f"{audit.name}: {audit.images:,} images ({audit.layout})",
-        ("finding", "how serious", "images"),
+        ("finding", "severity", "images"),
         tuple(
             (finding.title, finding.severity, f"{finding.count:,}") for finding in audit.findings
         ),
@@ -45,10 +47,10 @@ def audit_table(audit: Audit) -> TextTable:
 
 
 def figures_table(finding: Finding) -> TextTable:
-    """Return what was counted or measured for a finding."""
+    """Return the numbers of a finding as a table."""
     return TextTable(
         finding.title,
-        ("what", "figure"),
+        ("quantity", "value"),
         tuple((name, _show(value)) for name, value in finding.figures.items()),
     )
 
@@ -57,54 +59,42 @@ def write_audit(audit: Audit, dataset: FaceDataset, folder: Path) -> Path:
     """Write audit.json and audit.html, which holds faces of the data set; return the page's path.
 
     Args:
-        audit: of ``dataset``.
-        dataset: whose images are shown.
-        folder: where both go; what is there is replaced.
+        audit: audit of the data set.
+        dataset: data set, for the images of the findings.
+        folder: folder of the files; files of the same names are replaced.
     """
     rows = {str(name): row for row, name in enumerate(dataset.ids)}
     audit.save(folder / "audit.json")
     page = folder / "audit.html"
-    html = (
-        environment()
-        .get_template("audit.html")
-        .render(
-            audit=audit,
-            counts={
-                severity: sum(finding.severity == severity for finding in audit.findings)
-                for severity in ("serious", "warning", "note")
-            },
-            findings=[
-                (
-                    finding,
-                    figures_table(finding) if finding.figures else None,
-                    [
-                        case
-                        for item in _spread(finding.items)
-                        if (case := _case(item, dataset, rows)) is not None
-                    ],
-                    [item.note for item in _spread(finding.items) if not item.images],
-                )
-                for finding in audit.findings
-            ],
-            shown=_SHOWN,
-        )
+    html = render_page(
+        "audit.html",
+        audit=audit,
+        counts=Counter(finding.severity for finding in audit.findings),
+        findings=[
+            (
+                finding,
+                figures_table(finding) if finding.figures else None,
+                [_case(item, dataset, rows) for item in _spread(finding.items) if item.images],
+                [item.note for item in _spread(finding.items) if not item.images],
+            )
+            for finding in audit.findings
+        ],
+        shown=_SHOWN,
     )
-    write_bytes(page, html.encode(errors="backslashreplace"))  # names of files can hold any byte
+    write_bytes(page, html.encode(errors="backslashreplace"))  # file names can hold any byte
     return page
 
 
 def _spread(items: tuple[Item, ...]) -> list[Item]:
-    """Return a dozen from the clearest case to the least clear, evenly, to judge a finding by."""
+    """Return up to a dozen cases, evenly from the clearest to the least clear."""
     places = np.linspace(0, len(items) - 1, min(_SHOWN, len(items)))
     return [items[place] for place in np.rint(places).astype(int)]
 
 
-def _case(item: Item, dataset: FaceDataset, rows: dict[str, int]) -> _Case | None:
-    if not item.images:
-        return None
-    shown = item.images[:_OF_A_CASE]
+def _case(item: Item, dataset: FaceDataset, rows: dict[str, int]) -> _Case:
+    shown = item.images[:_IMAGES_PER_CASE]
     faces = tuple(
-        _Face(to_png(dataset.images[rows[one.id]]), one.label, one.split, one.id) for one in shown
+        _Face(dataset.images[rows[one.id]], one.label, one.split, one.id) for one in shown
     )
     return _Case(faces, item.note, len(item.images) - len(shown))
 

@@ -1,4 +1,4 @@
-"""A comparison to tables, CSV, Markdown and ``compare.html``."""
+"""A comparison of runs as tables, CSV, Markdown and ``compare.html``."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from typing import Any
 
 from markupsafe import Markup
 
-from mien.evaluation.score import Score, show_score
+from mien.bundle.scores import Score
+from mien.evaluation.describe import show_score
 from mien.evaluation.significance import ComparedRun, Comparison, Group
 from mien.io.files import write_text
 from mien.labels import EMOTIONS
-from mien.reports import comparison_figures as figures
-from mien.reports.pages import TextTable, embed, environment, show_large, show_p, to_csv
+from mien.reports.figures import comparison as figures
+from mien.reports.pages import TextTable, embed, render_page, show_large, show_p, to_csv
 
 _PAIRS_NOTE = (
-    "Only these images tell two networks apart: read right by the one and wrong by the other. "
+    "Only first right: images that the first network reads as labelled and the second does not. "
     "p: McNemar's exact test, adjusted for the number of pairs (Holm); below 0.05 the difference "
-    "is more than chance, for these two trainings."
+    "between these two trainings is unlikely to be chance."
 )
 
 
 def comparison_tables(comparison: Comparison) -> list[TextTable]:
-    """Return all that a comparison says, as tables: scores, F1 by emotion, costs, pairs."""
+    """Return the tables of a comparison: scores, F1 by emotion, costs and pairs."""
     tables = []
     for group in comparison.groups:
         tables += [_scores(group), _class_scores(group)]
@@ -33,18 +34,22 @@ def comparison_tables(comparison: Comparison) -> list[TextTable]:
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> Path:
-    """Write compare.html, compare.md, compare.csv and pairs.csv, and return the page's path."""
-    tables = comparison_tables(comparison)
+    """Write compare.html, compare.md, compare.csv and pairs.csv, and return the path of the page.
+
+    Args:
+        comparison: comparison to write.
+        folder: folder of the files; files of the same names are replaced.
+    """
+    tables, records = comparison_tables(comparison), comparison_records(comparison)
     why = f"{comparison.why_apart}\n\n" if comparison.why_apart else ""
     write_text(folder / "compare.md", why + "\n".join(table.to_markdown() for table in tables))
-    write_text(folder / "compare.csv", to_csv(comparison_records(comparison)["runs"]))
-    write_text(folder / "pairs.csv", to_csv(comparison_records(comparison)["pairs"]))
+    write_text(folder / "compare.csv", to_csv(records["runs"]))
+    write_text(folder / "pairs.csv", to_csv(records["pairs"]))
     page = folder / "compare.html"
     write_text(
         page,
-        environment()
-        .get_template("compare.html")
-        .render(
+        render_page(
+            "compare.html",
             comparison=comparison,
             tables=tables,
             intervals=[
@@ -68,7 +73,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
 
 
 def comparison_records(comparison: Comparison) -> dict[str, list[dict[str, Any]]]:
-    """Return a comparison as plain figures, unrounded: ``runs`` and ``pairs``."""
+    """Return the numbers of a comparison, unrounded: rows of ``runs`` and of ``pairs``."""
     return {
         "runs": [_record(one) for one in comparison.runs],
         "pairs": [vars(pair) for group in comparison.groups for pair in group.pairs],
@@ -93,12 +98,12 @@ def _scores(group: Group) -> TextTable:
         columns,
         tuple(rows),
         f"On the {group.measured_on}. {_copies(group)}AUC: mean area under the ROC curves; ECE: "
-        "how far confidence is from accuracy (15 bins). Intervals: bootstrap over images.",
+        "expected calibration error (15 bins). Intervals: bootstrap over images.",
     )
 
 
 def _copies(group: Group) -> str:
-    """Say how many of the measured images each network has learnt, pixel for pixel."""
+    """Return how many of the evaluated images have an exact duplicate in train, in words."""
     counts = {
         one.name: one.evaluation.protocol.identical_in_train
         for one in group.runs
@@ -108,9 +113,9 @@ def _copies(group: Group) -> str:
         return ""
     if len(set(counts.values())) == 1:
         count = next(iter(counts.values()))
-        return f"{count:,} of them stand in each run's train split, pixel for pixel. "
+        return f"{count:,} of them have an exact duplicate in the train split of each run. "
     each = ", ".join(f"{name} {count:,}" for name, count in counts.items())
-    return f"Careful: not equally many of them stand in train, pixel for pixel ({each}). "
+    return f"Caution: the numbers of exact duplicates in the train split differ ({each}). "
 
 
 def _class_scores(group: Group) -> TextTable:
@@ -138,8 +143,9 @@ def _costs(runs: Iterable[ComparedRun]) -> TextTable:
         "Cost",
         columns,
         tuple(rows),
-        "MACs: multiply-accumulates to read one face. s/epoch: median, on whatever each run was "
-        "trained on. ms/face: median of its Bundle reading one face on one thread, here and now.",
+        "MACs: multiply-accumulate operations for one face. s/epoch: median, on the device that "
+        "each run was trained on. ms/face: median latency of its Bundle for one face on one "
+        "thread, measured on this machine.",
     )
 
 
@@ -154,7 +160,7 @@ def _pairs(group: Group) -> TextTable:
         for pair in group.pairs
     ]
     return TextTable(
-        "Pairs", ("pair", "only the first", "only the second", "p"), tuple(rows), _PAIRS_NOTE
+        "Pairs", ("pair", "only first right", "only second right", "p"), tuple(rows), _PAIRS_NOTE
     )
 
 
@@ -180,7 +186,7 @@ def _tradeoff(group: Group) -> Markup | None:
 
 
 def _record(one: ComparedRun) -> dict[str, Any]:
-    """Return a compared run as one row of figures, unrounded."""
+    """Return a compared run as one row of numbers, unrounded."""
     evaluation = one.evaluation
     row: dict[str, Any] = {"run": one.name, "recipe": one.recipe}
     for name in ("accuracy", "macro_f1", "weighted_f1", "roc_auc"):
@@ -199,6 +205,6 @@ def _record(one: ComparedRun) -> dict[str, Any]:
         "split": evaluation.protocol.split,
         "images": evaluation.protocol.images,
         "split_fingerprint": evaluation.protocol.split_fingerprint,
-        "protocol": evaluation.protocol.sentence(),
+        "protocol": evaluation.describe_protocol(),
     }
     return row

@@ -1,29 +1,29 @@
-"""A data set to tables and ``explore.html``: its classes, faces, light, sizes and votes."""
+"""The exploration of a data set as tables and ``explore.html``, with faces of each emotion."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from mien.data import FaceDataset
+from mien.data.formats.base import FORMATS
 from mien.data.statistics import Exploration, Spread, mean_faces, sample_classes
 from mien.data.votes import TIE, Agreement, LabelAgreement
 from mien.io.files import write_text
 from mien.labels import EMOTIONS
-from mien.reports import explore_figures, figures
-from mien.reports.pages import TextTable, embed, environment, to_png
+from mien.reports.figures.classes import draw_class_counts, draw_class_shares
+from mien.reports.figures.exploration import draw_majorities, draw_spreads
+from mien.reports.pages import TextTable, embed, render_page
 
-_OF_EACH: Final = 10
+_PER_CLASS: Final = 10  # faces shown of each emotion
 _SEED: Final = 0
 _MAX_SIZES: Final = 10
 _MAX_GRAY: Final = 255
-_MAX_DEVIATION: Final = 128  # half black, half white: 127.5
+_MAX_STD: Final = 128  # half black, half white: 127.5
 
-# FER+'s names in the order of the labels that they mean, then what means none, as people say it.
+# FER+'s name of a majority -> name for people, first those of the labels in the labels' order.
 MAJORITIES: Final = {
     "anger": "angry",
     "disgust": "disgust",
@@ -38,32 +38,26 @@ MAJORITIES: Final = {
     TIE: TIE,
 }
 
-_SPREAD_NOTE: Final = "Percentiles over a class's images, of all splits together."
+_SPREAD_NOTE: Final = "Percentiles over the images of a class, in all splits together."
 _AGREEMENT_NOTE: Final = (
-    "FER+ majority: the vote with the most counts; where two have as many, there is none. "
-    "Compared: images with a majority that names an expression, so neither a tie nor unknown nor "
-    "not a face. Contempt is an expression, and agrees with no label."
+    "FER+ majority: the most frequent vote; in a tie there is none. Compared: images whose "
+    "majority names an expression, which a tie, unknown and not a face do not. Contempt is an "
+    "expression that agrees with no label."
 )
 
 
-@dataclass(frozen=True)
-class _Face:
-    png: str
-    title: str
-
-
 def exploration_tables(exploration: Exploration) -> dict[str, TextTable]:
-    """Return all that an exploration says, as tables: classes, light, sizes and, if any, votes."""
+    """Return the tables of an exploration by name; those of FER+ votes only if there are any."""
     tables = {
         "classes": _classes(exploration),
         "intensity": _spreads(
             "Intensity", exploration.intensity, exploration.intensity_of_all,
-            "An image's mean gray level, 0 black to 255 white.", decimals=0,
+            "Mean gray level of an image, from 0 (black) to 255 (white).", decimals=0,
         ),
         "contrast": _spreads(
             "Contrast", exploration.contrast, exploration.contrast_of_all,
-            "The standard deviation of an image's gray levels, 0 flat to 127.5 half black, "
-            "half white.", decimals=1,
+            "Standard deviation of the gray levels of an image, from 0 (uniform) to 127.5 (half "
+            "black, half white).", decimals=1,
         ),
         "sizes": _sizes(exploration),
     }  # fmt: skip
@@ -74,59 +68,52 @@ def exploration_tables(exploration: Exploration) -> dict[str, TextTable]:
 
 
 def write_exploration(exploration: Exploration, dataset: FaceDataset, folder: Path) -> Path:
-    """Write explore.html, which holds faces of the data set, and return its path."""
+    """Write explore.html, which holds faces of the data set, and return its path.
+
+    Args:
+        exploration: exploration of the data set.
+        dataset: data set, for the faces.
+        folder: folder of the page.
+    """
     page = folder / "explore.html"
-    drawn = sample_classes(dataset.labels, _OF_EACH, np.random.default_rng(_SEED))
+    drawn = sample_classes(dataset.labels, _PER_CLASS, np.random.default_rng(_SEED))
+    samples = {
+        emotion: [(dataset.images[row], str(dataset.ids[row])) for row in rows]
+        for emotion, rows in drawn.items()
+    }
+    intensity = draw_spreads(exploration.intensity, "mean gray level", _MAX_GRAY)
+    contrast = draw_spreads(exploration.contrast, "standard deviation of gray levels", _MAX_STD)
     votes = exploration.votes
-    write_text(
-        page,
-        environment()
-        .get_template("explore.html")
-        .render(
-            exploration=exploration,
-            tables=exploration_tables(exploration),
-            cards=_cards(exploration),
-            bars=embed(figures.draw_class_counts(exploration.counts)),
-            pies=embed(figures.draw_class_shares(exploration.counts)),
-            samples={
-                emotion: [_face(dataset.images[row], dataset.ids[row]) for row in rows]
-                for emotion, rows in drawn.items()
-            },
-            means={
-                emotion: _face(image, f"mean of the images labelled {emotion}")
-                for emotion, image in mean_faces(dataset).items()
-            },
-            of_each=_OF_EACH,
-            seed=_SEED,
-            intensity=embed(
-                explore_figures.draw_spreads(
-                    exploration.intensity, "mean gray level of an image", _MAX_GRAY
-                )
-            ),
-            contrast=embed(
-                explore_figures.draw_spreads(
-                    exploration.contrast, "standard deviation of its gray levels", _MAX_DEVIATION
-                )
-            ),
-            majorities=(
-                embed(explore_figures.draw_majorities(votes, MAJORITIES)) if votes else None
-            ),
-        ),
+    html = render_page(
+        "explore.html",
+        exploration=exploration,
+        tables=exploration_tables(exploration),
+        cards=_cards(exploration),
+        bars=embed(draw_class_counts(exploration.counts)),
+        pies=embed(draw_class_shares(exploration.counts)),
+        samples=samples,
+        means=mean_faces(dataset),
+        per_class=_PER_CLASS,
+        seed=_SEED,
+        intensity=embed(intensity),
+        contrast=embed(contrast),
+        majorities=embed(draw_majorities(votes, MAJORITIES)) if votes else None,
     )
+    write_text(page, html)
     return page
 
 
 def voters_sentence(agreement: Agreement) -> str:
-    """Say in one sentence how many voters an image has, and how many of them agree."""
+    """Return how many voters an image has and how many of them agree, in one sentence."""
     voters = f"{agreement.mean_voters:.1f}".removesuffix(".0")
     return (
-        f"{agreement.overall.images:,} images have FER+ votes; of an image's {voters} voters, "
-        f"{agreement.mean_agreeing_voters:.1f} cast its most frequent vote, on average."
+        f"{agreement.overall.images:,} images have FER+ votes; on average, "
+        f"{agreement.mean_agreeing_voters:.1f} of {voters} voters cast the most frequent vote."
     )
 
 
 def _cards(exploration: Exploration) -> list[tuple[str, str, str]]:
-    """Return name, value and meaning of the figures that a reader wants first."""
+    """Return name, value and explanation of the key figures."""
     present = {emotion: count for emotion, count in exploration.class_counts().items() if count}
     missing = ", ".join(emotion for emotion in EMOTIONS if emotion not in present)
     largest, smallest = max(present, key=present.__getitem__), min(present, key=present.__getitem__)
@@ -137,7 +124,7 @@ def _cards(exploration: Exploration) -> list[tuple[str, str, str]]:
         (
             "Emotions",
             f"{len(present)} of {len(EMOTIONS)}",
-            f"no image of: {missing}" if missing else "each has images",
+            f"without images: {missing}" if missing else "with images",
         ),
         (
             "Largest to smallest",
@@ -147,16 +134,14 @@ def _cards(exploration: Exploration) -> list[tuple[str, str, str]]:
         (
             "Size in the files",
             f"{usual.width}×{usual.height}",
-            "every image"
+            "all images"
             if len(exploration.sizes) == 1
-            else f"the most frequent of {len(exploration.sizes):,} sizes",
+            else f"most frequent of {len(exploration.sizes):,} sizes",
         ),
     ]
     if exploration.votes is not None:
         overall = exploration.votes.overall
-        cards.append(
-            ("Labels agree", _percent(overall.share), f"with FER+, of {overall.compared:,} images")
-        )
+        cards.append(("FER+ agreement", _percent(overall.share), f"of {overall.compared:,} labels"))
     return cards
 
 
@@ -210,13 +195,13 @@ def _sizes(exploration: Exploration) -> TextTable:
     rows = [(f"{size.width}×{size.height}", size.images) for size in shown]
     if others:
         rows.append((f"{len(others):,} others", sum(size.images for size in others)))
-    if exploration.layout in ("folders", "parquet"):
+    if exploration.layout in FORMATS and FORMATS[exploration.layout].keeps_image_files:
         note = (
-            "Width × height in pixels before they became 48×48 crops, as the files' headers state "
-            "them, or the decoded image where a header does not do."
+            "Width × height of the image files, in pixels, before they became 48×48 crops; from "
+            "the header of each file, or from the decoded image if the header does not say."
         )
     else:
-        note = "This layout holds the 48×48 pixels themselves, and no image files."
+        note = "This layout holds pixels of 48×48 images, not image files."
     if len(sizes) > 1:
         widths, heights = [size.width for size in sizes], [size.height for size in sizes]
         note += (
@@ -235,7 +220,7 @@ def _agreement(agreement: Agreement) -> TextTable:
     rows = {**agreement.by_label, "all": agreement.overall}
     return TextTable(
         "Labels and FER+",
-        ("label", "voted on", "compared", "agree", "share"),
+        ("label", "with votes", "compared", "agree", "share"),
         tuple(_agreement_row(name, row) for name, row in rows.items()),
         f"{_AGREEMENT_NOTE} {voters_sentence(agreement)}",
     )
@@ -249,19 +234,15 @@ def _agreement_row(name: str, row: LabelAgreement) -> tuple[str, ...]:
 def _majorities(agreement: Agreement) -> TextTable:
     columns = {**agreement.by_label, "all": agreement.overall}
     return TextTable(
-        "Most frequent vote, by label",
+        "Most frequent vote by label",
         ("majority", *columns),
         tuple(
             (name, *(f"{column.majorities[vote]:,}" for column in columns.values()))
             for vote, name in MAJORITIES.items()
         ),
-        "Images; a column a label of the data set, a row a FER+ majority.",
+        "Numbers of images, with one column per label and one row per FER+ majority.",
     )
 
 
 def _percent(share: float | None) -> str:
     return "–" if share is None else f"{share:.1%}"
-
-
-def _face(image: npt.NDArray[np.uint8], title: Any) -> _Face:
-    return _Face(to_png(image), str(title))

@@ -1,9 +1,10 @@
-"""What every page shares: the templates, and tables that read the same on paper and on screen."""
+"""What all pages share: rendering, tables for page, terminal and Markdown, and formats."""
 
 from __future__ import annotations
 
 import base64
 import csv
+import functools
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,20 +12,25 @@ from typing import Any
 
 import cv2
 import jinja2
-import numpy as np
-import numpy.typing as npt
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from mien.evaluation.score import show_score
+from mien.evaluation.describe import show_score
 from mien.reports.svg import to_svg
+from mien.types import Image
 
 
 @dataclass(frozen=True)
 class TextTable:
-    """A table of finished texts: the terminal, Markdown and HTML show the same one.
+    """A table of formatted texts, the same in the terminal, in Markdown and in HTML.
 
-    The first column is text, the others are figures.
+    The first column is left-aligned text; the others are right-aligned figures.
+
+    Args:
+        title: heading of the table.
+        columns: heading of each column.
+        rows: cells of each row, one for each column.
+        note: explanation below the table; empty for none.
     """
 
     title: str
@@ -33,7 +39,7 @@ class TextTable:
     note: str = ""
 
     def to_markdown(self) -> str:
-        """Return it as Markdown."""
+        """Return the table as Markdown."""
         rule = ["---", *["---:"] * (len(self.columns) - 1)]
         lines = [self.columns, rule, *self.rows]
         table = "\n".join(f"| {' | '.join(_escape(cell) for cell in line)} |" for line in lines)
@@ -41,8 +47,29 @@ class TextTable:
         return f"## {self.title}\n\n{table}\n{note}"
 
 
-def environment() -> jinja2.Environment:
-    """Return the templates, with the filters that they use."""
+def render_page(template: str, **context: Any) -> str:
+    """Return a whole HTML page, which needs no other file.
+
+    Args:
+        template: file name of the page's template in ``reports/templates``.
+        context: values that the template uses.
+    """
+    return _environment().get_template(template).render(context)
+
+
+def render_text(template: str, **context: Any) -> Markup:
+    """Return a part of a page as HTML.
+
+    Args:
+        template: text of the template, which may import from ``reports/templates``.
+        context: values that the template uses.
+    """
+    return Markup(_environment().from_string(template).render(context))
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    """Return the environment in which every template is rendered."""
     made = jinja2.Environment(
         loader=jinja2.PackageLoader("mien.reports"),
         autoescape=True,
@@ -51,14 +78,16 @@ def environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     made.filters["score"] = show_score
-    made.filters["drop"] = lambda value: f"{round(100 * value)}"
+    made.filters["percent"] = lambda value: f"{round(100 * value)}%"
+    made.filters["points"] = lambda value: f"{round(100 * value)}"
     made.filters["count"] = lambda value: f"{value:,}"
     made.filters["duration"] = show_duration
+    made.filters["png"] = to_png
     return made
 
 
 def to_csv(rows: Sequence[dict[str, Any]]) -> str:
-    """Return rows that have the same keys as CSV, headed by the keys."""
+    """Return rows with the same keys as CSV, with the keys as header."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
@@ -66,18 +95,22 @@ def to_csv(rows: Sequence[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def to_png(image: npt.NDArray[np.uint8]) -> str:
-    """Return an image as a page holds it: PNG in base64. Shape: uint8 (height, width)."""
-    return base64.b64encode(cv2.imencode(".png", image)[1].tobytes()).decode("ascii")
+def to_png(image: Image) -> str:
+    """Return an image as the ``src`` of an HTML image: a data URL of its PNG.
+
+    Shape: uint8 (height, width) or (height, width, 3), blue-green-red.
+    """
+    png = cv2.imencode(".png", image)[1].tobytes()
+    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
 
 
 def embed(figure: Figure) -> Markup:
-    """Return a figure as a page holds it: SVG that takes the page's ink."""
+    """Return a figure as inline SVG in the page's text colour."""
     return Markup(to_svg(figure))
 
 
 def show_duration(seconds: float) -> str:
-    """Return seconds as people say them."""
+    """Return a duration in hours, minutes and seconds, such as ``2 min 05 s``."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -86,7 +119,7 @@ def show_duration(seconds: float) -> str:
 
 
 def show_large(number: float | None) -> str:
-    """Return a large number in thousands, millions or billions, three digits of it."""
+    """Return a number with three digits and k, M or G; a dash for None."""
     if number is None:
         return "–"
     for size, suffix in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
@@ -96,7 +129,7 @@ def show_large(number: float | None) -> str:
 
 
 def show_p(value: float) -> str:
-    """Return a p-value as people are shown it."""
+    """Return a p-value with three decimals, small ones as ``<0.001``."""
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 

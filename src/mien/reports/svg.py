@@ -1,6 +1,6 @@
-"""Matplotlib figures to SVG text for an HTML page, and to PNG for a slide.
+"""The style of all figures, and figures as SVG for a page or a file and as PNG for a slide.
 
-Ink and grid take the page's text colour (``currentColor``), so that one file serves light and dark.
+Text, axes and grid have the page's text colour (``currentColor``), in light and in dark.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-INK: Final = "#010203"  # stands for currentColor until the SVG is written
-WIDTH_IN: Final = 5.2  # about a phone's width at 72 points an inch, so letters stay readable there
+INK: Final = "#010203"  # placeholder for currentColor until the SVG is written
+WIDTH_IN: Final = 5.2  # about the width of a phone at 72 points an inch: text stays readable there
 
-# Paul Tol's bright scheme, which colour-blind readers can tell apart, then what of his other
-# schemes can be seen on light and on dark. For runs and splits: emotions have their own colours.
+# Paul Tol's bright scheme, safe for colour-blind readers, then those colours of his other schemes
+# that are visible on light and on dark. For runs and splits; emotions have colours of their own.
 COLOURS: Final = (
     "#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#999999",
     "#EE7733", "#44AA99", "#9970AB", "#999933", "#CC6677",
@@ -37,7 +37,7 @@ STYLE: Final[dict[Any, Any]] = {
     "grid.color": INK,
     "legend.frameon": False,
     "savefig.facecolor": "none",
-    "svg.fonttype": "none",  # text stays text: small, selectable, in the page's font
+    "svg.fonttype": "none",  # text stays text: small, selectable, in the font of the page
     "text.color": INK,
     "xtick.color": INK,
     "ytick.color": INK,
@@ -45,13 +45,17 @@ STYLE: Final[dict[Any, Any]] = {
 
 
 def new_figure(height_in: float) -> tuple[Figure, Axes]:
-    """Return a figure as wide as a phone, and its axes."""
+    """Return an empty figure about as wide as a phone, and its axes.
+
+    Args:
+        height_in: height of the figure, in inches.
+    """
     figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
     return figure, figure.add_subplot()
 
 
 def to_svg(figure: Figure) -> str:
-    """Return a figure as SVG that a page can hold; the same figure gives the same text."""
+    """Return a figure as SVG for inlining into HTML; the same figure gives the same text."""
     raw = io.StringIO()
     with mpl.rc_context({**STYLE, "svg.hashsalt": "mien"}):
         figure.savefig(raw, format="svg", metadata={"Date": None, "Creator": None})
@@ -59,19 +63,19 @@ def to_svg(figure: Figure) -> str:
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', "", svg, count=1)
-    # Several figures share one page, so their ids must not.
+    # Ids must be unique among all figures on a page.
     prefix = hashlib.sha256(svg.encode()).hexdigest()[:8]
     svg = re.sub(r'id="', f'id="f{prefix}-', svg)
     return re.sub(r'(url\(|href=")#', rf"\g<1>#f{prefix}-", svg)
 
 
 def as_file(svg: str) -> str:
-    """Return a page's SVG as a file of its own, its ink readable on light and dark."""
+    """Return inline SVG as the text of an SVG file, in a gray readable on light and dark."""
     return svg.replace("<svg ", '<svg font-family="sans-serif" style="color:#768390" ', 1)
 
 
 def to_picture(figure: Figure) -> bytes:
-    """Return a figure as PNG on white, for slides and papers."""
+    """Return a figure as a PNG file on white, for slides and papers."""
     raw = io.BytesIO()
     with mpl.rc_context(STYLE):
         figure.savefig(raw, format="png", dpi=200, facecolor="white", metadata={"Software": None})

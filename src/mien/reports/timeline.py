@@ -1,4 +1,4 @@
-"""A video's timeline to one page: who showed which expression, when, and for how long."""
+"""The timeline of a video as a page: who showed which expression, when, and for how long."""
 
 from __future__ import annotations
 
@@ -11,46 +11,48 @@ from matplotlib.figure import Figure
 
 from mien.io.files import write_text
 from mien.labels import COLOURS, EMOTIONS
-from mien.reports.pages import embed, environment
+from mien.reports.pages import embed, render_page
 from mien.reports.svg import INK, STYLE, new_figure
 from mien.vision.timeline import BIN_S, UNCERTAIN, Person, Timeline
 
-_MOST_PEOPLE: Final = 20  # that are drawn; the others were seen for less
-_COLUMNS: Final = 240  # of a curve; finer ones cannot be told apart on a page
+_MOST_PEOPLE: Final = 20  # that are drawn: those seen longest
+_COLUMNS: Final = 240  # steps of a curve; a page shows no more
 
 
 def write_timeline(timeline: Timeline, source: str, path: Path) -> None:
-    """Write ``timeline.html``: one file, which opens anywhere and holds no picture.
+    """Write a page with the timeline: one file that opens anywhere and holds no images.
 
     Args:
-        timeline: of the whole video.
-        source: its name, for people.
-        path: of the page.
+        timeline: timeline of the whole video.
+        source: name of the video, for people.
+        path: path of the page.
     """
     people = [person for person in timeline.people() if person.seconds > 0]
-    page = (
-        environment()
-        .get_template("timeline.html")
-        .render(
-            source=source,
-            seconds=timeline.seconds,
-            frames=timeline.frames,
-            people=people,
-            drawn=[(p, embed(draw_person(p, timeline.seconds))) for p in people[:_MOST_PEOPLE]],
-            columns=(*EMOTIONS, UNCERTAIN),
-            colours=dict(zip(EMOTIONS, COLOURS, strict=True)),
-        )
+    page = render_page(
+        "timeline.html",
+        source=source,
+        seconds=timeline.seconds,
+        frames=timeline.frames,
+        people=people,
+        drawn=[(p, embed(draw_person(p, timeline.seconds))) for p in people[:_MOST_PEOPLE]],
+        columns=(*EMOTIONS, UNCERTAIN),
+        colours=dict(zip(EMOTIONS, COLOURS, strict=True)),
     )
     write_text(path, page)
 
 
 @mpl.rc_context({**STYLE, "axes.grid": False})
 def draw_person(person: Person, seconds: float) -> Figure:
-    """Draw a person's mean probabilities as stacked areas over the video's time."""
+    """Draw the mean probabilities of a person as stacked areas over time.
+
+    Args:
+        person: person to draw.
+        seconds: duration of the video.
+    """
     times, shares = person.curve()
     step = max(1, -(-int(seconds / BIN_S + 1) // _COLUMNS))
     figure, axes = new_figure(1.9)
-    # Where the face was away for longer than a column, the areas end and begin again.
+    # Areas are interrupted where the face was not seen for longer than a step.
     parts = np.split(np.arange(len(times)), np.nonzero(np.diff(times) > 2 * BIN_S * step)[0] + 1)
     for part in parts:
         groups = [part[start : start + step] for start in range(0, len(part), step)]

@@ -1,1 +1,1 @@
-"""A run directory and all that is known of one training, without torch."""
+"""Run directories, everything that is known of a training, and its evaluations, without torch."""

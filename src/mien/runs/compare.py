@@ -1,4 +1,4 @@
-"""Runs side by side: what a comparison needs of each."""
+"""Load runs for a comparison (`mien.evaluation.significance`)."""
 
 from __future__ import annotations
 
@@ -14,29 +14,28 @@ from mien.runs.run import Run
 
 
 def load_compared_runs(paths: Sequence[str | Path], split: str | None = None) -> list[ComparedRun]:
-    """Return finished runs with what a comparison needs of each.
+    """Return finished runs with their evaluations and costs, ready to be compared.
 
     Args:
-        paths: paths of two runs or more.
-        split: name of the split to compare them on; by default test where every run has one, else
-            val.
+        paths: paths of two or more run directories.
+        split: name of the split to compare on; by default test if every run has one, else val.
 
     Raises:
-        RunError: if there are too few, one is named twice, has not finished or is damaged, or was
-            not measured on ``split`` and its data is no longer where it was.
+        RunError: if there are fewer than two runs, a run is named twice, has not finished or is
+            damaged, or was not measured on the split and its data has changed or moved.
     """
     if len(paths) < 2:
-        raise RunError(f"{len(paths)} run to compare, expected two or more")
+        raise RunError(f"{len(paths)} run to compare, expected at least two")
     resolved = [Path(path).resolve() for path in paths]
     for path, whole in zip(paths, resolved, strict=True):
         if resolved.count(whole) > 1:
-            raise RunError(f"{path}: named twice; a run compared with itself says nothing")
+            raise RunError(f"{path}: named twice; leave it out once")
     runs = [Run(path) for path in paths]
     for run in runs:
         if run.record.status != "finished":
             raise RunError(
                 f"{run.path}: has not finished ({len(run.history())} of "
-                f"{run.recipe.train.epochs} epochs); first: mien train --resume {run.path}"
+                f"{run.recipe.train.epochs} epochs); finish it: mien train --resume {run.path}"
             )
     if split is None:
         split = "test" if all("test" in run.record.data.split_counts for run in runs) else "val"
@@ -49,7 +48,10 @@ def _compared(run: Run, split: str, name: str) -> ComparedRun:
     bundle = Bundle(run.bundle_path)
     history = run.history()
     if not history:
-        raise RunError(f"{run.history_path}: damaged (no epoch in it, but the run has finished)")
+        raise RunError(
+            f"{run.history_path}: damaged (it has no epoch, but the run has finished); "
+            "copy the run back from a backup, or train again"
+        )
     return ComparedRun(
         name=name,
         evaluation=evaluation,
@@ -64,7 +66,7 @@ def _compared(run: Run, split: str, name: str) -> ComparedRun:
 
 
 def _short_names(paths: Sequence[Path]) -> list[str]:
-    """Return the folders' names, with their parents' where these are needed to tell them apart."""
+    """Return the names of folders, with those of their parents if that is needed to tell."""
     longest = max(len(path.parts) for path in paths)
     for depth in range(1, longest + 1):
         names = ["/".join(path.parts[-depth:]) for path in paths]

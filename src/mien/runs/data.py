@@ -1,4 +1,4 @@
-"""The data set of a recipe, a run or a Bundle: loaded and split as its recipe says."""
+"""Load the data set of a recipe, a run or a Bundle, split as its recipe says."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from mien.bundle.bundle import Bundle
 from mien.data import FaceDataset, load_dataset
 from mien.data.load import Paths, as_paths
 from mien.errors import BundleError, DataError, RunError
-from mien.recipes.recipe import explain
+from mien.recipes.explain import explain
 from mien.recipes.sections import DataSection
 from mien.runs.run import Run
 
 
 def load_split_data(split_by: DataSection, data: Paths, *, skip_bad: bool = False) -> FaceDataset:
-    """Load a data set, split as a recipe's [data] says.
+    """Load a data set, split as a recipe's [data] section says.
 
     Args:
-        split_by: section of the recipe.
-        data: path of the data set, or several of Parquet files.
-        skip_bad: leave out images that cannot be used.
+        split_by: [data] section of the recipe.
+        data: path of the data set, or paths of several Parquet files.
+        skip_bad: whether to leave out images that cannot be used, instead of raising an error.
 
     Raises:
-        DataError: if the data cannot be read.
+        DataError: if the data set cannot be read.
     """
     return load_dataset(*as_paths(data), **split_by.model_dump(), skip_bad=skip_bad)
 
@@ -35,13 +35,13 @@ def load_run_data(
     """Return the data set that a run was trained on, and the paths that it was loaded from.
 
     Args:
-        run: run whose recipe says how the data is split.
-        data: path of the data set now; None for where it was.
-        mend: what the error tells a user whose data is another.
+        run: run whose recipe says how the data set is split.
+        data: present path or paths of the data set; None for the recorded ones.
+        mend: advice in the error about another data set.
 
     Raises:
-        DataError: if the data cannot be read.
-        RunError: if it is not what the run was trained on.
+        DataError: if the data set cannot be read.
+        RunError: if the run was trained on another data set.
     """
     paths = as_paths(data or run.record.data.paths)
     dataset = load_split_data(run.recipe.data, paths, skip_bad=run.record.data.skip_bad)
@@ -62,11 +62,16 @@ def find_run_data(run: Run) -> FaceDataset | None:
 
 
 def load_as_trained(bundle: Bundle, data: Paths, *, skip_bad: bool = False) -> FaceDataset:
-    """Load a data set, split afresh if the Bundle's recipe splits data so.
+    """Load a data set, split as the recipe of a Bundle says.
+
+    Args:
+        bundle: Bundle with the recipe in its metadata.
+        data: path of the data set, or paths of several Parquet files.
+        skip_bad: whether to leave out images that cannot be used, instead of raising an error.
 
     Raises:
-        BundleError: if the recipe splits data in a way that is not known here.
-        DataError: if the data cannot be read.
+        BundleError: if this version does not know the recipe's way to split.
+        DataError: if the data set cannot be read.
     """
     try:
         split_by = DataSection.model_validate(bundle.metadata.recipe.get("data", {}))

@@ -1,7 +1,8 @@
-"""The evaluation of a run or a Bundle: taken as it was kept, or measured and kept, by one rule.
+"""The evaluation of a run or a Bundle: the kept one if it still holds, else measured and kept.
 
-A run keeps its evaluation on each split of its own data, in a single view. What was kept holds for
-as long as the run's Bundle is of the same checkpoint. A Bundle outside a run keeps nothing.
+A run keeps its evaluation on each split of its own data, without test-time augmentation. A kept
+evaluation holds as long as the run's Bundle is made from the same checkpoint. A Bundle outside a
+run keeps nothing.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from mien.bundle.bundle import Bundle, find_bundle
+from mien.bundle.scores import NO_TTA
 from mien.data import FaceDataset
 from mien.data.load import Paths
 from mien.errors import DataError, RunError
 from mien.evaluation import Evaluation, evaluate_bundle
 from mien.evaluation.evaluate import KnownImages
-from mien.evaluation.tta import SINGLE, check_views
+from mien.evaluation.tta import check_tta
 from mien.runs.data import load_as_trained, load_run_data
 from mien.runs.membership import Membership, MembershipError
 from mien.runs.run import Run, evaluation_path
@@ -26,36 +28,37 @@ def evaluate(
     data: Paths,
     split: str = "val",
     *,
-    views: str = SINGLE,
+    tta: str = NO_TTA,
     skip_bad: bool = False,
     scorecard: bool = False,
 ) -> Evaluation:
-    """Measure a run or a Bundle on one split of a data set.
+    """Return the evaluation of a run or a Bundle on one split of a data set, measured now.
 
-    A Bundle whose recipe split the data afresh has the data split that way again, so that train
-    and val are what they were. See `measure` for what a run keeps of it.
+    If the Bundle's recipe made the splits, they are made in the same way again, so that train and
+    val are the same images. See `measure` for what a run keeps.
 
     Args:
-        model: a run directory, a ``.onnx`` file or a shipped Bundle's name.
-        data: path of a data set, or several of Parquet files.
+        model: path of a run directory or a ``.onnx`` file, or name of a shipped Bundle.
+        data: path of a data set, or several paths of Parquet files.
         split: name of the split to measure on.
-        views: views of each image whose probabilities are averaged (`mien.evaluation.tta`).
-        skip_bad: leave out images that cannot be used.
+        tta: test-time augmentation: ``none``, ``flip`` or ``ten-crop`` (`mien.evaluation.tta`).
+        skip_bad: leave out unusable images instead of refusing the data set.
         scorecard: also measure the four figures beyond the label (`mien.evaluation.scorecard`),
-            for which 57 changed copies of 500 faces are read; they need a single view and faces
-            with FER+ votes, and where these are missing the evaluation states the reason.
+            for which 57 changed copies of 500 faces are read. They need faces with FER+ votes and
+            no test-time augmentation; otherwise the evaluation states why there are none.
 
     Raises:
-        MienError: if there are no such views.
-        BundleError: if there is no such Bundle, or its recipe splits data in a way not known here.
+        MienError: if there is no such test-time augmentation.
+        BundleError: if there is no such Bundle, or this version of mien cannot split as its recipe
+            says.
         DataError: if the data cannot be read or the split has no images.
-        RunError: if the split is called test, but the run knows most of it; or the run is damaged,
-            or its directory cannot be written.
+        RunError: if the split is called test, but the run knows most of its images; or if the run
+            is damaged or its directory cannot be written.
     """
-    check_views(views)  # before time is spent on reading the data
+    check_tta(tta)  # before time is spent on reading the data
     bundle = Bundle(find_bundle(model))
     dataset = load_as_trained(bundle, data, skip_bad=skip_bad)
-    return measure(bundle, dataset, split, views=views, scorecard=scorecard)
+    return measure(bundle, dataset, split, tta=tta, scorecard=scorecard)
 
 
 def measure(
@@ -63,76 +66,80 @@ def measure(
     dataset: FaceDataset,
     split: str,
     *,
-    views: str = SINGLE,
+    tta: str = NO_TTA,
     scorecard: bool = False,
 ) -> Evaluation:
-    """Measure a Bundle on one split of a loaded data set.
+    """Return the evaluation of a Bundle on one split of a loaded data set, measured now.
 
-    A Bundle that lies in a run's directory is that run's: which images the run knows is then taken
-    into account, a measurement on a test split is logged, and an evaluation on the run's own data
-    in a single view is kept. A Bundle that lies elsewhere is measured and no more.
+    For a Bundle in a run directory, the images that the run knows are counted, a measurement on a
+    test split is logged, and an evaluation on the run's own data without test-time augmentation is
+    kept. For any other Bundle nothing is written.
 
     Args:
         bundle: Bundle that reads the faces.
         dataset: whole data set, so that duplicates of the split's images in train can be counted.
         split: name of the split to measure on.
-        views: views of each image whose probabilities are averaged.
+        tta: test-time augmentation (`mien.evaluation.tta`).
         scorecard: also measure the four figures beyond the label.
 
     Raises:
+        MienError: if there is no such test-time augmentation.
         DataError: if the split has no images.
-        RunError: if the split is called test, but the run knows most of it; or the run is damaged,
-            or its directory cannot be written.
+        RunError: if the split is called test, but the run knows most of its images; or if the run
+            is damaged or its directory cannot be written.
     """
     folder = run_folder(bundle.path)
     membership = Membership.load(folder) if folder else None
     known = membership.known_among(dataset.split(split).images) if membership else None
     if split == "test" and known:
         _refuse_known(known, bundle, dataset)
-    evaluation = evaluate_bundle(
-        bundle, dataset, split, views=views, known=known, scorecard=scorecard
-    )
+    evaluation = evaluate_bundle(bundle, dataset, split, tta=tta, known=known, scorecard=scorecard)
     if folder and split == "test":
         log_measurement(folder, evaluation.protocol, evaluation.accuracy.value)
-    if folder and views == SINGLE and evaluation.protocol.same_data:
+    if folder and tta == NO_TTA and evaluation.protocol.same_data:
         evaluation.save(evaluation_path(folder, split))
     return evaluation
 
 
 def evaluation_of(run: Run, split: str) -> Evaluation:
-    """Return a run's evaluation on a split of its own data, measured where none is kept.
+    """Return a run's evaluation on a split of its own data: the kept one, or measured now.
 
-    Measuring on test is logged; reading what was kept is not.
+    Measuring on test is logged; returning a kept evaluation is not.
+
+    Args:
+        run: run to evaluate.
+        split: name of the split.
 
     Raises:
-        RunError: if the run is damaged, or nothing was kept and its data is no longer what it was,
-            or the run knows most of its test split.
+        RunError: if the run is damaged; or if none is kept and its data has changed or moved, or
+            the run knows most of its test split.
     """
     bundle = Bundle(run.bundle_path)
     if kept := kept_evaluation(run, split, bundle):
         return kept
     elsewhere = f"if the data has moved: mien evaluate {run.path} --data PATH --split {split}"
     try:
-        # Before it is measured: a measurement on other data is none on what was asked for.
+        # Checked before measuring: an evaluation on other data would not be the requested one.
         dataset, _ = load_run_data(run, mend=elsewhere)
         return measure(bundle, dataset, split)
     except DataError as error:
         raise RunError(
-            f"{run.path}: not yet measured on {split}, and cannot be now ({error}); {elsewhere}"
+            f"{run.path}: not measured on {split} yet, and its data cannot be read ({error}); "
+            f"{elsewhere}"
         ) from None
 
 
 def kept_evaluation(run: Run, split: str, bundle: Bundle | None = None) -> Evaluation | None:
-    """Return the evaluation that a run keeps of a split; None where it keeps none that holds.
+    """Return the evaluation that a run keeps of a split; None if there is none that still holds.
 
     Args:
-        run: the run.
+        run: run that keeps evaluations.
         split: name of the evaluated split.
-        bundle: the run's Bundle, whose checkpoint has to be the evaluated one; None where the run
-            has none that can be opened, and what was kept is all there is.
+        bundle: the run's Bundle, whose checkpoint has to be the evaluated one; None if the run has
+            no Bundle that can be opened, so that this cannot be checked.
 
     Raises:
-        RunError: if what was kept is damaged.
+        RunError: if the kept evaluation is damaged.
     """
     path = run.evaluation_path(split)
     if not path.is_file():
@@ -144,19 +151,19 @@ def kept_evaluation(run: Run, split: str, bundle: Bundle | None = None) -> Evalu
 
 
 def run_folder(bundle: Path) -> Path | None:
-    """Return the run directory whose Bundle this is; None for one that lies elsewhere."""
+    """Return the run directory that a Bundle belongs to; None for a Bundle outside a run."""
     folder = bundle.parent
     return folder if bundle.name == "model.onnx" and (folder / "run.json").is_file() else None
 
 
 def _refuse_known(known: KnownImages, bundle: Bundle, dataset: FaceDataset) -> None:
-    """Refuse the word test for images most of which a run has trained on or was chosen by."""
+    """Refuse a test split of which the run knows most images."""
     either = known.trained_on | known.chosen_by
     if 2 * either.sum() <= len(either):
         return
     raise MembershipError(
-        f"{dataset.name}: its test split is no test for {bundle.path.parent}, which has seen "
+        f"{dataset.name}: its test split is no test for {bundle.path.parent}, which knows "
         f"{either.sum():,} of its {len(either):,} images (trained on {known.trained_on.sum():,}, "
-        f"chose by {known.chosen_by.sum():,}); measure on images that it has not seen, or name "
-        "this split train or val, for what it is"
+        f"chosen by {known.chosen_by.sum():,}); measure on images that the run does not know, or "
+        "name this split train or val"
     )

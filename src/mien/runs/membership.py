@@ -1,6 +1,7 @@
-"""Membership: digests of the images that a run has trained on and was chosen by, kept in it.
+"""Membership: digests of the images that a run was trained on or selected by.
 
-They say whether a run knows an image, wherever that comes from; no image can be had from them.
+They are stored with the run, and tell whether it knows an image, whichever file the image comes
+from. Images cannot be restored from them.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.data import FaceDataset
-from mien.data.duplicates.search import Images
 from mien.errors import RunError
 from mien.evaluation.evaluate import KnownImages
 from mien.io.files import atomic_file
+from mien.types import Images
 
 Digests = npt.NDArray[np.uint64]
 
 FILE_NAME: Final = "membership.npz"
-_DIGEST_BYTES: Final = 8  # among a million images, two share one by chance once in 37 million sets
+_DIGEST_BYTES: Final = 8  # a million images share one by chance with probability 1 in 37 million
 
 
 class MembershipError(RunError):
-    """A split called test of which the run knows most images."""
+    """The run knows most images of a split that is called test."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +37,8 @@ class Membership:
     """Digests of the images that a run knows.
 
     Args:
-        trained_on: digests of the images that it trains on.
-        chosen_by: digests of the images that have a say in which weights are kept.
+        trained_on: digests of the images that the run is trained on.
+        chosen_by: digests of the images that checkpoints are selected by.
     """
 
     trained_on: Digests
@@ -45,44 +46,43 @@ class Membership:
 
     @classmethod
     def of(cls, dataset: FaceDataset, *, chosen_by: str) -> Self:
-        """Return the membership of a training on a data set.
+        """Return the membership of a run on a data set.
 
         Args:
-            dataset: data set whose train split is trained on.
-            chosen_by: name of the split that has a say in which weights are kept; empty where none
-                has.
+            dataset: data set whose train split the run is trained on.
+            chosen_by: name of the split that checkpoints are selected by; empty for none.
         """
         choosing = _digests(dataset.split(chosen_by).images) if chosen_by else _NONE
         return cls(np.unique(_digests(dataset.train.images)), np.unique(choosing))
 
     def known_among(self, images: Images) -> KnownImages:
-        """Return which of some images the run knows. Shape: uint8 (N, 48, 48) -> (N,) each."""
+        """Return masks of the images that the run knows. Shape: uint8 (N, 48, 48) -> (N,) each."""
         digests = _digests(images)
         return KnownImages(np.isin(digests, self.trained_on), np.isin(digests, self.chosen_by))
 
     def save(self, folder: Path) -> None:
-        """Write it to a run directory, whole or not at all."""
+        """Write the membership to a run directory, completely or not at all."""
         with atomic_file(folder / FILE_NAME) as temporary, temporary.open("wb") as handle:
             np.savez(handle, trained_on=self.trained_on, chosen_by=self.chosen_by)
 
     @classmethod
     def load(cls, folder: Path) -> Self | None:
-        """Read it from a run directory; None where an older version of mien left none.
+        """Return the membership in a run directory; None if an older version wrote none.
 
         Raises:
-            RunError: if it is damaged.
+            RunError: if the file is damaged.
         """
         path = folder / FILE_NAME
         if not path.is_file():
             return None
         try:
-            # Not by its path: NumPy leaves a damaged file open.
+            # From bytes: given a path, NumPy leaves a damaged file open.
             with np.load(io.BytesIO(path.read_bytes())) as kept:
                 return cls(kept["trained_on"], kept["chosen_by"])
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             raise RunError(
-                f"{path}: damaged, so which images the run knows is lost; "
-                "copy the run back from a backup, or train again"
+                f"{path}: damaged, so nothing tells which images the run was trained on; copy the "
+                "run back from a backup, or train again"
             ) from None
 
 

@@ -1,69 +1,86 @@
-"""What a run records of itself: its data, by no image, and the machine and versions it ran on."""
+"""The record of a run: its data (but no image), the machine, and the installed versions."""
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import re
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from mien.bundle.scores import Record
 from mien.data import FaceDataset
 
-# What a run's figures depend on.
-_RECORDED_PACKAGES = ("mien", "torch", "lightning", "numpy", "onnxruntime")
+# Packages on which the figures of a run depend.
+_PACKAGES: Final = ("mien", "torch", "lightning", "numpy", "onnxruntime")
 
 Status = Literal["training", "interrupted", "finished"]
 
 
-class DataRecord(BaseModel):
+class DataRecord(Record):
     """Which images a run was trained on."""
 
-    model_config = ConfigDict(frozen=True)
-
     name: str
+    """Name of the data set."""
     paths: tuple[str, ...]
+    """Absolute paths of the data set's files or folders."""
     layout: str
+    """Layout of the data set, for example ``csv``."""
     fingerprint: str
+    """Fingerprint of the images, labels and splits."""
     split_rule: str
+    """How the splits came about, in words."""
     split_counts: dict[str, int]
+    """Number of images in each split."""
     train_class_counts: dict[str, int]
-    train_voted: int = 0  # images of train that have FER+ votes
+    """Number of training images of each emotion."""
+    train_voted: int = 0
+    """Number of training images with FER+ votes."""
     skip_bad: bool
+    """Whether unusable images were left out, rather than refused."""
     skipped: int
+    """Number of images that were left out."""
 
 
-class RunRecord(BaseModel):
-    """What ``run.json`` holds."""
-
-    model_config = ConfigDict(frozen=True)
+class RunRecord(Record):
+    """The content of ``run.json``."""
 
     mien_run: Literal[1] = 1
+    """Version of this format."""
     status: Status
+    """How far the training has come."""
     started: str
+    """Time at which the training started, ISO 8601 in UTC."""
     data: DataRecord
+    """Which images the run was trained on."""
     device: str
+    """Device that it was trained on."""
     precision: Literal["fp32", "bf16"]
+    """Number format of the training."""
     threads: int
+    """Number of CPU threads."""
     environment: dict[str, str]
+    """The machine and the installed versions."""
     parameters: int
+    """Number of weights."""
     macs: int | None = None
+    """Multiply-accumulate operations for one face; None in older runs."""
     initial_weights: str = ""
-
-    def as_json(self) -> str:
-        """Return the text of ``run.json``."""
-        return json.dumps(self.model_dump(mode="json"), indent=2) + "\n"
+    """Digest of the weights that the training started from; empty if it started from scratch."""
 
 
 def describe_data(
     dataset: FaceDataset, paths: tuple[Path, ...], *, skip_bad: bool = False
 ) -> DataRecord:
-    """Return what a run records of its data, no image among it."""
+    """Return the record of a data set, without any of its images.
+
+    Args:
+        dataset: data set that the run is trained on.
+        paths: paths that it was loaded from.
+        skip_bad: whether unusable images were left out.
+    """
     votes = dataset.train.votes
     return DataRecord(
         name=dataset.name,
@@ -80,33 +97,31 @@ def describe_data(
 
 
 def describe_paths(paths: tuple[Path, ...]) -> tuple[str, ...]:
-    """Return where a run's data is, to be found from any folder."""
+    """Return the absolute paths of a data set, valid from any working directory."""
     return tuple(str(path.resolve()) for path in paths)
 
 
 def describe_environment() -> dict[str, str]:
-    """Return what a run's figures may depend on: the machine and the versions."""
-    versions = {name: _version_of(name) for name in _RECORDED_PACKAGES}
+    """Return the machine and the installed versions, on which the figures of a run depend."""
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cores": str(os.cpu_count()),
-        **versions,
+        **{name: _version_of(name) for name in _PACKAGES},
     }
 
 
+def now() -> str:
+    """Return the current time as ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def _version_of(package: str) -> str:
-    """Return a package's version; mien itself may run from its sources, without being installed."""
     try:
         return version(package)
-    except PackageNotFoundError:
+    except PackageNotFoundError:  # mien itself may run from its sources
         return "not installed"
-
-
-def now() -> str:
-    """Return the time as ISO 8601 to the second, in UTC."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _processor() -> str:

@@ -1,17 +1,19 @@
-"""A run: one directory that holds all that is known of one training.
+"""A run: one directory that contains everything about one training.
 
-run.json             what was trained on what, where, how far it came
-recipe.toml          the recipe as run, overrides applied
-history.csv          one row an epoch
-checkpoints/         last.ckpt to resume from, best.ckpt to keep
+run.json             what was trained on which data, on which machine, and how far it has come
+recipe.toml          the recipe as it was run, with its overrides
+history.csv          one row per epoch
+checkpoints/         last.ckpt to resume from, best.ckpt with the best weights
 model.safetensors    the kept weights
 model.onnx           the Bundle
-face_gate.json       what makes it unsure of non-faces, where the recipe wants that
-calibration.json     map of the logits and threshold, where images were kept back for them
-evaluations/         one JSON file a split
-membership.npz       digests of the images that it trains on and was chosen by
-test_log.csv         one row for each measurement on a test split
-report.html
+model-int8.onnx      the int8 Bundle, if it was exported
+face_gate.json       the face gate, if the recipe has one
+calibration.json     the calibration, if images were kept out of the training for it
+evaluations/         one evaluation per split
+membership.npz       digests of the images that the run trains on and is chosen by
+test_log.csv         one row per measurement on a test split
+skipped.txt          one line per image that was left out, if any was
+report.html          the report
 """
 
 from __future__ import annotations
@@ -25,49 +27,59 @@ from pathlib import Path
 from typing import Any, Self
 
 import tomli_w
-from pydantic import ValidationError
 
 from mien.errors import RunError
-from mien.io.files import atomic_folder, locked_folder, write_text
+from mien.io.files import atomic_folder, locked_folder
+from mien.io.records import read_record, write_record
 from mien.recipes import Recipe
 from mien.recipes.recipe import parse_recipe
 from mien.runs.record import RunRecord
+
+_RECORD = "run.json"
+_RECIPE = "recipe.toml"
+_MEND = "copy the run back from a backup, or train again"
+# Names of temporary files, as `mien.io.files.atomic_file` makes them.
+_TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}(\.\w+)?")
 
 
 class Run:
     """A run directory, opened.
 
     Args:
-        path: the directory.
+        path: path of the directory.
 
     Raises:
-        RunError: if it is missing, or not a run, or damaged.
+        RunError: if the directory is missing, is not a run or is damaged.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         if not self.path.is_dir():
-            raise RunError(f"{path}: no such run directory; `mien train` makes one")
-        record = self.path / "run.json"
-        if not record.is_file():
-            raise RunError(f"{path}: not a run directory, it has no run.json")
-        try:
-            self.record = RunRecord.model_validate_json(record.read_bytes())
-        except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(map(str, first["loc"])) or "the whole"
-            raise RunError(f"{record}: damaged ({key}: {first['msg'].lower()})") from None
-        recipe = self.path / "recipe.toml"
-        try:
-            self.recipe: Recipe = parse_recipe(
-                tomllib.loads(recipe.read_text(encoding="utf-8")), where=str(recipe)
-            )
-        except (OSError, ValueError) as error:
-            raise RunError(f"{recipe}: damaged ({error})") from error
+            raise RunError(f"{path}: no such run directory; make one by: mien train")
+        if not (self.path / _RECORD).is_file():
+            raise RunError(f"{path}: not a run directory, it contains no {_RECORD}")
+        self.record = read_record(RunRecord, self.path / _RECORD, mend=_MEND)
+        self.recipe = _read_recipe(self.path / _RECIPE)
+
+        self.history_path = self.path / "history.csv"
+        self.skipped_path = self.path / "skipped.txt"
+        self.last_checkpoint = self.path / "checkpoints" / "last.ckpt"
+        self.kept_checkpoint = self.path / "checkpoints" / f"{self.recipe.train.keep}.ckpt"
+        self.face_gate_path = self.path / "face_gate.json"
+        self.calibration_path = self.path / "calibration.json"
+        self.weights_path = self.path / "model.safetensors"
+        self.bundle_path = self.path / "model.onnx"
+        self.int8_path = self.path / "model-int8.onnx"
+        self.report_path = self.path / "report.html"
 
     @classmethod
     def create(cls, path: str | Path, recipe: Recipe, record: RunRecord) -> Self:
-        """Make a new run directory, all of it or nothing.
+        """Make a new run directory, whole or not at all.
+
+        Args:
+            path: path of the directory.
+            recipe: recipe of the run, with its overrides.
+            record: first record of the run.
 
         Raises:
             RunError: if the path exists already.
@@ -76,81 +88,27 @@ class Run:
         cls.refuse_existing(path)
         with atomic_folder(path) as temporary:
             (temporary / "checkpoints").mkdir()
-            (temporary / "recipe.toml").write_text(tomli_w.dumps(recipe.as_dict()), "utf-8")
-            (temporary / "run.json").write_text(record.as_json(), "utf-8")
+            (temporary / _RECIPE).write_text(tomli_w.dumps(recipe.as_dict()), "utf-8")
+            write_record(temporary / _RECORD, record)
         return cls(path)
 
     @staticmethod
     def refuse_existing(path: Path) -> None:
-        """Raise a RunError if there is something at ``path``."""
+        """Raise a RunError if the path of a new run exists already."""
         if path.exists():
             raise RunError(
                 f"{path}: exists already; choose another --out, "
-                f"or continue a run that was stopped: mien train --resume {path}"
+                f"or continue a stopped run: mien train --resume {path}"
             )
 
-    @property
-    def last_checkpoint(self) -> Path:
-        """Where training goes on from."""
-        return self.path / "checkpoints" / "last.ckpt"
-
-    @property
-    def kept_checkpoint(self) -> Path:
-        """The checkpoint that the recipe keeps: the best one, or the last."""
-        return self.path / "checkpoints" / f"{self.recipe.train.keep}.ckpt"
-
-    @property
-    def weights_path(self) -> Path:
-        """The kept weights, in safetensors."""
-        return self.path / "model.safetensors"
-
-    @property
-    def bundle_path(self) -> Path:
-        """The Bundle."""
-        return self.path / "model.onnx"
-
-    @property
-    def int8_path(self) -> Path:
-        """The int8 Bundle, where one was exported."""
-        return self.path / "model-int8.onnx"
-
-    @property
-    def history_path(self) -> Path:
-        """One row an epoch."""
-        return self.path / "history.csv"
-
-    @property
-    def skipped_path(self) -> Path:
-        """What was left out of the data, a line each; only where something was."""
-        return self.path / "skipped.txt"
-
-    @property
-    def face_gate_path(self) -> Path:
-        """The gate that logits of non-faces do not pass, where the recipe wants one."""
-        return self.path / "face_gate.json"
-
-    @property
-    def calibration_path(self) -> Path:
-        """The map of the logits and the threshold, where images were kept back for them."""
-        return self.path / "calibration.json"
-
-    @property
-    def report_path(self) -> Path:
-        """The report."""
-        return self.path / "report.html"
-
-    def evaluation_path(self, split: str) -> Path:
-        """Where the evaluation on a split of the run's own data is kept."""
-        return evaluation_path(self.path, split)
-
     def update(self, **changes: Any) -> None:
-        """Change the record, on disk first."""
+        """Change fields of the record, first on disk."""
         record = self.record.model_copy(update=changes)
-        write_text(self.path / "run.json", record.as_json())
+        write_record(self.path / _RECORD, record)
         self.record = record
 
     def history(self) -> list[dict[str, float]]:
-        """Return the history's rows, as far as training came.
+        """Return one row per finished epoch, with a value for each column of the history.
 
         Raises:
             RunError: if the file is damaged.
@@ -158,20 +116,23 @@ class Run:
         if not self.history_path.is_file():
             return []
         try:
-            lines = self.history_path.read_text(encoding="utf-8").splitlines()
-            names = lines[0].split(",")
+            names, *lines = self.history_path.read_text(encoding="utf-8").splitlines()
             return [
-                {name: float(value) for name, value in zip(names, line.split(","), strict=True)}
-                for line in lines[1:]
+                dict(zip(names.split(","), map(float, line.split(",")), strict=True))
+                for line in lines
             ]
-        except (IndexError, ValueError) as error:
-            raise RunError(f"{self.history_path}: damaged ({error})") from error
+        except ValueError as error:
+            raise RunError(f"{self.history_path}: damaged ({error}); {_MEND}") from error
+
+    def evaluation_path(self, split: str) -> Path:
+        """Return where the evaluation on a split of the run's own data is kept."""
+        return evaluation_path(self.path, split)
 
     def remove_results(self) -> None:
-        """Remove what was made of a checkpoint that training now goes beyond, and leftovers.
+        """Remove everything that was made from a checkpoint which training is about to outdate.
 
-        Leftovers are the temporary files of a process that was killed while it wrote one. The
-        test-set log stays: whoever measured may go on because of what they saw.
+        The temporary files of a process that was killed while it wrote are removed as well. The
+        test-set log stays: the decision to train on may depend on what was measured.
         """
         shutil.rmtree(self.path / "evaluations", ignore_errors=True)
         results = (self.weights_path, self.bundle_path, self.int8_path)
@@ -181,32 +142,39 @@ class Run:
         for folder in self.path.glob("figures*"):
             shutil.rmtree(folder, ignore_errors=True)
         for path in self.path.rglob(".*"):
-            if path.is_file() and re.fullmatch(r"\..+\.[a-z0-9_]{8}(\.\w+)?", path.name):
+            if path.is_file() and _TEMPORARY.fullmatch(path.name):
                 path.unlink(missing_ok=True)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from training the same run; the lock goes with the process.
+        """Keep other processes from training the run inside this block.
 
         Raises:
-            RunError: if another process has it.
+            RunError: if another process trains the run, or its directory cannot be written.
         """
-        try:
-            with locked_folder(self.path):
-                yield
-        except BlockingIOError:
-            raise RunError(f"{self.path}: is being trained by another process") from None
+        with locked_folder(self.path, busy="is being trained by another process"):
+            yield
 
 
 def evaluation_path(folder: Path, split: str) -> Path:
-    """Return where a run's directory keeps its evaluation on a split."""
+    """Return where a run directory keeps its evaluation on a split."""
     return folder / "evaluations" / f"{split}.json"
 
 
 def free_name(folder: Path, name: str) -> Path:
-    """Return ``folder/name``, or ``folder/name-2`` and so on where that is taken."""
+    """Return `folder/name`, or `folder/name-2` and so on if that exists."""
     path, number = folder / name, 1
     while path.exists():
         number += 1
         path = folder / f"{name}-{number}"
     return path
+
+
+def _read_recipe(path: Path) -> Recipe:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse_recipe(values, where=str(path), for_training=False)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror}); {_MEND}") from error
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise RunError(f"{path}: damaged ({error}); {_MEND}") from error

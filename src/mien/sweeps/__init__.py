@@ -1,1 +1,1 @@
-"""Many trainings at once: sweeps, each trial a process of its own."""
+"""Sweeps: one recipe trained with many settings, and the results side by side."""

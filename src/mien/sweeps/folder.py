@@ -1,86 +1,90 @@
-"""A sweep's directory: all that is known of it, so that it can go on from there alone.
+"""A sweep directory: everything that is known of a sweep, enough to resume it.
 
 sweep.json        what is tried, on which data
-trials/000.json   a trial's settings, and its result once there is one
+trials/000.json   a trial's settings, and its result once it has one
 trials/000/       its run
-trials/000.log    what it printed
+trials/000.log    the output of its process
+trials/000.lock   locked while its process runs
 sweep.csv, sweep.md, sweep.html
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
+from mien.bundle.scores import Record
 from mien.data.split import SPLITS
 from mien.errors import RunError
-from mien.io.files import atomic_folder, write_text
+from mien.io.files import atomic_folder, locked_file
+from mien.io.records import read_record, write_record
 from mien.sweeps.spec import Settings, Sweep
 from mien.training.device import Device
 
-_Form = TypeVar("_Form", bound=BaseModel)
+_RECORD = "sweep.json"
+_MEND = "copy it back from a backup, or sweep into a new directory"
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class SweepRecord(_Record):
-    """What ``sweep.json`` holds.
-
-    Args:
-        sweep: what is tried.
-        started_in: the folder that its settings' paths are relative to; empty in older sweeps, for
-            the one where mien runs.
-        paths: of the data set.
-        fingerprint: of the data set.
-        skip_bad: whether images that cannot be used are left out.
-        device: where the trials train, as for `mien.training.train.train`.
-        splits: names of the splits that a finished trial is measured on, where the data has them.
-    """
+class SweepRecord(Record):
+    """The content of ``sweep.json``."""
 
     mien_sweep: Literal[1] = 1
+    """Version of this format."""
     sweep: Sweep
+    """What is tried."""
     started_in: str = ""
+    """Folder that paths in the settings are relative to; empty in older sweeps, for the folder in
+    which mien runs."""
     paths: tuple[str, ...]
+    """Absolute paths of the data set's files or folders."""
     fingerprint: str
+    """Fingerprint of the data set, its splits included."""
     skip_bad: bool
+    """Whether unusable images are left out, rather than refused."""
     device: Device = "auto"
+    """Device of the trials, as for `mien.training.train.train`."""
     splits: tuple[str, ...] = SPLITS
+    """Names of the splits that a finished trial is measured on, if the data set has them."""
 
 
-class SplitScore(_Record):
-    """A trial's loss (cross-entropy in nats) and accuracy on one split."""
+class SplitScore(Record):
+    """The scores of a trial on one split."""
 
     loss: float
+    """Mean cross-entropy, in nats."""
     accuracy: float
+    """Accuracy, 0 to 1."""
 
 
-class Trial(_Record):
-    """A trial's settings, and what came of it.
+class Trial(Record):
+    """The settings of a trial, and its result.
 
-    ``open`` trials have not ended: they wait, run, or were interrupted. ``stopped`` ones were
-    stopped, by the sweep's time budget or by a user, after at least one epoch: they have scores on
-    val, and a resumed sweep goes on with them.
-
-    Args:
-        name: name of the variant; empty for the trials of a grid or a search.
+    An `open` trial has not ended: it waits, runs or was interrupted. A `stopped` trial was stopped
+    by the sweep's time budget or by the user after at least one epoch; it has scores on val, and a
+    resumed sweep continues it.
     """
 
     number: int
+    """Number of the trial, from 0."""
     name: str = ""
+    """Name of the variant; empty for the trials of a grid or a search."""
     settings: Settings
+    """Values of the settings that the trial tries."""
     status: Literal["open", "stopped", "finished", "failed"] = "open"
+    """How far the trial has come."""
     error: str = ""
+    """Why the trial has failed."""
     scores: dict[str, SplitScore] = {}
+    """Scores on each split."""
     parameters: int | None = None
+    """Number of weights."""
     macs: int | None = None
+    """Multiply-accumulate operations for one face."""
     epochs: int | None = None
+    """Number of finished epochs."""
     seconds: float | None = None
+    """Duration of the training, in seconds."""
 
     @property
     def ended(self) -> bool:
@@ -89,36 +93,46 @@ class Trial(_Record):
 
     @property
     def measured(self) -> bool:
-        """Whether there are scores on val to compare it by."""
+        """Whether the trial has scores on val, by which trials are compared."""
         return self.status in ("finished", "stopped")
 
     @property
     def label(self) -> str:
-        """What people read it by: ``trial 3``, or ``trial 3 (wide)`` for a variant."""
+        """Name for people: ``trial 3``, or ``trial 3 (wide)`` for a variant."""
         return f"trial {self.number} ({self.name})" if self.name else f"trial {self.number}"
 
-    def anew(self) -> Trial:
-        """Return the trial as it was before it began."""
+    def restarted(self) -> Trial:
+        """Return the trial as it was before it started."""
         return Trial(number=self.number, name=self.name, settings=self.settings)
+
+    def failed(self, error: str) -> Trial:
+        """Return the trial as failed, for a reason in one line."""
+        return self.restarted().model_copy(update={"status": "failed", "error": error})
 
 
 class SweepFolder:
-    """A sweep's directory, opened.
+    """A sweep directory, opened.
+
+    Args:
+        path: path of the directory.
 
     Raises:
-        RunError: if it is missing, not a sweep's, or damaged.
+        RunError: if the directory is missing, is not a sweep or is damaged.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        record = path / "sweep.json"
-        if not record.is_file():
-            raise RunError(f"{path}: not a sweep's directory, it has no sweep.json")
-        self.record = _load(record, SweepRecord)
+        if not (path / _RECORD).is_file():
+            raise RunError(f"{path}: not a sweep directory, it contains no {_RECORD}")
+        self.record = read_record(SweepRecord, path / _RECORD, mend=_MEND)
 
     @classmethod
     def create(cls, path: Path, record: SweepRecord) -> Self:
-        """Make a sweep's directory, all of it or nothing.
+        """Make a new sweep directory, whole or not at all.
+
+        Args:
+            path: path of the directory.
+            record: what is tried, on which data.
 
         Raises:
             RunError: if the path exists already.
@@ -126,76 +140,81 @@ class SweepFolder:
         if path.exists():
             raise RunError(
                 f"{path}: exists already; choose another --out, "
-                f"or continue a sweep that was stopped: mien sweep --resume {path}"
+                f"or continue a stopped sweep: mien sweep --resume {path}"
             )
         with atomic_folder(path) as temporary:
-            (temporary / "trials").mkdir()
-            (temporary / "sweep.json").write_text(_dump(record), "utf-8")
+            write_record(temporary / _RECORD, record)
             points = zip(record.sweep.names(), record.sweep.points(), strict=True)
+            (temporary / "trials").mkdir()
             for number, (name, settings) in enumerate(points):
                 trial = Trial(number=number, name=name, settings=settings)
-                (temporary / "trials" / f"{number:03}.json").write_text(_dump(trial), "utf-8")
+                write_record(temporary / "trials" / f"{number:03}.json", trial)
         return cls(path)
 
     def run_path(self, number: int) -> Path:
-        """Where a trial's run is."""
+        """Return the run directory of a trial."""
         return self.path / "trials" / f"{number:03}"
 
     def log_path(self, number: int) -> Path:
-        """Where what a trial prints goes."""
+        """Return the file that holds the output of a trial's process."""
         return self.path / "trials" / f"{number:03}.log"
 
+    def lock_path(self, number: int) -> Path:
+        """Return the file that a trial's process locks."""
+        return self.path / "trials" / f"{number:03}.lock"
+
     def trials(self) -> list[Trial]:
-        """Return the trials so far, in their order.
+        """Return all trials so far, by number.
 
         Raises:
-            RunError: if one is missing or damaged.
+            RunError: if a trial is missing or damaged.
         """
         paths = [path for path in (self.path / "trials").glob("*.json") if path.stem.isdigit()]
         missing = set(range(len(paths))) - {int(path.stem) for path in paths}
-        least = len(self.record.sweep.points())
-        if missing or len(paths) < least:
+        if missing or len(paths) < len(self.record.sweep.points()):
             first = min(missing, default=len(paths))
-            raise RunError(
-                f"{self._trial_path(first)}: missing; put it back, or sweep into a new directory"
-            )
+            raise RunError(f"{self._trial_path(first)}: missing; {_MEND}")
         return [self.trial(number) for number in range(len(paths))]
 
     def trial(self, number: int) -> Trial:
         """Return one trial."""
-        return _load(self._trial_path(number), Trial)
+        return read_record(Trial, self._trial_path(number), mend=_MEND)
 
     def save(self, trial: Trial) -> None:
-        """Write a trial's file anew."""
-        write_text(self._trial_path(trial.number), _dump(trial))
+        """Write a trial's record."""
+        write_record(self._trial_path(trial.number), trial)
 
     def move_data(self, paths: tuple[str, ...]) -> None:
-        """Note where the data is now."""
+        """Record where the data set is now."""
         if paths != self.record.paths:
             self.record = self.record.model_copy(update={"paths": paths})
-            write_text(self.path / "sweep.json", _dump(self.record))
+            write_record(self.path / _RECORD, self.record)
 
-    def reopen_failed(self) -> None:
-        """Let the trials that failed begin anew; what they left is removed."""
+    def restart_failed(self) -> None:
+        """Reset the failed trials, and remove their runs."""
         for trial in self.trials():
             if trial.status == "failed":
                 shutil.rmtree(self.run_path(trial.number), ignore_errors=True)
-                self.save(trial.anew())
+                self.save(trial.restarted())
+
+    def refuse_running(self) -> None:
+        """Refuse a sweep of which a trial still runs, because the sweep's own process was killed.
+
+        Raises:
+            RunError: if a trial still runs.
+        """
+        for trial in self.trials():
+            lock = self.lock_path(trial.number)
+            if trial.ended or not lock.is_file():
+                continue
+            try:
+                with locked_file(lock):
+                    pass
+            except BlockingIOError:
+                raise RunError(
+                    f"{self.path}: {trial.label} still runs in a process of its own; wait until "
+                    "it has ended, or stop that process"
+                ) from None
 
     def _trial_path(self, number: int) -> Path:
         return self.path / "trials" / f"{number:03}.json"
-
-
-def _load(path: Path, form: type[_Form]) -> _Form:
-    try:
-        return form.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "the whole"
-        raise RunError(f"{path}: damaged ({key}: {first['msg'].lower()})") from None
-
-
-def _dump(record: BaseModel) -> str:
-    return json.dumps(record.model_dump(mode="json"), indent=2) + "\n"

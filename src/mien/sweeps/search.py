@@ -1,7 +1,9 @@
-"""What a search tries next, drawn by Optuna."""
+"""The next settings of a search, drawn by Optuna."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import numpy as np
@@ -28,28 +30,41 @@ _STATES: Final = {
 
 
 def suggest(sweep: Sweep, trials: list[Trial]) -> Settings | None:
-    """Draw a search's next settings, guided by the validation accuracy of what has finished.
+    """Return the next settings of a search, guided by the validation accuracy of finished trials.
 
-    Settings that have been tried are drawn again; None where nothing new comes up.
+    Settings that have been tried are drawn again; None if 50 draws give nothing new. The draw
+    depends only on the seed, its number and the trials so far, so that a resumed search draws what
+    the uninterrupted one would have drawn.
 
-    The draw depends on the seed, its number and the trials so far alone, so a resumed search draws
-    what the uninterrupted one would have drawn.
+    Args:
+        sweep: search that the settings are drawn for.
+        trials: all trials so far, by number.
 
     Source: Bergstra et al., Algorithms for Hyper-Parameter Optimization, 2011, as in Optuna.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     distributions = {key: _distribution(one) for key, one in sweep.search.items()}
     tried = [trial.settings for trial in trials]
-    for attempt in range(_ATTEMPTS):
-        seeds = np.random.SeedSequence((sweep.seed, len(trials), attempt))
-        sampler = optuna.samplers.TPESampler(seed=int(seeds.generate_state(1)[0]))
-        study = optuna.create_study(direction="maximize", sampler=sampler)
-        study.add_trials([_as_optuna(trial, sweep, distributions) for trial in trials])
-        drawn = study.ask(distributions).params
-        settings = {key: _from_optuna(one, drawn[key]) for key, one in sweep.search.items()}
-        if settings not in tried:
-            return settings
+    with _quiet_optuna():
+        for attempt in range(_ATTEMPTS):
+            seeds = np.random.SeedSequence((sweep.seed, len(trials), attempt))
+            sampler = optuna.samplers.TPESampler(seed=int(seeds.generate_state(1)[0]))
+            study = optuna.create_study(direction="maximize", sampler=sampler)
+            study.add_trials([_as_optuna(trial, sweep, distributions) for trial in trials])
+            drawn = study.ask(distributions).params
+            settings = {key: _from_optuna(one, drawn[key]) for key, one in sweep.search.items()}
+            if settings not in tried:
+                return settings
     return None
+
+
+@contextmanager
+def _quiet_optuna() -> Iterator[None]:
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
 
 
 def _distribution(one: Range) -> BaseDistribution:

@@ -1,6 +1,7 @@
-"""One trial of a sweep, in a process of its own: ``python -m mien.sweeps.trial SWEEP NUMBER``.
+"""One trial of a sweep, in its own process: ``python -m mien.sweeps.trial SWEEP NUMBER``.
 
-Its result goes into the trial's file, so whatever becomes of this process, the sweep knows.
+The process writes its result to the trial's file, so that the sweep finds it however this process
+ends.
 """
 
 from __future__ import annotations
@@ -8,23 +9,36 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from mien.errors import Interrupted, MienError, RunError
 from mien.evaluation import Evaluation
-from mien.recipes.recipe import Recipe
+from mien.io.files import locked_file
+from mien.recipes import Recipe
 from mien.runs.evaluations import evaluation_of
 from mien.runs.membership import MembershipError
 from mien.runs.run import Run
 from mien.sweeps.folder import SplitScore, SweepFolder, Trial
-from mien.training.listener import Watcher
+from mien.training.listener import TrainingListener
 from mien.training.train import resume, train
 
-STOPPED = 130
+STOPPED: Final = 130  # exit code of a trial that was asked to stop
 
 
-def run_trial(folder: SweepFolder, trial: Trial, *, watcher: Watcher | None = None) -> Trial:
-    """Train a trial, or go on with it, measure it on the sweep's splits, and return its result."""
+def run_trial(
+    folder: SweepFolder, trial: Trial, *, listener: TrainingListener | None = None
+) -> Trial:
+    """Train a trial, or resume it, and return it with its scores on the sweep's splits.
+
+    Args:
+        folder: directory of the sweep.
+        trial: trial to run.
+        listener: progress listener of the training; None for a silent one.
+
+    Raises:
+        MienError: if the trial fails.
+        Interrupted: on SIGTERM.
+    """
     record, path = folder.record, folder.run_path(trial.number)
     recipe = record.sweep.recipe_for(trial.settings).resolve_paths(Path(record.started_in))
     if not path.exists():
@@ -34,32 +48,34 @@ def run_trial(folder: SweepFolder, trial: Trial, *, watcher: Watcher | None = No
             path,
             device=record.device,
             skip_bad=record.skip_bad,
-            watcher=watcher,
+            listener=listener,
         )
     else:
         run = Run(path)
         if _comparable(run.recipe) != _comparable(recipe):
-            raise RunError(f"{path}: a run of another recipe than the trial's; move it away")
+            raise RunError(f"{path}: a run of another recipe than the trial's; move it elsewhere")
         if run.record.status != "finished":
-            run = resume(path, record.paths, watcher=watcher)
+            run = resume(path, record.paths, listener=listener)
     scores = {}
     for split in run.record.data.split_counts:
         if split not in record.splits:
             continue
         try:
-            evaluation = evaluation_of(run, split)
-        except MembershipError as error:  # the trial is as good as it was; that split is no test
+            scores[split] = _score(evaluation_of(run, split))
+        except MembershipError as error:  # the trial is valid; only this split is not a test of it
             print(error, flush=True)
-            continue
-        scores[split] = _score(evaluation)
     return _with_result(trial, run, status="finished", scores=scores)
 
 
 def stopped_trial(folder: SweepFolder, trial: Trial) -> Trial:
-    """Return a trial that was asked to stop, with what its run wrote of itself when it did.
+    """Return a trial that was asked to stop, with its score on val.
 
-    Before the first epoch is through there is nothing to measure, and the trial is returned as it
-    was. Test splits are not measured: that is for trials that have come to their end.
+    A trial that has not finished an epoch has no score, and is returned as it is. Test splits are
+    measured for finished trials only.
+
+    Args:
+        folder: directory of the sweep.
+        trial: trial whose process has stopped.
     """
     if not folder.run_path(trial.number).is_dir():
         return trial
@@ -90,30 +106,34 @@ def _with_result(trial: Trial, run: Run, *, status: str, scores: dict[str, Split
 
 
 def _comparable(recipe: Recipe) -> dict[str, Any]:
-    """Return a recipe but for where its weights lie: a run keeps their whole path."""
+    """Return a recipe without the path of its weights, which a run keeps as an absolute path."""
     settings = recipe.as_dict()
     settings["model"].pop("weights", None)
     return settings
 
 
-class _StopWhole(Watcher):
-    """Ignores SIGTERM after training, so that export and evaluation finish."""
+class _FinishAfterTraining(TrainingListener):
+    """Ignores SIGTERM after training, so that export and evaluation are completed."""
 
     def ended(self) -> None:
-        """Training is over; training has put back the handler that it found."""
+        """Ignore SIGTERM from now on; training has put back the handler that it found."""
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def main() -> None:
-    """Run the trial that the command line names; a failure is a result too."""
-    folder = SweepFolder(Path(sys.argv[1]))
-    trial = folder.trial(int(sys.argv[2]))
-    try:
-        folder.save(run_trial(folder, trial, watcher=_StopWhole()))
-    except Interrupted:
-        sys.exit(STOPPED)  # it goes on another time
-    except MienError as error:
-        folder.save(trial.anew().model_copy(update={"status": "failed", "error": str(error)}))
+    """Run the trial that the command line names; a failure is a result, too."""
+    folder, number = SweepFolder(Path(sys.argv[1])), int(sys.argv[2])
+    # The lock tells a later sweep that this process still runs if its own sweep was killed.
+    with locked_file(folder.lock_path(number), timeout_s=-1):
+        trial = folder.trial(number)
+        if trial.ended:
+            return
+        try:
+            folder.save(run_trial(folder, trial, listener=_FinishAfterTraining()))
+        except Interrupted:
+            sys.exit(STOPPED)  # it is resumed with the sweep
+        except MienError as error:
+            folder.save(trial.failed(str(error)))
 
 
 if __name__ == "__main__":

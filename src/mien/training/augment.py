@@ -1,9 +1,9 @@
-"""Random changes to a whole batch of training images at once, as a recipe's [augment] describes.
+"""Augmentation: random changes to a whole batch of training images, as in a recipe's [augment].
 
-Everything is computed on the device of the batch, for all of its images together, and nothing waits
+Everything is computed on the device of the batch, for all of its images at once, and nothing waits
 for a value from the device, so a GPU is never held up. The images of a batch come in random order,
-so "the first ten of the batch" are ten drawn by chance: where only some images are changed, these
-are slices, which need no index.
+so its first ten images are a random choice: a change of some images applies to a slice, which needs
+no index.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mien.images.crop import SIZE_PX
+from mien.images.crop import SIZE_PX, centre_crop
 from mien.recipes.sections import AugmentSection
 
 Change = Callable[[Tensor], Tensor]
@@ -45,13 +45,13 @@ _LUMINANCE: Final = (
 
 
 class Augmentation(nn.Module):
-    """The changes that a recipe describes: geometry, light, corruption, erasing, a centre crop.
+    """Random geometry, light, corruption, erasing and a centre crop, in this order.
 
-    Each image of a batch draws its own, in this order; each can be off. Call it on training batches
-    only. mixup is no part of it: it also changes the targets (`mien.training.targets`).
+    Every image draws its own changes, and each kind of change can be off. Use it on training
+    batches only. mixup is separate, since it also changes the targets (`mien.training.targets`).
 
     Args:
-        augment: section of the recipe.
+        augment: [augment] section of the recipe.
 
     Shape: float (batch, 1, 48, 48) in [0, 1] -> the same, or cut to (batch, 1, crop_px, crop_px).
     """
@@ -79,14 +79,14 @@ class Augmentation(nn.Module):
             self.changes.append(self.corruption)
         if augment.erasing:
             self.changes.append(partial(erase, probability=augment.erasing))
-        if augment.crop_px < SIZE_PX:
-            self.changes.append(partial(crop_centre, size_px=augment.crop_px))
+        if augment.crop_px < SIZE_PX:  # cuts off borders that rotation and shift filled in
+            self.changes.append(partial(centre_crop, size_px=augment.crop_px))
 
     def __len__(self) -> int:
         return len(self.changes)
 
     def forward(self, unit: Tensor) -> Tensor:
-        """Return the changed images (see the class)."""
+        """Return the augmented images (see the class)."""
         for change in self.changes:
             unit = change(unit)
         return unit
@@ -99,8 +99,8 @@ def move(unit: Tensor, augment: AugmentSection) -> Tensor:
     """
     angle = _between(unit, -augment.rotation_degrees, augment.rotation_degrees) * (math.pi / 180)
     shear = (_between(unit, -augment.shear_degrees, augment.shear_degrees) * (math.pi / 180)).tan()
-    # The grid says where each pixel of the result comes from: of a wider crop from further out, of
-    # a larger face from further in.
+    # The grid maps each pixel of the result to its source: further out for a wider crop, further in
+    # for a larger face.
     scale = (1 + _between(unit, *augment.crop_margin)) / _between(
         unit, 1 - augment.zoom, 1 + augment.zoom
     )
@@ -141,7 +141,7 @@ def relight(unit: Tensor, augment: AugmentSection) -> Tensor:
 
 
 def erase(unit: Tensor, probability: float) -> Tensor:
-    """Cover a rectangle of some images in gray. Shape: (batch, 1, height, width).
+    """Cover a gray rectangle in some of the images. Shape: (batch, 1, height, width).
 
     Source: Zhong et al., Random Erasing Data Augmentation, 2020; deviation: gray, not noise.
     """
@@ -158,26 +158,18 @@ def erase(unit: Tensor, probability: float) -> Tensor:
     return unit.masked_fill(covered, _ERASED_TO)
 
 
-def crop_centre(unit: Tensor, size_px: int) -> Tensor:
-    """Return the middle, where a rotated and shifted image has no made-up border.
-
-    Shape: (batch, 1, height, width) -> (batch, 1, size_px, size_px).
-    """
-    top, left = ((side - size_px) // 2 for side in unit.shape[2:])
-    return unit[:, :, top : top + size_px, left : left + size_px]
-
-
 class Corruption(nn.Module):
     """Blur, noise, JPEG or low resolution for a share of each batch.
 
-    Each kind gets the same number of images, but for rounding. Which images these are is chance,
-    since the order of the batch is.
+    Each kind gets the same number of images, up to rounding; which ones is random, since the order
+    of the batch is.
+
     Blur, low resolution and JPEG's cosine transform are linear in rows and in columns, so each is
     two products with a 48x48 matrix.
 
     Shape: (batch, 1, 48, 48) in [0, 1] -> the same.
-    Source: the kinds are those of Hendrycks and Dietterich, Benchmarking Neural Network Robustness
-    to Common Corruptions and Perturbations, 2019, that a 48x48 face meets.
+    Source: Hendrycks and Dietterich, Benchmarking Neural Network Robustness to Common Corruptions
+    and Perturbations, 2019; deviation: only the kinds that occur in 48x48 faces.
     """
 
     blurs: Tensor
@@ -209,8 +201,8 @@ class Corruption(nn.Module):
     def forward(self, unit: Tensor) -> Tensor:
         """Return the batch, its first images corrupted (see the class)."""
         each = self.augment.corruption * len(unit) / len(self.kinds)
-        # Drawn on the CPU, so that sizes are known without a wait: of a share that is less than one
-        # image, every kind gets its images over many batches.
+        # Drawn on the CPU, so that sizes are known without a wait. If the share is below one image,
+        # every kind still gets its images over many batches.
         offset = float(torch.rand(()))
         ends = [math.floor(each * (kind + 1) + offset) for kind in range(len(self.kinds))]
         ends = [min(end, len(unit)) for end in ends]
@@ -227,7 +219,7 @@ class Corruption(nn.Module):
         return _transform(unit, _drawn(unit, self.reductions))
 
     def _jpeg(self, unit: Tensor) -> Tensor:
-        """Quantise the cosine transform of each block, as JPEG does to a gray picture."""
+        """Quantize the cosine transform of each block, as JPEG does for gray images."""
         quality = _each(_between(unit, self.augment.jpeg_quality, _BEST_QUALITY))
         # libjpeg's scale of the table: 5000 / quality below 50, 200 - 2 * quality from there on
         scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality) / 100
@@ -241,7 +233,7 @@ class Corruption(nn.Module):
 
 
 def add_noise(unit: Tensor, levels: float) -> Tensor:
-    """Add Gaussian noise of up to so many gray levels. Shape: (batch, 1, height, width)."""
+    """Add Gaussian noise with a std of up to `levels`. Shape: (batch, 1, height, width)."""
     std = _each(_between(unit, 0, levels / 255))
     return torch.addcmul(unit, torch.randn_like(unit), std).clamp_(0, 1)
 

@@ -1,4 +1,4 @@
-"""A whole split resident on the device, given out in batches that depend on the epoch alone."""
+"""Batches of a whole split that stays on the device; their order depends on the epoch alone."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import torch
 from torch import Tensor
 
 from mien.data import FaceDataset
-from mien.labels import FERPLUS_VOTES
+from mien.data.fer2013 import FERPLUS_VOTES
 
 
 class Batch(NamedTuple):
-    """Images and what is known of them.
+    """Images with their targets.
 
     Args:
-        images: uint8 (batch, 48, 48), or (batch, crop_px, crop_px) of views.
-        labels: int64 (batch,).
-        votes: float32 (batch, 10), zeros where an image has none.
-        taught: the teachers' softened probabilities, (batch, 7), of views that are augmented and
-            asked about already (`mien.training.taught_views`); else None.
+        images: gray levels, uint8 (batch, 48, 48); of augmented images (batch, crop_px, crop_px).
+        labels: labels, int64 (batch,).
+        votes: FER+ votes, float32 (batch, 10), with zeros for an image without votes.
+        taught: softened probabilities of the teachers, (batch, 7), for images that are augmented
+            already (`mien.training.taught_batches`); else None.
     """
 
     images: Tensor
@@ -31,17 +31,18 @@ class Batch(NamedTuple):
 
 
 class Batches:
-    """Batches of a data set, shuffled when there is a seed.
+    """Batches of a data set, shuffled if there is a seed.
 
-    The order of epoch n is drawn from (seed, n), not from what was drawn before, so a resumed
-    training sees the batches that the uninterrupted one would have seen. FER-2013 is 66 MB:
-    indexing it on the device costs less than any worker process that would feed it.
+    The order of epoch n is drawn from (seed, n) alone, so a resumed training gets the same batches
+    as an uninterrupted one. FER-2013 is 66 MB: indexing it on the device costs less than any worker
+    process.
 
     Args:
-        dataset: the images, moved to ``device`` once.
-        batch_size: of every batch; a shuffled epoch leaves its last, smaller batch out.
-        device: where the images stay.
-        shuffle_seed: None keeps the data set's order and every image.
+        dataset: data set whose images are moved to the device once.
+        batch_size: number of images in each batch; a shuffled epoch leaves out its last, smaller
+            batch.
+        device: device on which the images stay.
+        shuffle_seed: seed of the order; None keeps the order of the data set, and every image.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""Everything that happens around the steps: seeds, rates, averaged weights, history, checkpoints.
+"""Lightning callbacks: seeds, learning rates, averaged weights, history and checkpoints.
 
-Each callback keeps what it needs in the checkpoint, so that a resumed training goes on as if it had
+Each callback keeps its state in the checkpoint, so that a resumed training continues as if it had
 never stopped.
 """
 
@@ -33,23 +33,23 @@ HISTORY_COLUMNS: Final = (
 
 
 class SeedEachEpoch(Callback):
-    """Draw an epoch's order, augmentation and dropout from (seed, epoch) alone."""
+    """Draws the order, augmentation and dropout of an epoch from (seed, epoch) alone."""
 
     def __init__(self, batches: Batches, seed: int) -> None:
         self.batches = batches
         self.seed = seed
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Seed the epoch."""
+        """Seed the generators for this epoch."""
         self.batches.epoch = trainer.current_epoch
         torch.manual_seed(self.seed * 100_003 + trainer.current_epoch)
 
 
 class Freeze(Callback):
-    """Train the head alone for the first epochs, then everything at a rate of its own.
+    """Trains the head alone in the first epochs, then the whole network at another rate.
 
-    A frozen backbone also keeps the statistics of its batch normalisation, as in Keras, and the
-    second phase begins with a fresh optimiser, as after Keras's second ``compile``.
+    A frozen backbone also keeps the statistics of its batch normalization, as in Keras, and the
+    second phase starts with a new optimizer state, as after Keras's second ``compile``.
     """
 
     def __init__(self, backbone: nn.Module, train: TrainSection) -> None:
@@ -57,7 +57,7 @@ class Freeze(Callback):
         self.train = train
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Freeze, or thaw."""
+        """Freeze or unfreeze the backbone."""
         frozen = trainer.current_epoch < self.train.frozen_epochs
         self.backbone.requires_grad_(not frozen)
         self.backbone.train(not frozen)
@@ -69,10 +69,10 @@ class Freeze(Callback):
 
 
 class LearningRate(Callback):
-    """Set the optimiser's rate: after each step for the curves, after each epoch for the plateau.
+    """Sets the learning rate: at each step for cosine and one-cycle, after each epoch for plateau.
 
-    A curve is a function of the step, so it needs no state. (Lightning steps its own schedulers
-    after the checkpoint of an epoch is written, so a resumed run would miss one step.)
+    Cosine and one-cycle are functions of the step, so they need no state. (Lightning steps its own
+    schedulers after the checkpoint of an epoch is written, so a resumed run would miss one step.)
     """
 
     def __init__(self, train: TrainSection, steps: int) -> None:
@@ -82,7 +82,7 @@ class LearningRate(Callback):
         self._loaded: dict[str, Any] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the plateau's watch, or take it up again."""
+        """Create the plateau scheduler, and restore its state if training resumes."""
         if self.train.schedule == "plateau":
             self.plateau = ReduceLROnPlateau(
                 trainer.optimizers[0],
@@ -95,35 +95,37 @@ class LearningRate(Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Set the rate of this step."""
+        """Set the learning rate of this step."""
         if self.train.schedule in ("cosine", "one-cycle"):
             rate = rate_at(trainer.global_step / self.steps, self.train)
             for group in trainer.optimizers[0].param_groups:
                 group["lr"] = rate
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Show the epoch's validation loss to the plateau's watch, for the next epoch's rate."""
+        """Update the plateau scheduler with the validation loss of the epoch."""
         if self.plateau is not None and trainer.current_epoch >= self.train.frozen_epochs:
             self.plateau.step(float(trainer.callback_metrics["val_loss"]))
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the plateau's watch, plain numbers only."""
+        """Return the state of the plateau scheduler, plain values only."""
         if self.plateau is None:
             return {}
         state = self.plateau.state_dict()
         return {k: v for k, v in state.items() if isinstance(v, int | float | str | list)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Keep the plateau's watch until training starts."""
+        """Keep the state of the plateau scheduler until training starts."""
         self._loaded = state_dict
 
 
 def rate_at(progress: float, train: TrainSection) -> float:
-    """Return the learning rate at a fraction of the training, 0 to 1.
+    """Return the learning rate at a fraction of the training, from 0 to 1.
 
-    ``cosine``: a linear warm-up, then half a cosine down to 0 (Loshchilov and Hutter, SGDR, 2017).
-    ``one-cycle``: half a cosine up from 1/25 of the rate over 30% (or the warm-up), then one down
-    to 0 (Smith and Topin, Super-Convergence, 2018).
+    ``cosine``: linear warm-up, then half a cosine down to 0.
+    ``one-cycle``: half a cosine up from 1/25 of the rate over 30% of the steps (or the warm-up),
+    then half a cosine down to 0.
+
+    Source: Loshchilov and Hutter, SGDR, 2017; Smith and Topin, Super-Convergence, 2018.
     """
     warmup, floor = train.warmup, 0.0
     if train.schedule == "one-cycle":
@@ -138,16 +140,16 @@ def rate_at(progress: float, train: TrainSection) -> float:
 
 
 class AveragedWeights(WeightAveraging):
-    """Lightning's callback that validates and keeps an exponential moving average of the weights.
+    """Validates and keeps an exponential moving average of the weights, with Lightning's callback.
 
-    The decay warms up as (1 + n) / (10 + n), else the first epochs would be judged by random
+    The decay warms up as (1 + n) / (10 + n), or the first epochs would be validated with random
     weights (TensorFlow's ExponentialMovingAverage does the same). Lightning's own update keeps the
     average on the CPU, so that each step waits until the weights are copied there; this one keeps
-    it on the device and counts its updates by itself.
+    it on the device and counts its updates itself.
 
     Args:
         decay: decay of the average in each step.
-        device: the device of the training, where the average stays.
+        device: device of the training, on which the average stays.
     """
 
     def __init__(self, decay: float, device: torch.device) -> None:
@@ -163,7 +165,7 @@ class AveragedWeights(WeightAveraging):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Move the average towards the weights that the step has left."""
+        """Move the average towards the weights after this step."""
         assert self._average_model is not None
         averaged, updates = self._average_model.module, trainer.global_step - 1
         decay = min(self.decay, (1 + updates) / (10 + updates)) if updates else 0.0
@@ -183,7 +185,12 @@ def _state(module: nn.Module) -> list[Tensor]:
 
 
 class History(Callback):
-    """One row an epoch, in the checkpoint and in ``history.csv``, and shown to ``on_epoch``."""
+    """Keeps one row per epoch in the checkpoint and in ``history.csv``.
+
+    Args:
+        path: path of ``history.csv``.
+        on_epoch: callback that gets the row of each epoch.
+    """
 
     def __init__(self, path: Path, on_epoch: Callable[[dict[str, float]], None]) -> None:
         self.path = path
@@ -192,13 +199,13 @@ class History(Callback):
         self._started = self._trained = 0.0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock."""
+        """Note when the epoch started."""
         self._started = time.perf_counter()
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Note when the epoch's training images were through."""
+        """Note when the training images of the epoch were processed."""
         if pl_module.device.type == "cuda":
-            torch.cuda.synchronize()  # or only their steps have been asked for
+            torch.cuda.synchronize()  # or steps may still be running
         self._trained = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -215,8 +222,8 @@ class History(Callback):
         }
         if not math.isfinite(row["train_loss"] + row["val_loss"]):
             raise MienError(
-                f"training diverged in epoch {trainer.current_epoch + 1}: the loss is no number "
-                f"any more; try a lower rate, for example --set train.lr={row['lr'] / 10:.2g}"
+                f"training diverged in epoch {trainer.current_epoch + 1}: the loss is not finite; "
+                f"try a lower learning rate, for example --set train.lr={row['lr'] / 10:.2g}"
             )
         self.rows.append(row)
         write_text(self.path, history_csv(self.rows))
@@ -227,7 +234,7 @@ class History(Callback):
         return {"rows": self.rows}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the rows up again; later ones in the file belong to an epoch that is run again."""
+        """Restore the rows; later rows of the file belong to an epoch that is run again."""
         self.rows = list(state_dict["rows"])
 
 
@@ -242,9 +249,14 @@ def history_csv(rows: list[dict[str, float]]) -> str:
 
 
 class Patience(EarlyStopping):
-    """Lightning's early stopping, which also stays stopped when it is resumed after its end.
+    """Lightning's early stopping, which stays stopped if a run is resumed after its end.
 
-    It begins to count after ``frozen_epochs``: the first phase does not end the second.
+    Epochs of the frozen first phase do not count.
+
+    Args:
+        monitor: name of the monitored figure.
+        frozen_epochs: number of first epochs that do not count.
+        options: options of Lightning's early stopping.
     """
 
     def __init__(self, monitor: str, frozen_epochs: int, **options: Any) -> None:
@@ -257,19 +269,19 @@ class Patience(EarlyStopping):
             super().on_train_epoch_end(trainer, pl_module)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Train no further epoch where patience had run out before the process was killed."""
+        """Train no further epoch if patience had run out before the process was killed."""
         if self.wait_count >= self.patience:
             trainer.should_stop = True
 
 
 class Checkpoint(ModelCheckpoint):
-    """Lightning's checkpoint under one fixed name, found again when the run has been moved.
+    """Lightning's checkpoint under one fixed name, which is found again if the run was moved.
 
     Args:
-        least_seconds: minimum time between two checkpoints, in seconds. Where an epoch takes half a
-            second, as on a GPU, writing one after each would take as long as training.
-        asked_to_stop: callable that returns whether training is about to stop; a checkpoint is
-            then always written, as it is after the last epoch.
+        least_seconds: minimum time between two checkpoints, in seconds: on a GPU an epoch may take
+            half a second, and writing a checkpoint after each would take as long as training.
+        asked_to_stop: function that returns whether training is about to stop; a checkpoint is
+            then always written, as after the last epoch.
         options: options of Lightning's checkpoint.
     """
 
@@ -282,7 +294,7 @@ class Checkpoint(ModelCheckpoint):
         self._written = -math.inf
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write the checkpoint, if it is time."""
+        """Write the checkpoint if it is due."""
         waited = time.monotonic() - self._written >= self.least_seconds
         ends = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
         if waited or ends or self.asked_to_stop():
@@ -290,7 +302,7 @@ class Checkpoint(ModelCheckpoint):
             self._written = time.monotonic()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the best score up again, wherever the directory stood when it was written."""
+        """Restore the best score, and find the checkpoints in the directory's present place."""
         here = {"dirpath": self.dirpath}
         for key in ("best_model_path", "last_model_path"):
             if state_dict.get(key):
@@ -299,12 +311,12 @@ class Checkpoint(ModelCheckpoint):
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
-    """Checkpoints that are whole or absent, also after SIGKILL and across file systems."""
+    """Writes checkpoints atomically, so that they are whole or absent even after SIGKILL."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
     ) -> None:
-        """Write beside the old checkpoint, then rename over it."""
+        """Write beside the old checkpoint, then replace it by a rename."""
         content = io.BytesIO()  # torch's own writer has errors of its own for a full disk
         torch.save(checkpoint, content)
         write_bytes(Path(path), content.getvalue())

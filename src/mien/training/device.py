@@ -1,4 +1,4 @@
-"""Where to train, in which precision, and whether the same training gives the same weights."""
+"""The device and precision of a training, and whether it is deterministic."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def resolve_device(device: Device) -> str:
     """Return the device to train on.
 
     Raises:
-        MienError: if CUDA is asked for and there is none.
+        MienError: if CUDA is requested and there is no CUDA device.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise MienError("device cuda: torch sees no CUDA device here; train on the cpu")
@@ -31,7 +31,7 @@ def resolve_device(device: Device) -> str:
 
 
 def resolve_precision(precision: str, device: str) -> Literal["fp32", "bf16"]:
-    """Take bf16 where the processor computes in it; elsewhere it would be slower, not faster."""
+    """Return bf16 if it is requested, or if it is faster: where the processor computes in it."""
     if precision == "auto":
         if device == "cuda":
             return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
@@ -42,17 +42,17 @@ def resolve_precision(precision: str, device: str) -> Literal["fp32", "bf16"]:
 
 @contextmanager
 def exact_arithmetic(device: str, train: TrainSection) -> Iterator[None]:
-    """Set what decides how exactly a GPU computes, for the time of a training.
+    """Let a GPU compute exactly, and deterministically if the recipe says so, inside this block.
 
-    float32 is float32: TF32, which cuDNN takes for convolutions by default, has ten bits of
-    mantissa, by which losses would differ from the CPU's in the third digit. With
-    ``train.deterministic`` cuDNN and cuBLAS take only algorithms that give the same sums each time,
-    so that a resumed run ends in the same weights; without it, cuDNN tries which one is fastest. On
-    a CPU nothing is changed.
+    TF32, which cuDNN uses for float32 convolutions by default, has a mantissa of ten bits, and its
+    losses would differ from a CPU's in the third digit, so it is off. With ``train.deterministic``
+    cuDNN and cuBLAS use only algorithms that give the same sums each time, so that a resumed run
+    ends in the same weights; without it, cuDNN tries which algorithm is fastest. On a CPU nothing
+    changes.
 
     Args:
         device: ``cpu`` or ``cuda``.
-        train: the recipe's [train].
+        train: [train] section of the recipe.
     """
     if device != "cuda":
         yield
@@ -71,3 +71,14 @@ def exact_arithmetic(device: str, train: TrainSection) -> Iterator[None]:
         cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic = before
         if workspace is None:
             os.environ.pop(_CUBLAS_WORKSPACE, None)
+
+
+@contextmanager
+def fixed_threads(threads: int) -> Iterator[None]:
+    """Let torch use this number of CPU threads inside this block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

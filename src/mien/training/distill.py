@@ -1,6 +1,9 @@
-"""Trained runs as teachers: a student learns what they see in each image, beside its label."""
+"""Distillation: a student learns the probabilities of trained runs beside the labels."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -14,17 +17,17 @@ from mien.models import Classifier
 from mien.recipes import Recipe
 from mien.recipes.sections import DistillSection
 from mien.runs.run import Run
-from mien.training.finalize import load_kept
+from mien.training.kept import load_kept
 
 
 class Teachers:
-    """A frozen teacher ensemble; each network has an equal say.
+    """A frozen teacher ensemble, in which every network has the same weight.
 
-    They are no part of the student, so no checkpoint of it holds them.
+    The teachers are no part of the student, so its checkpoints do not contain them.
 
     Args:
-        classifiers: in evaluation mode.
-        distill: the temperature at which they speak.
+        classifiers: networks of the teachers, in evaluation mode.
+        distill: recipe section with the temperature, and whether the teachers take turns.
     """
 
     def __init__(self, classifiers: list[Classifier], distill: DistillSection) -> None:
@@ -33,11 +36,11 @@ class Teachers:
 
     @torch.no_grad()
     def ask(self, unit: Tensor) -> Tensor:
-        """Return the teachers' mean probabilities, softened by the temperature of the recipe.
+        """Return the mean probabilities of the teachers, softened by the recipe's temperature.
 
-        With ``in_turn`` each image asks one of them. The gradient of the loss is linear in their
-        probabilities, and without ``views`` each epoch draws its batches anew, so on average it is
-        the same.
+        With ``in_turn`` each image is read by one teacher alone. The gradient of the loss is linear
+        in the probabilities, and without ``views`` each epoch draws its batches anew, so on average
+        the gradient is the same.
 
         Shape: (batch, 1, height, width) -> float32 (batch, 7).
         """
@@ -58,41 +61,46 @@ class Teachers:
         return F.softmax(logits / self.distill.temperature, dim=1)
 
 
-def find_teachers(recipe: Recipe) -> list[Run]:
-    """Return the runs that a recipe names as teachers.
+class Teacher(NamedTuple):
+    """A finished run that teaches, and its network in evaluation mode."""
+
+    run: Run
+    classifier: Classifier
+
+
+def load_teachers(recipe: Recipe) -> list[Teacher]:
+    """Load the runs that a recipe names as teachers.
 
     Raises:
-        RecipeError: if one is no run, or has no weights yet.
+        RecipeError: if one is not a run, or has no weights yet.
     """
-    runs = []
+    teachers = []
     for name in recipe.distill.teachers:
         try:
             run = Run(expand_user(name))
-            load_kept(run)
+            classifier, _ = load_kept(run)
         except RunError as error:
             raise RecipeError(
-                f"distill.teachers: {error}; train that first, or without teachers: "
+                f"distill.teachers: {error}; train that run first, or train without teachers: "
                 "--set 'distill.teachers=[]'"
             ) from None
-        runs.append(run)
-    return runs
+        teachers.append(Teacher(run, classifier.eval()))
+    return teachers
 
 
-def load_teachers(recipe: Recipe, dataset: FaceDataset) -> Teachers | None:
-    """Load a recipe's teachers; None where it names none.
+def check_teachers(teachers: Sequence[Teacher], dataset: FaceDataset) -> None:
+    """Raise an error unless every teacher was trained on this data set with these splits.
+
+    A student would learn from any other teacher what that one had learnt from images of val or
+    test.
 
     Raises:
-        RecipeError: if one is no run, or was not trained on this data set with these splits: what
-            it had learnt from images of val or test, the student would learn from it.
+        RecipeError: for the first teacher that was trained on other images.
     """
-    runs = find_teachers(recipe)
-    for run in runs:
+    for run, _ in teachers:
         if run.record.data.fingerprint != dataset.fingerprint:
             raise RecipeError(
                 f"distill.teachers: {run.path} was trained on {run.record.data.name} "
                 f"({run.record.data.fingerprint}), not on this data set with these splits "
                 f"({dataset.fingerprint}); it may have learnt from images of val or test"
             )
-    if not runs:
-        return None
-    return Teachers([load_kept(run)[0].eval() for run in runs], recipe.distill)

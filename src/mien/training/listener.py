@@ -1,10 +1,7 @@
-"""How a training is watched and stopped from outside."""
+"""Progress listeners of a training, and how it is stopped from outside."""
 
 from __future__ import annotations
 
-import signal
-import threading
-import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,39 +9,57 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
 
+from mien.io.interrupt import StopRequest, asked_to_stop
 from mien.runs.run import Run
 from mien.training.module import Trainable
 
 
-class Watcher:
-    """Is told how a training goes; the command line's draws a progress bar."""
+class TrainingListener:
+    """Progress listener for a training; this one does nothing, and others override what they show.
+
+    The command line's listener draws a progress bar.
+    """
 
     def working(self, what: str) -> None:
-        """Something that may take minutes begins, before training or after it."""
+        """Announce a step that may take minutes, before training or after it."""
 
     def started(self, run: Run, total_epochs: int, batches: int, batch_size: int) -> None:
-        """Training begins, or goes on."""
+        """Announce that training starts, or resumes.
+
+        Args:
+            run: run that is trained.
+            total_epochs: number of epochs of the whole training.
+            batches: number of batches in each epoch.
+            batch_size: number of images in each batch.
+        """
 
     def stepped(
         self, epoch: int, batch: int, running_means: Callable[[], dict[str, float]]
     ) -> None:
-        """A step was taken; the means over the epoch so far cost a wait, so they are a function."""
+        """Announce that a training step was taken.
+
+        Args:
+            epoch: number of the epoch, from 1.
+            batch: number of the batch in the epoch, from 1.
+            running_means: function that returns the mean loss and accuracy of the epoch so far; it
+                waits for the device, so call it rarely.
+        """
 
     def epoch_ended(self, row: dict[str, float]) -> None:
-        """An epoch is through: one row of the history."""
+        """Announce that an epoch ended, with its row of the history."""
 
     def stopping(self) -> None:
-        """Somebody asked to stop: the last step is through, and what there is will be written."""
+        """Announce that training stops on request, and that its results are now written."""
 
     def ended(self) -> None:
-        """Training is over, for whatever reason."""
+        """Announce that training is over, for whatever reason."""
 
 
-class TellWatcher(Callback):
-    """Passes every step on to the watcher."""
+class NotifyListener(Callback):
+    """Lightning callback that announces every step to a listener."""
 
-    def __init__(self, watcher: Watcher) -> None:
-        self.watcher = watcher
+    def __init__(self, listener: TrainingListener) -> None:
+        self.listener = listener
 
     def on_train_batch_end(
         self,
@@ -54,60 +69,48 @@ class TellWatcher(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Tell of a step."""
+        """Announce a step."""
         assert isinstance(pl_module, Trainable)
-        self.watcher.stepped(trainer.current_epoch + 1, batch_idx + 1, pl_module.running_means)
+        self.listener.stepped(trainer.current_epoch + 1, batch_idx + 1, pl_module.running_means)
 
 
 class Stopped(Exception):  # noqa: N818 - nothing went wrong
-    """Raised between two steps once somebody has asked to stop."""
+    """Raised between two steps once a stop was requested."""
 
 
 class StopWhenAsked(Callback):
-    """Stops between two steps on Ctrl-C or SIGTERM, so that nothing is cut off half-way.
+    """Stops between two steps on Ctrl-C or SIGTERM, so that no step is cut off.
 
-    A second one is the usual KeyboardInterrupt.
+    The second signal is the usual KeyboardInterrupt.
 
     Args:
         between_epochs: stop between two epochs instead. On a GPU these are short, and a checkpoint
-            is not written after each, but always before it stops.
+            is not written after each of them, but always before training stops.
     """
 
     def __init__(self, *, between_epochs: bool = False) -> None:
-        self.asked = False
         self.stopping = False
         self.between_epochs = between_epochs
-        self._listening = False
+        self._request = StopRequest()
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the signals over for a while, where this is the thread that receives them."""
-        if threading.current_thread() is not threading.main_thread():
+        """Listen to both signals inside this block."""
+        with asked_to_stop() as self._request:
             yield
-            return
-        signals = (signal.SIGINT, signal.SIGTERM)  # a cluster asks by SIGTERM
-        before = [signal.signal(number, self._ask) for number in signals]
-        self._listening = True
-        try:
-            yield
-        finally:
-            self._listening = False
-            for number, handler in zip(signals, before, strict=True):
-                signal.signal(number, handler)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take SIGTERM back from Lightning, whose own handler would leave without any weights."""
-        if self._listening:
-            signal.signal(signal.SIGTERM, self._ask)
+        """Take SIGTERM back from Lightning, whose handler would leave without any weights."""
+        self._request.listen()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Stop before an epoch."""
-        if self.stopping if self.between_epochs else self.asked:
+        if self.stopping if self.between_epochs else self._request():
             raise Stopped
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Decide whether this epoch was the last, before its checkpoint is written."""
-        self.stopping = self.asked
+        self.stopping = self._request()
 
     def on_train_batch_end(
         self,
@@ -118,10 +121,5 @@ class StopWhenAsked(Callback):
         batch_idx: int,
     ) -> None:
         """Stop after a step."""
-        if self.asked and not self.between_epochs:
+        if self._request() and not self.between_epochs:
             raise Stopped
-
-    def _ask(self, _: int, __: types.FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True

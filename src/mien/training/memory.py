@@ -1,4 +1,4 @@
-"""How the C library's allocator treats the memory that every step takes and gives back."""
+"""The C library's memory allocator, which every training step uses heavily."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ _M_MMAP_MAX: Final = -4
 
 
 def keep_freed_memory() -> None:
-    """Keep freed memory in the process, so that the next step finds its pages in place.
+    """Let this process keep freed memory for the next training step, for as long as it runs.
 
     By default glibc returns every large block to the system and asks for it again, and the system
-    clears each page anew: a sixth of a small network's step. Elsewhere this does nothing.
+    clears each page: a sixth of the time of a small network's step. glibc has no way to read or
+    restore these settings. On other systems than Linux this does nothing.
     """
     if sys.platform != "linux":
         return

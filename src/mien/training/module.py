@@ -1,4 +1,4 @@
-"""What Lightning trains: a classifier, its augmentation, its loss and its optimiser."""
+"""The Lightning module: a classifier with its augmentation, loss and optimizer."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from mien.data import FaceDataset
-from mien.errors import RecipeError
-from mien.labels import FERPLUS_VOTES, NUM_CLASSES
+from mien.data.fer2013 import FERPLUS_VOTES
+from mien.labels import NUM_CLASSES
 from mien.models import Classifier, to_unit
 from mien.models.weights import VOTES_HEAD
 from mien.recipes import Recipe
@@ -33,10 +33,10 @@ class Trainable(pl.LightningModule):
     """A classifier in training.
 
     Args:
-        classifier: what is trained.
-        recipe: its [augment] and [train] say how.
-        class_weights: of the training loss, (7,), or None.
-        teachers: whose probabilities it learns, too.
+        classifier: classifier to train.
+        recipe: recipe of the training.
+        class_weights: class weights of the cross-entropy, or None. Shape: (7,).
+        teachers: frozen teacher ensemble, or None.
     """
 
     class_weights: Tensor | None
@@ -55,15 +55,15 @@ class Trainable(pl.LightningModule):
         self.votes_head = _votes_head(classifier, recipe) if recipe.train.votes_weight else None
         self.register_buffer("class_weights", class_weights, persistent=False)
         self.teachers = teachers
-        self._seen = {"train": _Tally(), "val": _Tally()}
+        self._tallies = {"train": _Tally(), "val": _Tally()}
 
     def on_fit_start(self) -> None:
-        """Compile the step's forward pass, if the recipe asks for it."""
+        """Compile the forward pass of a step if the recipe asks for it."""
         if self.recipe.train.compile:
             self._read = torch.compile(self._read)  # type: ignore[method-assign]
 
     def load_votes_head(self, path: Path) -> None:
-        """Go on with the layer of FER+ votes of a file of weights, where it has one that fits."""
+        """Load the layer of FER+ votes of a weights file if it has one that fits."""
         if self.votes_head is None:
             return
         with safe_open(path, framework="pt") as tensors:
@@ -74,7 +74,7 @@ class Trainable(pl.LightningModule):
             self.votes_head.load_state_dict({"weight": weight, "bias": bias})
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        """Return the loss of a batch, augmented here unless it comes with its teachers' answers."""
+        """Return the loss of a batch, which is augmented here unless the teachers have read it."""
         train, distill = self.recipe.train, self.recipe.distill
         images, labels, votes = batch.images, batch.labels, share_votes(batch.votes)
         with torch.autocast(self.device.type, enabled=False):  # geometry needs all its bits
@@ -103,43 +103,43 @@ class Trainable(pl.LightningModule):
         loss: Tensor = F.cross_entropy(
             logits, targets, weight=self.class_weights, label_smoothing=train.label_smoothing
         )
-        self._seen["train"].add(loss, logits[: len(labels)], labels)
+        self._tallies["train"].add(loss, logits[: len(labels)], labels)
         if taught is not None:
             far = distillation_loss(logits, taught, distill.temperature)
             loss = (1 - distill.weight) * loss + distill.weight * far
         if votes_logits is not None:
-            # Source: Barsoum et al., 2016, their "cross-entropy loss"; 0 for images without votes
+            # Source: Barsoum et al., 2016, "cross-entropy loss"; 0 for images without votes
             loss = loss + train.votes_weight * F.cross_entropy(votes_logits.float(), votes)
         if train.mirror_consistency:
             loss = loss + train.mirror_consistency * mirror_divergence(*logits.chunk(2))
         return loss
 
     def validation_step(self, batch: Batch, _: int) -> None:
-        """Tally the plain cross-entropy and the hits of a batch, as it is."""
+        """Add up the cross-entropy and the hits of a batch, without augmentation."""
         images, labels = batch.images, batch.labels
-        # In fp32, as the Bundle computes: else the history and the evaluation would disagree.
+        # In fp32 like the Bundle, or the history and the evaluation would disagree.
         with torch.autocast(self.device.type, enabled=False):
             logits = self.classifier(channels_last(to_unit(images))).float()
-        self._seen["val"].add(F.cross_entropy(logits, labels), logits, labels)
+        self._tallies["val"].add(F.cross_entropy(logits, labels), logits, labels)
 
     def on_train_epoch_start(self) -> None:
-        """Start the epoch's tally."""
-        self._seen = {"train": _Tally(), "val": _Tally()}
+        """Reset the sums of the epoch."""
+        self._tallies = {"train": _Tally(), "val": _Tally()}
 
     def on_validation_epoch_end(self) -> None:
         """Publish train_loss, train_accuracy, val_loss and val_accuracy to the callbacks."""
-        for split, tally in self._seen.items():
+        for split, tally in self._tallies.items():
             self.log_dict({f"{split}_{name}": value for name, value in tally.means().items()})
 
     def running_means(self) -> dict[str, float]:
         """Return the loss and accuracy over this epoch's training batches so far."""
-        return {name: float(value) for name, value in self._seen["train"].means().items()}
+        return {name: float(value) for name, value in self._tallies["train"].means().items()}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return the recipe's optimiser, with weight decay on kernels only."""
+        """Return the recipe's optimizer, with weight decay on kernels only."""
         train = self.recipe.train
         parameters = list(self.parameters())  # the votes' layer among them
-        # Biases and normalisation's scales are vectors; decaying them only hurts
+        # Biases and the scales of normalization are vectors, and decaying them only hurts
         # (He et al., Bag of Tricks, 2019).
         groups = [
             {"params": [p for p in parameters if p.ndim > 1], "weight_decay": train.weight_decay},
@@ -152,16 +152,16 @@ class Trainable(pl.LightningModule):
         return kind(groups, train.lr, eps=train.epsilon, fused=True)
 
     def _read(self, unit: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return the logits of the labels, and of the votes where these are learnt."""
+        """Return the logits of the labels, and those of the votes if they are learnt."""
         if self.votes_head is None:
             return self.classifier(unit), None
-        network: Any = self.classifier.network  # which has features and a head, or no votes
-        features = network.features(self.classifier.normalize(unit))
+        network = self.classifier.network
+        features = network.forward_features(self.classifier.normalize(unit))
         return network.head(features), self.votes_head(features)
 
 
 class _Tally:
-    """Sums over the batches of an epoch, kept on the device: reading them costs a wait."""
+    """Sums over the batches of an epoch, kept on the device, since reading them waits for it."""
 
     def __init__(self) -> None:
         self.images = 0
@@ -179,42 +179,17 @@ class _Tally:
 
 
 def _votes_head(classifier: Classifier, recipe: Recipe) -> nn.Linear:
-    """Build the layer from features to FER+ votes, which is trained beside the labels' own.
-
-    Raises:
-        RecipeError: if the family does not say what its features are.
-    """
-    num_features = getattr(classifier.network, "num_features", None)
-    if num_features is None:
-        raise RecipeError(
-            "train.votes_weight: this family of networks has no features to read votes from, "
-            "mien_net has; set it to 0"
-        )
+    """Build the layer from features to FER+ votes, which is trained beside the head."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.train.seed)
-        return nn.Linear(num_features, len(FERPLUS_VOTES))
-
-
-def backbone_of(classifier: Classifier) -> nn.Module:
-    """Return the part of a network that can be frozen while the rest is trained.
-
-    Raises:
-        RecipeError: if its family has none.
-    """
-    backbone = getattr(classifier.network, "backbone", None)
-    if backbone is None:
-        raise RecipeError(
-            "train.frozen_epochs: this family of networks has no backbone to freeze, "
-            "densenet has; set it to 0"
-        )
-    assert isinstance(backbone, nn.Module)
-    return backbone
+        return nn.Linear(classifier.network.num_features, len(FERPLUS_VOTES))
 
 
 def balanced_weights(dataset: FaceDataset) -> Tensor:
-    """Return weights by which every class counts the same in the loss, 1 on average over images.
+    """Return class weights that give every class the same total weight; 1 on average over images.
 
-    scikit-learn's ``balanced``: images / (classes × images of the class), over classes that occur.
+    As scikit-learn's ``balanced``: images / (classes × images of the class), for the classes that
+    occur.
     """
     counts = torch.tensor(list(dataset.class_counts().values()), dtype=torch.float32)
     present = int((counts > 0).sum())
@@ -223,10 +198,10 @@ def balanced_weights(dataset: FaceDataset) -> Tensor:
 
 
 def channels_last(unit: Tensor) -> Tensor:
-    """Return images laid out channels-last in memory, as the kernels are."""
+    """Return images in channels-last memory layout, like the kernels."""
     return unit.contiguous(memory_format=torch.channels_last)
 
 
 def use_channels_last(module: nn.Module) -> None:
-    """Lay the kernels out channels-last in memory, the layout in which bf16 convolves fastest."""
+    """Put kernels into channels-last memory layout, in which bf16 convolutions are fastest."""
     module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,6 +1,9 @@
-"""What would go wrong in a training, told before a run is made and hours are spent on it."""
+"""Preparation and preflight checks: what a training needs, loaded once, and checked before it."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,34 +15,86 @@ from mien.images.crop import SIZE_PX
 from mien.models import Classifier
 from mien.recipes import Recipe
 from mien.training.batches import Batches
-from mien.training.calibration_share import split_calibration
-from mien.training.distill import load_teachers
-from mien.training.module import Trainable, backbone_of
+from mien.training.calibration_split import split_calibration
+from mien.training.distill import Teacher, Teachers, check_teachers
+from mien.training.listener import TrainingListener
+from mien.training.module import Trainable
 
 
-def preflight(recipe: Recipe, dataset: FaceDataset, untrained: Classifier) -> None:
-    """Go through one step on two images, and raise what a training would raise later.
+@dataclass(frozen=True)
+class Prepared:
+    """The images and teachers of a training.
 
     Args:
-        recipe: of the training.
-        dataset: of the training, with its splits.
-        untrained: the recipe's network, which is spoilt by this.
+        dataset: whole data set, with its splits.
+        fitted: images that the network is fitted on.
+        calibration: images of the train split that are kept back for calibration; None if the
+            recipe keeps none back.
+        teachers: frozen teacher ensemble; None without distillation.
+    """
+
+    dataset: FaceDataset
+    fitted: FaceDataset
+    calibration: FaceDataset | None
+    teachers: Teachers | None
+
+
+def prepare(
+    recipe: Recipe,
+    dataset: FaceDataset,
+    teachers: Sequence[Teacher],
+    listener: TrainingListener,
+) -> Prepared:
+    """Split off the calibration images and check the teachers.
+
+    Args:
+        recipe: recipe of the training.
+        dataset: data set of the training, with its splits.
+        teachers: teachers that the recipe names.
+        listener: progress listener; the search for duplicates may take minutes.
 
     Raises:
-        MienError: for data that is too small, teachers that may not teach, parts of a recipe that
-            do not fit together.
+        DataError: if a split is empty, or there are too few images.
+        RecipeError: if a teacher was trained on another data set.
     """
     for split in ("train", "val"):
-        dataset.split(split)  # says clearly when it is empty
-    if len(dataset.train) < 2:  # batch normalisation needs two
+        dataset.split(split)  # raises a clear error if it is empty
+    if len(dataset.train) < 2:  # batch normalization needs two
         raise DataError(f"{dataset.name}: 1 image to train on, expected hundreds at least")
-    _, kept_back = split_calibration(dataset, recipe.train)
-    if kept_back is not None:
-        refuse_too_few(len(kept_back))
-    if recipe.train.frozen_epochs:
-        backbone_of(untrained)
-    module = Trainable(untrained, recipe, teachers=load_teachers(recipe, dataset))
-    (batch,) = Batches(dataset.train.take(np.arange(2)), 2, torch.device("cpu"))
+    check_teachers(teachers, dataset)
+    if recipe.train.calibration_share:
+        listener.working("Searching for duplicates of the images that are kept for calibration")
+    fitted, calibration = split_calibration(dataset, recipe.train)
+    if calibration is not None:
+        refuse_too_few(len(calibration))
+    return Prepared(
+        dataset=dataset,
+        fitted=fitted,
+        calibration=calibration,
+        teachers=Teachers([one.classifier for one in teachers], recipe.distill)
+        if teachers
+        else None,
+    )
+
+
+def preflight(recipe: Recipe, prepared: Prepared, untrained: Classifier) -> None:
+    """Take one training step on two images, so that errors appear before a run is made.
+
+    Args:
+        recipe: recipe of the training.
+        prepared: images and teachers of the training.
+        untrained: the recipe's network, whose weights and statistics are spoilt by the step.
+
+    Raises:
+        RecipeError: if parts of the recipe do not fit together.
+    """
+    if recipe.train.votes_in_answer and recipe.model.dense:
+        raise RecipeError(
+            "train.votes_in_answer: the labels and the votes have to be read from the same "
+            "features, but model.dense puts layers between; set model.dense=[] or votes_in_answer=0"
+        )
+    module = Trainable(untrained, recipe, teachers=prepared.teachers)
+    (batch,) = Batches(prepared.dataset.train.take(np.arange(2)), 2, torch.device("cpu"))
     try:
         with torch.random.fork_rng(devices=[]):
             module.training_step(batch, 0)

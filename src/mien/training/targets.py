@@ -8,21 +8,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mien.labels import NUM_CLASSES, VOTES_OF_EMOTIONS
+from mien.data.fer2013 import VOTES_OF_EMOTIONS
+from mien.labels import NUM_CLASSES
 
 _LEAST_GAMMA: Final = 1e-30  # a draw of two zeros would divide by zero
 
 
 def soft_targets(labels: Tensor, votes: Tensor, votes_share: float) -> Tensor:
-    """Return each image's label as a distribution, with a share of its FER+ votes in it.
+    """Return each image's label as a distribution, blended with its FER+ votes.
 
-    The votes for the seven emotions count, as a distribution; an image without any keeps its label
-    alone.
+    Only votes for the seven emotions count, as a distribution; an image without such votes keeps
+    its label alone.
 
     Args:
-        labels: the labels.
-        votes: the number of votes of each kind, zeros where an image has none.
-        votes_share: the share of the votes in the result.
+        labels: labels of the images.
+        votes: number of votes of each kind, with zeros for an image without votes.
+        votes_share: share of the votes in the result.
 
     Shape: labels (batch,), votes (batch, 10) -> (batch, 7).
     """
@@ -35,7 +36,7 @@ def soft_targets(labels: Tensor, votes: Tensor, votes_share: float) -> Tensor:
 
 
 def share_votes(votes: Tensor) -> Tensor:
-    """Return votes as a distribution over the ten kinds, zeros where an image has none.
+    """Return votes as a distribution over the ten kinds; zeros for an image without votes.
 
     Shape: (batch, 10) -> (batch, 10).
     """
@@ -45,17 +46,17 @@ def share_votes(votes: Tensor) -> Tensor:
 def mix_up(unit: Tensor, targets: list[Tensor], alpha: float) -> tuple[Tensor, list[Tensor]]:
     """Blend each image, and its targets, with those of the image before it in the batch.
 
-    The order of a batch is random, so the image before is any other. Each image draws its own
-    share, and keeps at least half of itself.
+    The order of a batch is random, so the image before is a random one. Every image draws its own
+    share and keeps at least half of itself.
 
     Args:
-        unit: the images.
-        targets: distributions, each (batch, classes).
-        alpha: the parameter of the Beta distribution from which the shares are drawn.
+        unit: images.
+        targets: distributions over classes, each of shape (batch, classes).
+        alpha: parameter of the Beta distribution from which the shares are drawn.
 
     Shape: unit (batch, 1, height, width).
-    Source: Zhang et al., mixup: Beyond Empirical Risk Minimization, 2018; deviation: a share for
-    each image, not for each batch.
+    Source: Zhang et al., mixup: Beyond Empirical Risk Minimization, 2018; deviation: every
+    image draws its own share, not every batch.
     """
     # A Beta variate is a share of two Gamma variates, which every device can draw.
     draws = torch._standard_gamma(torch.full((2, len(unit)), alpha, device=unit.device))
@@ -71,18 +72,18 @@ def mix_up(unit: Tensor, targets: list[Tensor], alpha: float) -> tuple[Tensor, l
 
 
 def distillation_loss(logits: Tensor, taught: Tensor, temperature: float) -> Tensor:
-    """Return how far a student's softened probabilities are from its teachers'.
+    """Return the divergence of a student's softened probabilities from its teachers'.
 
     Args:
         logits: logits of the student.
         taught: probabilities of the teachers, softened by the same temperature.
-        temperature: temperature by which the logits are divided before the softmax.
+        temperature: temperature that divides the logits before the softmax.
 
     Shape: (batch, 7), (batch, 7) -> ().
     Source: Hinton et al., Distilling the Knowledge in a Neural Network, 2015.
     """
     spoken = F.log_softmax(logits / temperature, dim=1)
-    # times the square, so that its gradients are of the labels' size at any temperature
+    # The square keeps the gradients at the scale of the labels' at any temperature.
     return F.kl_div(spoken, taught, reduction="batchmean") * temperature**2
 
 

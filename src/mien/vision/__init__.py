@@ -1,6 +1,7 @@
-"""Photos to Readings: find the faces, crop them as in training, read them. Never imports torch.
+"""Read the faces in any source: sources, detectors, the reader, and sinks for its readings.
 
-Names are imported on first use: who asks for a default only need not wait for OpenCV.
+Names are imported on first use, so that the defaults are known without importing OpenCV. Nothing
+here imports torch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From a face in a picture to the crop that a Bundle reads: level, square, gray, 48×48."""
+"""Crop a face out of a picture as a Bundle reads it: level, square, gray, 48×48."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import numpy as np
 
 from mien.images.crop import to_crop
 from mien.types import Image
-from mien.vision.detectors.detect import Face
+from mien.vision.detectors.base import Face
 
-# Turning blurs a little, and training turns faces by more than this anyway.
+# A smaller tilt stays: rotation blurs a little, and training rotates faces by more than this.
 _LEVEL_ENOUGH_DEGREES: Final = 6.0
 
 
 def crop_face(image: Image, face: Face, margin: float) -> Image:
-    """Return the square around a face as a crop, turned so that its eyes are level.
+    """Return the square around a face as a crop, rotated so that the eyes are level.
 
     Args:
-        image: the picture.
-        face: in it.
-        margin: added on each side, as a share of the box's longer side.
+        image: pixels of the picture.
+        face: face in the picture.
+        margin: margin on each side of the box, as a share of its longer side.
 
     Shape: uint8 (height, width, 3) or (height, width) -> uint8 (48, 48).
     """
@@ -29,9 +29,15 @@ def crop_face(image: Image, face: Face, margin: float) -> Image:
 
 
 def cut_face(image: Image, face: Face, margin: float) -> Image:
-    """Cut the square around a face out of a picture, its edge repeated where it ends.
+    """Return the square around a face; beyond the picture, its edge is repeated.
 
-    Shape: -> (side, side) or (side, side, 3), at least one pixel (see `crop_face`).
+    Args:
+        image: pixels of the picture.
+        face: face in the picture.
+        margin: margin on each side of the box, as a share of its longer side.
+
+    Shape: uint8 (height, width, 3) or (height, width) -> (side, side, 3) or (side, side), where the
+        side is at least one pixel.
     """
     left, top, right, bottom = face.box
     side = max(1, round(max(right - left, bottom - top) * (1 + 2 * margin)))
@@ -49,16 +55,17 @@ def cut_face(image: Image, face: Face, margin: float) -> Image:
 def _cut_level(image: Image, face: Face, side: int) -> Image:
     height, width = image.shape[:2]
     middle_x, middle_y = (face.box[0] + face.box[2]) / 2, (face.box[1] + face.box[3]) / 2
-    # Only what the turned square can reach, as OpenCV warps no picture of 32,767 pixels a side.
+    # Only the region that the rotated square can reach: OpenCV warps no picture with a side of
+    # 32,767 pixels or more.
     reach = side / 2**0.5 + 2
     first_x, first_y = max(0, int(middle_x - reach)), max(0, int(middle_y - reach))
     last_x, last_y = min(width, int(middle_x + reach) + 1), min(height, int(middle_y + reach) + 1)
     around = image[first_y:last_y, first_x:last_x]
     middle_x, middle_y = middle_x - first_x, middle_y - first_y
-    # OpenCV's rotation is counterclockwise for positive angles, as people see the picture.
-    turn = cv2.getRotationMatrix2D((middle_x, middle_y), face.tilt_degrees, 1)
-    turn[:, 2] += np.array([side / 2 - middle_x, side / 2 - middle_y])
+    # OpenCV rotates counterclockwise for positive angles.
+    rotation = cv2.getRotationMatrix2D((middle_x, middle_y), face.tilt_degrees, 1)
+    rotation[:, 2] += np.array([side / 2 - middle_x, side / 2 - middle_y])
     level = cv2.warpAffine(
-        around, turn, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        around, rotation, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(level, np.uint8)

@@ -1,13 +1,14 @@
-"""What is asked of a source and a reader unless somebody says otherwise.
+"""Default limits and settings of sources and readers.
 
-Apart, because the command line shows these figures in its help without importing what reads.
+They have a module of their own because the command line shows them in its help, without importing
+OpenCV.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-MAX_PIXELS: Final = 100_000_000  # of a picture
-SILENCE_S: Final = 5.0  # of an address
-RETRIES: Final = 5  # in a row, of a stream that broke off
-SMOOTHING_S: Final = 0.3
+MAX_PIXELS: Final = 100_000_000  # pixels of one picture
+TIMEOUT_S: Final = 5.0  # idle timeout of an address
+RETRIES: Final = 5  # consecutive attempts to reopen a broken stream
+SMOOTHING_S: Final = 0.3  # time constant of a face's probabilities

@@ -1,7 +1,8 @@
-"""How long each person of a video showed which expression, and when."""
+"""When each person in a video showed which expression, and for how long."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -9,25 +10,26 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.labels import EMOTIONS, NUM_CLASSES
-from mien.vision.reading import Frame, Reading
+from mien.vision.reading import Reading
+from mien.vision.sources.base import Frame
 
 UNCERTAIN: Final = "uncertain"
 BIN_S: Final = 0.5
-_ASSUMED_STEP_S: Final = 1 / 25  # of a single frame
-_LONGEST_GAP_S: Final = 1.0  # a frame stands for no longer than this, whatever came after
+_ASSUMED_STEP_S: Final = 1 / 25  # duration of a single frame
+_MAX_STEP_S: Final = 1.0  # a frame counts for no longer than this, however late the next one is
 
 
 @dataclass
 class Person:
-    """One followed face.
+    """One face that was followed.
 
     Args:
-        track: its number.
-        first_s: when it was first seen, in seconds.
-        last_s: when it was last seen.
-        seconds: how long it was seen in all.
-        seconds_of: how long it was read as each emotion, or as uncertain.
-        bins: sums of probabilities over each half second, by its number: what to draw.
+        track: number of the track.
+        first_s: time of the first frame with the face, in seconds.
+        last_s: time of the last frame with the face, in seconds.
+        seconds: total time with the face, in seconds.
+        seconds_of: time of each emotion and of uncertain readings, in seconds.
+        bins: sum of the probabilities in each half second, by the number of the half second.
     """
 
     track: int
@@ -40,14 +42,14 @@ class Person:
     bins: dict[int, npt.NDArray[np.float64]] = field(default_factory=dict)
 
     def shares(self) -> dict[str, float]:
-        """Return the share of its time that each emotion, or uncertainty, had; they sum to 1."""
+        """Return the share of time of each emotion and of uncertain readings; they sum to 1."""
         whole = sum(self.seconds_of.values())
         return {name: part / whole if whole else 0.0 for name, part in self.seconds_of.items()}
 
     def curve(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Return the bins' middles in seconds and the mean probabilities in each.
+        """Return the middle of each bin, in seconds, and its mean probabilities.
 
-        Shape: (B,), (B, 7).
+        Shape: -> (bins,), (bins, 7).
         """
         numbers = sorted(self.bins)
         sums = np.stack([self.bins[number] for number in numbers])
@@ -55,22 +57,27 @@ class Person:
 
 
 class Timeline:
-    """Adds up a video's readings as they come; what it keeps grows with seconds, not frames."""
+    """Adds up the readings of a video; its memory grows with the seconds, not with the frames.
+
+    Attributes:
+        seconds: time of the last frame, in seconds; of several videos, of the longest.
+        frames: number of frames.
+    """
 
     def __init__(self) -> None:
         self._people: dict[int, Person] = {}
-        self._waiting: tuple[float, list[Reading]] | None = None
+        self._waiting: tuple[float, Sequence[Reading]] | None = None
         self._step_s = _ASSUMED_STEP_S
         self.seconds = 0.0
         self.frames = 0
 
-    def add(self, frame: Frame, readings: list[Reading]) -> None:
-        """Take in a frame's readings; photos, which have no time, are left out."""
+    def add(self, frame: Frame, readings: Sequence[Reading]) -> None:
+        """Add the readings of a frame; photos, which have no time, are ignored."""
         if frame.seconds is None:
             return
         self._settle(frame.seconds)
         self._waiting = (frame.seconds, readings)
-        self.seconds = max(self.seconds, frame.seconds)  # of several videos, the longest
+        self.seconds = max(self.seconds, frame.seconds)
         self.frames += 1
         for reading in readings:
             if reading.track is None:
@@ -84,21 +91,22 @@ class Timeline:
             sums += [reading.probabilities[emotion] for emotion in EMOTIONS]
 
     def people(self) -> list[Person]:
-        """Return everybody who was followed, those seen longest first; once all frames are in."""
+        """Return all followed faces, the longest seen first; call it after the last frame."""
         self._settle(None)
         return sorted(self._people.values(), key=lambda person: (-person.seconds, person.track))
 
     def _settle(self, now: float | None) -> None:
-        """Count the frame before for as long as it stood; a video's last as long as its own."""
+        """Count the previous frame until `now`; a video's last frame as long as the one before."""
         if self._waiting is None:
             return
         since, readings = self._waiting
         self._waiting = None
         if now is not None and now > since:
-            self._step_s = min(now - since, _LONGEST_GAP_S)
-        stood = self._step_s
+            self._step_s = min(now - since, _MAX_STEP_S)
         for reading in readings:
             if reading.track is not None:
                 person = self._people[reading.track]
-                person.seconds += stood
-                person.seconds_of[UNCERTAIN if reading.uncertain else reading.emotion] += stood
+                person.seconds += self._step_s
+                person.seconds_of[UNCERTAIN if reading.uncertain else reading.emotion] += (
+                    self._step_s
+                )

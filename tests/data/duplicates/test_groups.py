@@ -8,7 +8,13 @@ import pytest
 from tests.conftest import distinct_faces
 
 from mien.data.duplicates import search
-from mien.data.duplicates.groups import Duplicates, find_duplicates, find_overlap, group_identical
+from mien.data.duplicates.groups import (
+    Duplicates,
+    find_duplicates,
+    find_overlap,
+    group_exact,
+    repeated,
+)
 from mien.data.duplicates.search import find_near_duplicates
 from mien.data.synthetic.faces import synthetic_faces
 
@@ -75,7 +81,7 @@ def test_every_kind_of_change_is_found(originals, planted, change):
     assert (pairs.mirrored[right] == ("mirrored" in change)).mean() > 0.9
 
 
-def test_a_shift_and_a_scale_are_told(originals):
+def test_a_shift_and_a_scale_are_measured(originals):
     pairs = find_near_duplicates(move(originals[0], down=3, right=-2)[None], originals[:1])
     assert pairs.shifts.tolist() == [[-3, 2]]  # of the original, against the moved one
     assert pairs.scale.tolist() == [1.0]
@@ -96,13 +102,13 @@ def test_blocks_meet_at_their_edges(originals, planted, monkeypatch):
     whole = find_near_duplicates(images)
     monkeypatch.setattr(search, "_BLOCK", 7)
     monkeypatch.setattr(search, "_WIDTH", 13)
-    told = []
-    in_blocks = find_near_duplicates(images, progress=told.append)
+    reported = []
+    in_blocks = find_near_duplicates(images, progress=reported.append)
     assert sorted(zip(in_blocks.first, in_blocks.second, strict=True)) == sorted(
         zip(whole.first, whole.second, strict=True)
     )
-    assert told == sorted(told)
-    assert told[-1] == 1.0
+    assert reported == sorted(reported)
+    assert reported[-1] == 1.0
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
@@ -140,7 +146,7 @@ def test_groups_link_what_is_linked(originals):
     face = originals[5]
     images = np.stack([face, originals[6], face, face[:, ::-1], move(face[:, ::-1], down=2)])
     duplicates = find_duplicates(images)
-    assert duplicates.identical.tolist() == [0, 1, 0, 2, 3]
+    assert duplicates.exact.tolist() == [0, 1, 0, 2, 3]
     groups = duplicates.groups
     assert groups[0] == groups[2] == groups[3] == groups[4] != groups[1]
 
@@ -151,7 +157,7 @@ def test_among_tells_identical_from_near_and_none_from_itself(originals):
     duplicates = find_duplicates(images)
     others = np.array([True, True, True, False, False, False])
     overlap = duplicates.among(others)
-    assert overlap.identical.tolist() == [False, False, False, True, False, False]
+    assert overlap.exact.tolist() == [False, False, False, True, False, False]
     assert overlap.near.tolist() == [False, False, False, False, True, False]
     assert overlap.any.tolist() == [False, False, False, True, True, False]
 
@@ -162,27 +168,20 @@ def test_nearest_prefers_identical_then_the_most_alike_then_the_first(originals)
     duplicates = find_duplicates(images)
     rows = np.arange(7)
     assert duplicates.nearest(np.isin(rows, [3, 4, 1])).tolist()[0] == 3
-    assert duplicates.nearest(rows == 6).tolist() == [
-        6,
-        6,
-        6,
-        6,
-        6,
-        -1,
-        6,
-    ]  # itself, if it is there
+    nearest = duplicates.nearest(rows == 6).tolist()
+    assert nearest == [6, 6, 6, 6, 6, -1, 6]  # itself, if it is there
     correlations = {
-        int(pair.sum() - duplicates.identical[0]): correlation  # the other one of the two
+        int(pair.sum() - duplicates.exact[0]): correlation  # the other one of the two
         for pair, correlation in zip(
             np.stack([duplicates.near.first, duplicates.near.second], 1),
             duplicates.near.correlation,
             strict=True,
         )
-        if duplicates.identical[0] in pair
+        if duplicates.exact[0] in pair
     }
     best = max(correlations, key=lambda picture: correlations[picture])
     nearest = duplicates.nearest(np.isin(rows, [1, 2, 6]))
-    assert duplicates.identical[nearest[0]] == best
+    assert duplicates.exact[nearest[0]] == best
     assert (duplicates.nearest(np.zeros(7, bool)) == -1).all()
 
 
@@ -191,7 +190,7 @@ def test_across_looks_past_an_images_own_split(originals):
     images = np.stack([a, a, b, c, b[:, ::-1], c, d])
     splits = np.array(["train"] * 4 + ["val", "test", "test"])
     across = find_duplicates(images).across(splits)
-    assert across.identical.tolist() == [False, False, False, True, False, True, False]
+    assert across.exact.tolist() == [False, False, False, True, False, True, False]
     assert across.near.tolist() == [False, False, True, False, True, False, False]
 
 
@@ -200,9 +199,9 @@ def test_overlap_of_two_sets_is_what_among_says_of_their_union(originals, plante
     both = find_duplicates(np.concatenate([train, test]))
     among = both.among(np.arange(len(train) + len(test)) < len(train))
     overlap = find_overlap(test, train)
-    assert np.array_equal(overlap.identical, among.identical[len(train) :])
+    assert np.array_equal(overlap.exact, among.exact[len(train) :])
     assert np.mean(overlap.near == among.near[len(train) :]) > 0.98
-    assert overlap.identical.sum() == EACH
+    assert overlap.exact.sum() == EACH
 
 
 def test_what_was_found_is_kept_and_what_was_kept_is_what_was_found(originals, monkeypatch):
@@ -241,10 +240,18 @@ def test_a_damaged_cache_is_no_trouble(originals, tmp_path, monkeypatch):
 
 def test_identical_images_have_one_number_in_the_order_of_appearance():
     images = np.random.default_rng(0).integers(0, 256, (4, 48, 48), np.uint8)
-    assert group_identical(images[[2, 0, 2, 1, 0]]).tolist() == [0, 1, 0, 2, 1]
+    assert group_exact(images[[2, 0, 2, 1, 0]]).tolist() == [0, 1, 0, 2, 1]
 
 
 def test_duplicates_of_a_data_set_follow_its_images():
     faces = synthetic_faces(60, seed=2)
     doubled = replace(faces, images=faces.images[::-1].copy())
-    assert np.array_equal(find_duplicates(doubled.images).identical, np.arange(60))
+    assert np.array_equal(find_duplicates(doubled.images).exact, np.arange(60))
+
+
+def test_repeated_numbers_are_grouped_in_the_order_of_first_appearance():
+    numbers = np.array([9, 4, 1, 4, 9, 7, 4])
+    assert [rows.tolist() for rows in repeated(numbers)] == [[0, 4], [1, 3, 6]]
+    among = np.array([False, True, True, True, True, True, False])
+    assert [rows.tolist() for rows in repeated(numbers, among)] == [[1, 3]]
+    assert repeated(numbers[:0]) == []

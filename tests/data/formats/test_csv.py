@@ -1,16 +1,16 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 
 import numpy as np
 import pytest
 
 from mien.data import load_dataset
-from mien.data.formats.csv import NUM_PIXELS, read_csv
+from mien.data.formats.csv import read_csv
 from mien.errors import DataError
 
-GENERATOR = np.random.default_rng(0)
-IMAGES = GENERATOR.integers(0, 256, (12, 48, 48), np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (12, 48, 48), np.uint8)
 LABELS = [0, 1, 2, 3, 4, 5, 6, 3, 3, 0, 0, 6]
 USAGES = ["Training"] * 8 + ["PublicTest"] * 2 + ["PrivateTest"] * 2
 NAMES = ["Anger", "disgust", "fear", "happiness", "sad", "surprised", "neutral"]
@@ -69,7 +69,8 @@ def test_every_variant_that_people_have_is_read(tmp_path, variant, gzipped):
     np.testing.assert_array_equal(rows.images, IMAGES)
     assert rows.labels.tolist() == LABELS
     assert rows.splits.tolist() == ["train"] * 8 + ["val"] * 2 + ["test"] * 2
-    assert rows.ids[0] == "row 1"
+    assert rows.ids[:2].tolist() == ["row 1", "row 2"]
+    assert rows.rows.tolist() == list(range(1, 13))
 
 
 def test_without_usage_no_split_is_stated(tmp_path):
@@ -80,7 +81,7 @@ def test_without_usage_no_split_is_stated(tmp_path):
 
 def test_blocks_are_joined_in_order(tmp_path):
     """More rows than one block holds, so that block borders fall inside rows."""
-    images = GENERATOR.integers(0, 256, (700, 48, 48), np.uint8)
+    images = np.random.default_rng(1).integers(0, 256, (700, 48, 48), np.uint8)
     path = tmp_path / "fer.csv"
     path.write_text(
         "emotion,pixels,Usage\n"
@@ -149,6 +150,7 @@ def test_skip_bad_leaves_bad_rows_out_and_lists_them(tmp_path):
     assert len(rows) == len(LABELS) - 1
     np.testing.assert_array_equal(rows.images, np.delete(IMAGES, 2, axis=0))
     assert rows.skipped == [f"{path}: row 3 has 3 pixels, expected 2,304 (48x48)"]
+    assert rows.rows.tolist() == [1, 2, *range(4, 13)]
 
 
 @pytest.mark.parametrize(
@@ -159,7 +161,7 @@ def test_skip_bad_leaves_bad_rows_out_and_lists_them(tmp_path):
         (b"emotion,pixels,Usage\n", "no usable rows"),
         (b"a,b,c\n1,2,3\n", "no column 'emotion'"),
         (b"emotion,pixel,Usage\n", r"no column 'pixels' \(did you mean 'pixel'\?\)"),
-        (gzip.compress(competition().encode())[:-2000], "cannot be unpacked past row"),
+        (gzip.compress(competition().encode())[:-2000], "cannot be decompressed past row"),
     ],
 )
 def test_a_bad_file_is_named(tmp_path, content, expected):
@@ -177,4 +179,25 @@ def test_the_fast_and_the_slow_way_agree(tmp_path):
     np.testing.assert_array_equal(slow.images, IMAGES)
     assert slow.labels.tolist() == LABELS
     assert len(slow.skipped) == 1
-    assert NUM_PIXELS == 2304
+
+
+def test_a_file_without_its_last_row_is_read_again_in_spite_of_the_cache(tmp_path):
+    path = tmp_path / "fer.csv"
+    path.write_text(competition())
+    assert len(load_dataset(path)) == len(LABELS)
+    path.write_text("\n".join(competition().splitlines()[:-1]) + "\n")
+    assert len(load_dataset(path)) == len(LABELS) - 1
+
+
+def test_a_folder_of_several_csvs_is_ambiguous(layouts, tmp_path):
+    for name in ("a.csv", "b.csv"):
+        shutil.copy(layouts["csv"], tmp_path / name)
+    with pytest.raises(DataError, match=r"2 CSV files \(a.csv, b.csv\); name one of them"):
+        load_dataset(tmp_path)
+
+
+def test_a_folder_with_one_csv_is_that_csv(faces, layouts, tmp_path):
+    shutil.copy(layouts["csv"], tmp_path / "fer2013.csv")
+    dataset = load_dataset(tmp_path)
+    assert (dataset.name, dataset.layout) == ("fer2013", "csv")
+    assert dataset.fingerprint == faces.fingerprint

@@ -102,7 +102,7 @@ def test_another_data_sets_numbers_are_refused(tmp_path):
     for number in range(1, 8):
         put(tmp_path / "train" / str(number) / "1.png")
     for skip_bad in (False, True):
-        with pytest.raises(DataError, match="numbered as in another data set"):
+        with pytest.raises(DataError, match="not numbered as in FER-2013"):
             load_dataset(tmp_path, skip_bad=skip_bad)
 
 
@@ -129,7 +129,9 @@ def test_emotion_folders_beside_split_folders_are_named(tmp_path):
 def test_loose_images_in_a_split_folder_are_named(tmp_path):
     put_train_and_val(tmp_path)
     put(tmp_path / "train" / "2.png")
-    with pytest.raises(DataError, match=r"2\.png: stands in no emotion folder"):
+    with pytest.raises(
+        DataError, match=r"2\.png: is in no emotion folder, expected train/<emo"
+    ):
         load_dataset(tmp_path)
     dataset = load_dataset(tmp_path, skip_bad=True)
     assert len(dataset) == 2
@@ -181,3 +183,22 @@ def test_folders_without_emotions_are_listed(tmp_path):
     put(tmp_path / "dogs" / "1.png")
     with pytest.raises(DataError, match=r"folders found: cats, dogs"):
         load_dataset(tmp_path)
+
+
+def test_rows_are_positions_in_the_order_of_the_files_and_skipped_files_keep_theirs(tmp_path):
+    for number in (1, 2, 10):
+        put(tmp_path / "train" / "happy" / f"{number}.png")
+    put(tmp_path / "val" / "happy" / "3.png")
+    (tmp_path / "train" / "happy" / "2.png").write_bytes(b"no image")
+    dataset = load_dataset(tmp_path, skip_bad=True)
+    assert dict(zip(dataset.ids.tolist(), dataset.rows.tolist(), strict=True)) == {
+        "train/happy/1.png": 1, "val/happy/3.png": 3, "train/happy/10.png": 4,
+    }  # fmt: skip
+
+
+def test_a_folder_without_a_file_is_read_again_in_spite_of_the_cache(tmp_path):
+    put_train_and_val(tmp_path)
+    put(tmp_path / "train" / "happy" / "2.png")
+    assert len(load_dataset(tmp_path)) == 3
+    (tmp_path / "train" / "happy" / "2.png").unlink()
+    assert len(load_dataset(tmp_path)) == 2

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mien.data import load_dataset
-from mien.data.formats.parquet import write_parquet
 from mien.data.synthetic.faces import synthetic_faces
+from mien.data.write import write_dataset
 from mien.errors import DataError
 
 FACES = synthetic_faces(14, seed=2)
@@ -44,7 +44,7 @@ def test_votes_come_along(tmp_path):
     dataset = load_dataset(tmp_path)
     assert dataset.votes is not None
     assert sorted(dataset.votes[:, 0].tolist()) == [0, *range(13)]
-    write_parquet(dataset, tmp_path / "again" / "faces.parquet")
+    write_dataset(dataset, tmp_path / "again" / "faces.parquet", "parquet")
     again = load_dataset(tmp_path / "again")
     np.testing.assert_array_equal(again.votes, dataset.votes)
 
@@ -53,7 +53,7 @@ def test_votes_come_along(tmp_path):
     ("columns", "expected"),
     [
         ({"label": [9] * 14}, "row 1 has the unknown emotion '9'"),
-        ({"usage": ["nowhere"] * 14}, "row 1 has the usage 'nowhere'"),
+        ({"usage": ["nowhere"] * 14}, "row 1 has the Usage 'nowhere', expected Training"),
         ({"image": [{"bytes": b"x", "path": None}] * 14}, "row 1: cannot be decoded"),
         ({"image": [{"bytes": b"", "path": "x.png"}] * 14}, "row 1: the file is empty"),
         ({"label": ["1" * 5000] * 14}, "row 1 has the unknown emotion"),
@@ -115,7 +115,7 @@ def test_what_other_programs_leave_is_no_data(tmp_path):
 
 def test_a_file_named_twice_counts_once(tmp_path):
     write(tmp_path / "train.parquet")
-    with pytest.raises(DataError, match="named twice"):
+    with pytest.raises(DataError, match="given twice"):
         load_dataset(tmp_path / "train.parquet", tmp_path / ".." / tmp_path.name / "train.parquet")
 
 
@@ -123,3 +123,27 @@ def test_a_missing_column_is_named(tmp_path):
     pq.write_table(pa.table({"images": [1], "label": [1]}), tmp_path / "a.parquet")
     with pytest.raises(DataError, match=r"no column 'image' \(did you mean 'images'\?\)"):
         load_dataset(tmp_path)
+
+
+def test_rows_go_on_from_one_file_to_the_next(tmp_path):
+    write(tmp_path / "train.parquet")
+    write(tmp_path / "test.parquet", label=[3] * 13 + [9])  # read first, its last row is bad
+    dataset = load_dataset(tmp_path, skip_bad=True, make_val=False)
+    assert dataset.train.rows.tolist() == list(range(15, 29))
+    assert dataset.test.rows.tolist() == list(range(1, 14))
+    assert dataset.train.ids[0] == "train.parquet: row 1"
+
+
+def test_several_paths_that_are_no_parquet_files_are_refused(layouts, tmp_path):
+    write(tmp_path / "train.parquet")
+    with pytest.raises(DataError, match=r"and 1 more: not a known layout, expected .* Parquet"):
+        load_dataset(tmp_path / "train.parquet", layouts["csv"])
+
+
+def test_a_truncated_file_is_an_error_in_spite_of_the_cache(tmp_path):
+    path = tmp_path / "train.parquet"
+    write(path)
+    assert len(load_dataset(path)) == 14
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(DataError, match="cannot be read as Parquet"):
+        load_dataset(path)

@@ -8,8 +8,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mien.data.formats.parquet import write_parquet
 from mien.data.synthetic.faces import synthetic_faces
+from mien.data.write import write_dataset
 from mien.errors import DataError
 from mien.evaluation import Evaluation
 from mien.training.train import train
@@ -43,7 +43,7 @@ def test_a_network_learns_them_and_a_linear_classifier_hardly(tmp_path):
     linear.fit(dataset.train.images.reshape(-1, 48 * 48), dataset.train.labels)
     flat = dataset.val.images.reshape(-1, 48 * 48)
     linear_accuracy = linear.score(flat, dataset.val.labels)
-    write_parquet(dataset, tmp_path / "faces.parquet")
+    write_dataset(dataset, tmp_path / "faces.parquet", "parquet")
     settings = ["train.epochs=8", "train.batch_size=32", "train.optimizer=adam", "train.lr=0.003",
                 "train.ema_decay=0.98"]  # fmt: skip
     run = train("quick", tmp_path / "faces.parquet", tmp_path / "run", overrides=settings)

@@ -13,8 +13,8 @@ from tests.vision.made import (
 )
 
 from mien.errors import SourceError
+from mien.vision.sources import open_picture, open_source
 from mien.vision.sources.http import without_password
-from mien.vision.sources.open import open_picture, open_source
 
 
 def test_a_picture_at_an_address_is_a_photo():
@@ -89,9 +89,9 @@ def test_addresses_that_do_not_do_are_said():
             ("http://127.0.0.1:port/a.jpg", "check the address"),
             ("rtsp://user:secret@127.0.0.1:9/a", "no video came within"),
             ("http://user:1#secret@127.0.0.1:9/a", "http://127.0.0.1:9/a: "),
-            ("ftp://127.0.0.1/a.jpg", "ftp:// is not read"),
-            ("file:///a.jpg", "by its path"),
-            ("http://me:secret@[::1/a.jpg", "no address"),
+            ("ftp://127.0.0.1/a.jpg", "ftp:// is not supported"),
+            ("file:///a.jpg", "write its path"),
+            ("http://me:secret@[::1/a.jpg", "not a valid address"),
         ):
             with pytest.raises(SourceError, match=expected) as raised:
                 list(open_source(source, timeout_s=0.4 if source.endswith("slow") else 10))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -13,7 +15,7 @@ from tests.vision.made import (
 )
 from tests.waiting import wait_until
 
-from mien.vision.sources.open import open_source
+from mien.vision.sources import open_source
 
 
 def test_a_stream_gives_the_newest_frame_and_counts_those_it_drops():
@@ -76,13 +78,51 @@ def test_closing_ends_a_wait_for_a_silent_stream(silent):
     assert opened.failures == []
 
 
-def test_a_silent_stream_asks_whether_it_is_over(silent):
-    opened = open_source([silent, np.zeros((4, 4), np.uint8)], timeout_s=20)
+@pytest.mark.parametrize("others", [[], [np.zeros((4, 4), np.uint8)]])
+def test_a_silent_stream_asks_whether_to_stop(silent, others):
     asked = []
-    opened.over = lambda: asked.append(True) or len(asked) > 20
+
+    def stop():
+        asked.append(True)
+        return len(asked) > 20
+
+    opened = open_source([silent, *others], timeout_s=20, stop=stop)
     begun = time.monotonic()
-    *_, last = opened
+    assert {frame.source for frame in opened} == {silent}  # and not the next of the list
     assert time.monotonic() - begun < 15
-    assert last.source == ""  # the next of the list
     assert opened.failures == []
-    assert opened.lingers  # the thread that still waits
+
+
+SCRIPT = """
+import sys, time
+from mien.vision.sources import open_source
+
+address, timeout_s, silent_s = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
+source = open_source(address, timeout_s=timeout_s)
+for frame in source:
+    last = time.monotonic()
+    if frame.index >= 9 or frame.index + source.dropped >= 9:
+        break
+while time.monotonic() - last < silent_s:
+    time.sleep(0.001)
+print("ended", flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("timeout_s", "silent_s", "longest_s"),
+    [
+        (20, 0.5, 3),  # the process does not wait for the stream
+        *((1.5, silent_s, 5) for silent_s in (1.40, 1.44, 1.46, 1.48, 1.50)),
+    ],
+)
+def test_python_ends_at_once_and_in_peace_while_a_stream_is_silent(
+    silent, timeout_s, silent_s, longest_s
+):
+    """OpenCV, coming back from a wait that times out while Python exits, would abort it."""
+    command = [sys.executable, "-c", SCRIPT, silent, str(timeout_s), str(silent_s)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ended\n"
+        begun = time.monotonic()
+        assert process.wait(60) == 0
+        assert time.monotonic() - begun < longest_s

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from tests.vision.made import (
 )
 
 from mien.errors import SourceError
-from mien.vision.sources.open import open_picture, open_source
+from mien.vision.sources import SOURCES, Opener, open_picture, open_source
+from mien.vision.sources.photo import PhotoSource
 
 
 def test_a_folder_gives_its_photos_and_videos_by_name(tmp_path):
@@ -90,7 +92,7 @@ def test_a_stream_that_is_called_like_a_photo_is_left_out(photo):
         opened = open_source([f"{address}/a.jpg", photo])
         assert [frame.source for frame in opened] == [str(photo)]
     (failure,) = opened.failures
-    assert "a.jpg: a video or a stream, though called like a photo" in str(failure)
+    assert "a.jpg: a video or a stream with the name of a photo" in str(failure)
 
 
 def test_a_list_of_one_is_that_one(photo, tmp_path):
@@ -126,3 +128,38 @@ def test_a_single_picture_with_its_name(photo, tmp_path):
     ):
         with pytest.raises(SourceError, match=expected):
             open_picture(source)
+
+
+def has_five(seen):
+    return len(seen) == 5
+
+
+def test_a_video_and_a_list_end_when_they_are_told_to(photo, tmp_path):
+    video = write_video(tmp_path / "v.avi", frames=30)
+    for source in (video, [photo, video, photo]):
+        seen = []
+        opened = open_source(source, stop=partial(has_five, seen))
+        seen.extend(opened)
+        assert len(seen) == 5
+        assert opened.failures == []
+
+
+class Screenshot(Opener):
+    """A kind of source of one's own, for a spec that only it knows."""
+
+    def opens(self, spec):
+        return spec == "screen:"
+
+    def kind(self, spec):
+        return "photos"
+
+    def open(self, spec, *, limits, stop):
+        return PhotoSource("screen:", lambda _: picture())
+
+
+def test_a_kind_of_ones_own_is_opened_alone_and_among_others(photo, monkeypatch):
+    monkeypatch.setitem(SOURCES._registered, "screenshot", Screenshot)
+    assert [frame.source for frame in open_source("screen:")] == ["screen:"]
+    opened = open_source([photo, "screen:"])
+    assert [frame.source for frame in opened] == [str(photo), "screen:"]
+    assert opened.names == [str(photo), "screen:"]

@@ -17,7 +17,7 @@ from tests.vision.made import (
 )
 
 from mien.errors import SourceError
-from mien.vision.sources.open import open_source
+from mien.vision.sources import open_source
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tests.vision.made import (
     write_video,
 )
 
-from mien.vision.sources.open import open_source
+from mien.vision.sources import open_source
 
 
 @pytest.mark.parametrize("name", ["film.mp4", "film.avi"])

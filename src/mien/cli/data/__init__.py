@@ -1,4 +1,4 @@
-"""``mien data``: look at a data set, audit, clean, split or draw one."""
+"""``mien data``: show, audit, clean, split, download or draw a data set."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def data(context: typer.Context) -> None:
-    """Look at a data set, audit, clean, split, fetch or draw one."""
-    # What cannot be decoded gets one line of mien's, without libpng's own.
+    """Show, audit, clean, split, download or draw a data set."""
+    # libpng prints warnings of its own beside mien's one line about each bad image.
     context.with_resource(quiet_libraries())
 
 

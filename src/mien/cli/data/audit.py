@@ -1,4 +1,4 @@
-"""``mien data audit``: what is wrong with a data set."""
+"""``mien data audit``: check a data set for what makes scores wrong."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.console import JsonOption, err, out, print_json, print_table, say_path
+from mien.cli.console import err, out, print_json, print_table, say_path
 from mien.cli.data.options import PathsArgument, VotesOption
+from mien.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from mien.bundle.bundle import Bundle
     from mien.data import FaceDataset
-    from mien.data.duplicates.groups import Mask
+    from mien.types import Mask
 
 FOUND = 1
 
@@ -21,27 +22,30 @@ FOUND = 1
 def audit(
     path: PathsArgument,
     folder: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Where audit.html and audit.json go.")
+        Path, typer.Option("--out", metavar="DIR", help="Folder of audit.html and audit.json.")
     ] = Path("runs/audit"),
     against: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="B", help="Say instead how much of the data set B is inside PATH (repeatable)."
+            metavar="B",
+            help="Report instead how much of the data set B is inside PATH. Repeat it for several "
+            "Parquet files.",
         ),
     ] = None,
     votes: VotesOption = None,
     model: Annotated[
         str | None,
-        typer.Option(metavar="RUN_OR_BUNDLE", help="What reads the faces, to doubt their labels."),
+        typer.Option(
+            metavar="RUN_OR_BUNDLE",
+            help="Run or Bundle that reads the faces, to find doubtful labels.",
+        ),
     ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 1 for warnings too, not notes.")
-    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 for warnings too.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Look for what makes scores wrong: leaks, duplicates, wrong labels, bad images, odd splits.
+    """Check a data set for leaks, duplicates, wrong labels, bad images and odd splits.
 
-    Exits with 1 when a finding is serious. Changes nothing: see mien data clean.
+    Exits with 1 if a finding is serious. Changes nothing: see mien data clean.
     """
     if against and (votes is not None or model is not None):
         option = "--votes" if votes is not None else "--model"
@@ -60,8 +64,8 @@ def audit(
         if against:
             found = audit_overlap(dataset, known, progress=progress)
         else:
-            learnt = _learnt(dataset, bundle) if bundle else None
-            found = audit_dataset(dataset, bundle=bundle, learnt=learnt, progress=progress)
+            trained_on = _trained_on(dataset, bundle) if bundle else None
+            found = audit_dataset(dataset, bundle=bundle, trained_on=trained_on, progress=progress)
     page = write_audit(found, dataset, folder)
     if as_json:
         print_json(found.model_dump(mode="json"))
@@ -75,8 +79,8 @@ def audit(
                     out.print(f"  {name}: {figure:,}")
                 out.print(f"  {finding.what_to_do}\n")
         for line in found.not_checked:
-            err.print(f"Not looked for: {line}.")
-        out.print(f"In order: {'; '.join(found.fine)}.\n" if found.fine else "", style="dim")
+            err.print(f"Not checked: {line}.")
+        out.print(f"Passed: {'; '.join(found.fine)}.\n" if found.fine else "", style="dim")
         say_path("page", page)
         say_path("findings", page.with_suffix(".json"))
     worst = found.worst()
@@ -84,8 +88,8 @@ def audit(
         raise typer.Exit(FOUND)
 
 
-def _learnt(dataset: FaceDataset, bundle: Bundle) -> Mask | None:
-    """Return which images the run of a Bundle was trained on; None where nothing says so."""
+def _trained_on(dataset: FaceDataset, bundle: Bundle) -> Mask | None:
+    """Return a mask of the images that the Bundle's run was trained on; None if unknown."""
     from mien.runs.evaluations import run_folder
     from mien.runs.membership import Membership
 

@@ -1,4 +1,4 @@
-"""``mien data clean``: a copy of a data set without its faults, and a manifest of what was done."""
+"""``mien data clean``: write a cleaned copy of a data set, with a manifest of the changes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.console import SkipBadOption, new_table, out, say_path, say_skipped
-from mien.cli.data.options import Layout, PathsArgument, VotesOption
+from mien.cli.console import new_table, out, say_path, say_skipped
+from mien.cli.data.options import LayoutOption, PathsArgument, VotesOption
+from mien.cli.options import SkipBadOption
 
 if TYPE_CHECKING:
     from mien.curation.manifest import Decision
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Leaks(StrEnum):
-    """What becomes of images that have a duplicate in another split."""
+    """What is done to images that have a duplicate in another split."""
 
     drop = "drop"
     move = "move"
@@ -30,36 +31,33 @@ class Leaks(StrEnum):
 def clean(
     path: PathsArgument,
     target: Annotated[
-        Path | None, typer.Option("--out", metavar="NEW", help="The file or folder to make.")
+        Path | None, typer.Option("--out", metavar="NEW", help="Path of the new file or folder.")
     ] = None,
     leaks: Annotated[
         Leaks | None,
         typer.Option(
-            help="Duplicates across splits: drop them from train (and val), move all into train, "
-            "or keep them.",
+            help="Duplicates across splits: drop them from train and val, move all of them into "
+            "train, or keep them.",
             show_default="drop",
         ),
     ] = None,
     manifest: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Do just what this manifest says, perhaps edited."),
+        typer.Option(metavar="FILE", help="Apply this manifest, which may have been edited."),
     ] = None,
-    layout: Annotated[
-        Layout | None,
-        typer.Option(metavar="LAYOUT", help="csv, folders or parquet. Default: the source's."),
-    ] = None,
+    layout: LayoutOption = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")
+        bool, typer.Option("--dry-run", help="Print the decisions and write nothing.")
     ] = False,
     votes: VotesOption = None,
     skip_bad: SkipBadOption = False,
 ) -> None:
-    """Make a copy of a data set without blank images, copies, conflicting labels and leaks.
+    """Write a copy of a data set without blank images, copies, conflicting labels and leaks.
 
-    A manifest beside it names every image touched, and why. The data set itself is left alone.
+    A manifest names every changed image and the reason. The source is not changed.
     """
     if target is None and not dry_run:
-        raise typer.BadParameter("name the file or folder to make: --out NEW", param_hint="--out")
+        raise typer.BadParameter("give the new path with --out NEW", param_hint="--out")
     if manifest is not None and leaks is not None:
         raise typer.BadParameter("has no effect with --manifest", param_hint="--leaks")
 
@@ -72,7 +70,7 @@ def clean(
         refuse_target(target, path)
     dataset = _load(path, votes, skip_bad=skip_bad)
     if target is not None:
-        chosen = choose_layout(target, layout.value if layout else None, dataset)
+        chosen = choose_layout(target, layout, dataset)
         refuse_existing(manifest_path(target, chosen))
     if manifest is not None:
         decisions = read_manifest(expand_user(manifest), dataset)
@@ -92,7 +90,7 @@ def clean(
 
 
 def _load(path: list[Path], votes: Path | None, *, skip_bad: bool) -> FaceDataset:
-    """Load a data set with its own splits, or with splits that separate no duplicates."""
+    """Load a data set with its own splits; without any, with splits that part no duplicates."""
     from mien.cli.data.search import watch_search
     from mien.data import load_dataset
     from mien.data.split import AS_STATED
@@ -132,7 +130,7 @@ def _print_decisions(
     if decisions:
         out.print(table)
     else:
-        out.print("There is nothing to do: no image needs to be dropped, merged or changed.")
+        out.print("Nothing to do: no image needs to be dropped, merged or changed.")
     out.print()
     before, after = dataset.split_counts(), cleaned.split_counts()
     counts = new_table("split", "before", "after")
@@ -149,7 +147,7 @@ def _say_undo(path: list[Path], votes: Path | None, *, skip_bad: bool) -> None:
     options += ["--skip-bad"] if skip_bad else []
     command = shlex.join(["mien", "data", "clean", *map(str, path), *options])
     out.print(
-        "\nThe source is untouched. To take some of this back, delete its lines from a copy of the "
-        "manifest, and apply what is left to the source again:"
+        "\nThe source was not changed. To undo some of the decisions, delete their lines from a "
+        "copy of the manifest, and apply it to the source:"
     )
     out.print(f"{command} --manifest EDITED.csv --out NEW2", soft_wrap=True)

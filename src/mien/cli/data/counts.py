@@ -1,4 +1,4 @@
-"""Images of each emotion in each split, as a table."""
+"""Print the number of images of each emotion in each split."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def print_counts(dataset: FaceDataset) -> None:
-    """Print what a data set is called, how its splits came about, and what it holds."""
+    """Print the name of a data set, how its splits were made, and its class counts."""
     from mien.labels import EMOTIONS
 
     counts = {split: dataset.split(split).class_counts() for split in dataset.split_counts()}

@@ -1,4 +1,4 @@
-"""``mien data explore``: what a data set looks like."""
+"""``mien data explore``: a page about a data set."""
 
 from __future__ import annotations
 
@@ -7,29 +7,24 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.console import (
-    JsonOption,
-    SkipBadOption,
-    print_json,
-    print_table,
-    say_path,
-    say_skipped,
-)
+from mien.cli.console import print_json, print_table, say_path, say_skipped
 from mien.cli.data.options import PathsArgument, VotesOption
+from mien.cli.options import JsonOption, SkipBadOption
 
 
 def explore(
     path: PathsArgument,
     folder: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Where the page goes.")
+        Path, typer.Option("--out", metavar="DIR", help="Folder of the page.")
     ] = Path("runs/explore"),
     votes: VotesOption = None,
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a data set looks like: classes, faces, mean faces, light, sizes, FER+ votes.
+    """Show a data set: classes, faces, mean faces, gray levels, sizes, FER+ votes.
 
-    The page, explore.html, holds some faces of the data set: share it as you may share those.
+    The page, explore.html, contains some faces of the data set: share it only if you may share
+    these.
     """
     from dataclasses import asdict
 

@@ -1,4 +1,4 @@
-"""``mien data fetch``: FER-2013 and FER+'s votes from those who publish them."""
+"""``mien data fetch``: download FER-2013 and FER+'s votes."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ import typer
 
 from mien.cli.console import out
 
-app = typer.Typer(no_args_is_help=True, help="Fetch FER-2013, or FER+'s votes on it.")
+app = typer.Typer(no_args_is_help=True, help="Download FER-2013, or FER+'s votes for it.")
 
 
 class KaggleLayout(StrEnum):
-    """How FER-2013 lies on Kaggle."""
+    """A release of FER-2013 on Kaggle."""
 
     folders = "folders"
     csv = "csv"
 
 
 OutOption = Annotated[
-    Path, typer.Option("--out", metavar="DIR", help="Where it goes; nothing is written over.")
+    Path,
+    typer.Option("--out", metavar="DIR", help="Folder to save to; nothing is overwritten."),
 ]
 
 
@@ -32,13 +33,15 @@ def fer2013(
     folder: OutOption = Path("fer2013"),
     layout: Annotated[
         KaggleLayout,
-        typer.Option(help="The folder release, or the competition's CSV, which FER+ goes with."),
+        typer.Option(
+            help="The folder release, or the competition's CSV, which FER+'s votes belong to."
+        ),
     ] = KaggleLayout.folders,
 ) -> None:
-    r"""Fetch FER-2013 from Kaggle, with your own account.
+    r"""Download FER-2013 from Kaggle, with your own account.
 
-    Needs kagglehub: pip install 'mien\[fetch]'. The CSV needs an account that
-    has accepted the competition's rules.
+    This needs kagglehub: pip install 'mien\[fetch]'. The CSV needs an account that has accepted the
+    competition's rules.
     """
     from mien.data.fetch import CSV_FILE, fetch_fer2013
 
@@ -55,11 +58,11 @@ def ferplus(
         typer.Option(
             envvar="MIEN_FERPLUS_URL",
             show_default="Microsoft's",
-            help="Another address of fer2013new.csv.",
+            help="Address of a copy of fer2013new.csv.",
         ),
     ] = None,
 ) -> None:
-    """Fetch FER+'s votes, fer2013new.csv, from Microsoft's repository.
+    """Download FER+'s votes, fer2013new.csv, from Microsoft's repository.
 
     They belong to the competition's CSV, row by row.
     """
@@ -74,7 +77,7 @@ def ferplus(
     )
 
 
-def _say(path: Path, what: str, counts: Mapping[str, int], then: list[str]) -> None:
+def _say(path: Path, content: str, counts: Mapping[str, int], command: list[str]) -> None:
     splits = ", ".join(f"{split} {count:,}" for split, count in counts.items())
-    out.print(f"Fetched {what} ({splits}): {path}", soft_wrap=True)
-    out.print(f"Next: mien data {shlex.join(then)}", soft_wrap=True)
+    out.print(f"Downloaded {content} ({splits}): {path}", soft_wrap=True)
+    out.print(f"Next: mien data {shlex.join(command)}", soft_wrap=True)

@@ -1,10 +1,11 @@
-"""``mien data info``: what a data set holds."""
+"""``mien data info``: the class counts of a data set."""
 
 from __future__ import annotations
 
-from mien.cli.console import JsonOption, SkipBadOption, print_json, say_skipped
+from mien.cli.console import print_json, say_skipped
 from mien.cli.data.counts import print_counts
 from mien.cli.data.options import PathsArgument, VotesOption
+from mien.cli.options import JsonOption, SkipBadOption
 
 
 def info(
@@ -13,7 +14,7 @@ def info(
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what a data set holds: images of each emotion in each split."""
+    """Print the number of images of each emotion in each split."""
     from mien.data import load_dataset
 
     dataset = load_dataset(*path, skip_bad=skip_bad, votes=votes)

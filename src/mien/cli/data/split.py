@@ -1,14 +1,14 @@
-"""``mien data split``: a data set split afresh, or in another layout."""
+"""``mien data split``: split a data set afresh, or convert it to another layout."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.console import SkipBadOption, out, say_path, say_skipped
-from mien.cli.data.options import Layout, PathsArgument, VotesOption
+from mien.cli.console import out, say_path, say_skipped
+from mien.cli.data.options import LayoutOption, NewOption, PathsArgument, VotesOption
+from mien.cli.options import SkipBadOption
 
 if TYPE_CHECKING:
     from mien.data import FaceDataset
@@ -16,35 +16,31 @@ if TYPE_CHECKING:
 
 def split(
     path: PathsArgument,
-    target: Annotated[
-        Path, typer.Option("--out", metavar="NEW", help="The file or folder to make.")
-    ],
+    target: NewOption,
     fractions: Annotated[
         str | None,
         typer.Option(
-            metavar="TRAIN,VAL,TEST", help="Pool all images and split them afresh: 70,15,15."
+            metavar="TRAIN,VAL,TEST",
+            help="Pool all images and split them afresh by these shares, such as 70,15,15.",
         ),
     ] = None,
     together: Annotated[
         bool,
         typer.Option(
             "--keep-duplicates-together",
-            help="Put identical images and near duplicates in one split.",
+            help="Keep exact and near duplicates in one split.",
         ),
     ] = False,
-    layout: Annotated[
-        Layout | None,
-        typer.Option(metavar="LAYOUT", help="csv, folders or parquet. Default: the source's."),
-    ] = None,
+    layout: LayoutOption = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Another seed, other splits.", show_default="0")
+        int | None, typer.Option(min=0, help="Seed of the random splits.", show_default="0")
     ] = None,
     votes: VotesOption = None,
     skip_bad: SkipBadOption = False,
 ) -> None:
-    """Split a data set afresh, each emotion by the same shares, or store it in another layout.
+    """Split a data set afresh, stratified by emotion, or convert it to another layout.
 
-    Without --fractions the splits stay as they are. The data set itself is left alone.
+    Without --fractions it keeps its splits. The source is not changed.
     """
     from mien.cli.data.counts import print_counts
     from mien.cli.data.search import watch_search
@@ -71,7 +67,7 @@ def split(
     stated = dataset.split_rule == AS_STATED
     if stated:
         _refuse_without_effect(dataset, together=together, seed=seed)
-    chosen = choose_layout(target, layout.value if layout else None, dataset)
+    chosen = choose_layout(target, layout, dataset)
     if together:
         with watch_search():
             dataset = load(together=True)
@@ -90,8 +86,8 @@ def _refuse_without_effect(dataset: FaceDataset, *, together: bool, seed: int | 
     option = "--keep-duplicates-together" if together else "" if seed is None else "--seed"
     if option:
         raise MienError(
-            f"{option}: has no effect, for {dataset.name} has splits of its own and they are kept; "
-            "leave it out, or split afresh with --fractions 70,15,15"
+            f"{option}: has no effect, because {dataset.name} has splits of its own, which are "
+            "kept; leave it out, or split afresh with --fractions 70,15,15"
         )
 
 
@@ -107,7 +103,7 @@ def _say_leaks(dataset: FaceDataset) -> None:
         return
     out.print(
         f"\n{count:,} of {len(dataset):,} images ({count / len(dataset):.1%}) now have a duplicate "
-        f"in another split: {int(across.identical.sum()):,} an identical one, "
+        f"in another split: {int(across.exact.sum()):,} an exact one, "
         f"{int(across.near.sum()):,} a near one. A score on such images says little; "
         "--keep-duplicates-together keeps duplicates in one split."
     )

@@ -1,4 +1,4 @@
-"""Where a verb that makes a data set writes it: to a new place, outside its source."""
+"""Checks of the path that a new data set is written to, and of its layout."""
 
 from __future__ import annotations
 
@@ -14,38 +14,52 @@ if TYPE_CHECKING:
 
 
 def refuse_target(target: Path, sources: Sequence[Path]) -> None:
-    """Raise a MienError if there is something at ``target``, or it would change a source."""
+    """Raise a MienError if the target exists, or is inside a source."""
     from mien.io.files import refuse_existing
 
     refuse_existing(target)
     for source in sources:
         if source.is_dir() and target.resolve().is_relative_to(source.resolve()):
             raise MienError(
-                f"{target}: is inside the data set {source}, which would change it; choose a place "
-                "outside"
+                f"{target}: is inside the data set {source}, which must not change; choose a path "
+                "outside it"
             )
 
 
-def refuse_suffix(target: Path, layout: str, whose: str) -> None:
-    """Raise a MienError if the name of ``target`` ends as another layout's does."""
+def refuse_suffix(target: Path, layout: str) -> None:
+    """Raise a MienError if the path of a new data set has the suffix of another layout."""
+    from mien.data.formats.base import FORMATS
+
     suffix = target.suffix.lower()
-    if suffix in (".csv", ".parquet") and suffix != f".{layout}":
-        raise MienError(
-            f"{target}: ends in {suffix}, but the layout is {layout}, {whose}; choose another name "
-            f"or --layout {suffix[1:]}"
-        )
+    if not suffix or suffix == FORMATS[layout].suffix:
+        return
+    for other, kind in FORMATS.all().items():
+        if suffix == kind.suffix:
+            raise MienError(
+                f"{target}: ends in {suffix}, but the layout is {layout}; choose another name, or "
+                f"--layout {other}"
+            )
 
 
 def choose_layout(target: Path, layout: str | None, dataset: FaceDataset) -> str:
-    """Return how a data set is to be stored: as asked for, else as it is.
+    """Return the layout of a new data set, and warn on standard error if it drops votes.
 
-    What is lost in that layout is said on standard error.
+    Args:
+        target: path of the new data set.
+        layout: name of the layout that was asked for; None for the source's.
+        dataset: data set to be written.
 
     Raises:
-        MienError: if the name of ``target`` ends as another layout's does.
+        MienError: if the target has the suffix of another layout.
     """
+    from mien.data.formats.base import FORMATS
+
     chosen = layout or dataset.layout
-    refuse_suffix(target, chosen, "as you ask" if layout else "as the source's")
-    if dataset.votes is not None and chosen != "parquet":
-        err.print(f"FER+ votes are not kept in the layout {chosen}; --layout parquet keeps them.")
+    refuse_suffix(target, chosen)
+    if dataset.votes is not None and not FORMATS[chosen].keeps_votes:
+        keeping = [name for name, kind in FORMATS.all().items() if kind.keeps_votes]
+        err.print(
+            f"The layout {chosen} does not keep FER+ votes; --layout {' or '.join(keeping)} does.",
+            soft_wrap=True,
+        )
     return chosen

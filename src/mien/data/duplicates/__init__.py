@@ -1,1 +1,1 @@
-"""Exact and near duplicates within and between sets of images."""
+"""Find exact and near duplicates within and between sets of images."""

@@ -1,6 +1,8 @@
-"""Duplicates: images that show the same picture, pixel for pixel or changed a little.
+"""Exact and near duplicates among images, and questions about them.
 
-Searching tens of thousands of images takes seconds, so what was found is kept in the user's cache.
+Exact duplicates are identical pixel for pixel; near duplicates show the same picture with small
+changes. A search among tens of thousands of images takes seconds, so results are kept in the user's
+cache.
 """
 
 from __future__ import annotations
@@ -11,64 +13,65 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from mien.data import cache
-from mien.data.duplicates.search import (
-    Images,
-    NearDuplicates,
-    Numbers,
-    Progress,
-    find_near_duplicates,
-)
+from mien.data.duplicates.search import NearDuplicates, Progress, find_near_duplicates
 from mien.errors import MienError
+from mien.types import Images, Integers, Mask, Strings
 
-Mask = npt.NDArray[np.bool_]
-
-# Part of every key: raise it when the search finds other duplicates, and old entries are never
+# Part of every key: raise it when the search finds other duplicates, so that old entries are not
 # read.
-_VERSION: Final = 1
+_VERSION: Final = 2
 
 
 @dataclass(frozen=True, eq=False)
 class Duplicates:
     """All duplicates within a set of images.
 
+    A picture is a set of exact duplicates, or a single image without any.
+
     Args:
-        identical: a number for each image, the same for images identical pixel for pixel, counted
-            from 0 in the order of first appearance. Shape: (N,).
-        near: pairs of those numbers, for near duplicates: between different pictures only.
+        exact: picture number of each image, counted from 0 in the order of first appearance.
+            Shape: (N,).
+        near: near duplicates, as pairs of picture numbers.
     """
 
-    identical: Numbers
+    exact: Integers
     near: NearDuplicates
 
     @cached_property
-    def groups(self) -> Numbers:
-        """A number for each image, the same for all that are linked by duplicates. Shape: (N,)."""
-        count = int(self.identical.max(initial=-1)) + 1
-        return _linked(count, self.near.first, self.near.second)[self.identical]
+    def groups(self) -> Integers:
+        """Group number of each image; linked duplicates share one. Shape: (N,)."""
+        count = int(self.exact.max(initial=-1)) + 1
+        return _linked(count, self.near.first, self.near.second)[self.exact]
 
     def among(self, others: Mask) -> Overlap:
-        """Return which images have a duplicate among ``others``, a subset of them. Shape: (N,).
+        """Return which images have a duplicate, other than themselves, among some of the images.
 
-        An image is not its own duplicate.
+        Args:
+            others: mask of the images to look among. Shape: (N,).
         """
-        members = np.bincount(self.identical[others], minlength=self.identical.max(initial=0) + 1)
-        identical = members[self.identical] > others
+        members = np.bincount(self.exact[others], minlength=self.exact.max(initial=0) + 1)
+        exact = members[self.exact] > others
         near = np.zeros(len(members), bool)
         near[self.near.first[members[self.near.second] > 0]] = True
         near[self.near.second[members[self.near.first] > 0]] = True
-        return Overlap(identical, near[self.identical] & ~identical)
+        return Overlap(exact, near[self.exact] & ~exact)
 
-    def nearest(self, others: Mask) -> Numbers:
-        """Return each image's duplicate among ``others`` that is most alike, -1 where it has none.
+    def nearest(self, others: Mask) -> Integers:
+        """Return the position of each image's closest duplicate among some of the images.
 
-        Identical ones come before near ones, and of identical ones the first. Shape: (N,).
+        An exact duplicate is closer than a near one; among exact duplicates the first is returned.
+
+        Args:
+            others: mask of the images to look among. Shape: (N,).
+
+        Returns:
+            Positions, -1 for an image without a duplicate there. Shape: (N,).
         """
         (rows,) = np.nonzero(others)
-        first = np.full(int(self.identical.max(initial=-1)) + 1, -1)
-        first[self.identical[rows[::-1]]] = rows[::-1]  # of several values the last one stays
+        first = np.full(int(self.exact.max(initial=-1)) + 1, -1)
+        first[self.exact[rows[::-1]]] = rows[::-1]  # reversed: the last assignment wins
         duplicates = np.full(len(first), -1)
         order = np.argsort(self.near.correlation, kind="stable")
         ends = (self.near.first[order], self.near.second[order])
@@ -76,38 +79,42 @@ class Duplicates:
         there = first[theirs] >= 0
         duplicates[pictures[there]] = first[theirs[there]]
         duplicates = np.where(first >= 0, first, duplicates)
-        return np.asarray(duplicates[self.identical], np.int64)
+        return np.asarray(duplicates[self.exact], np.int64)
 
-    def across(self, splits: npt.NDArray[np.str_]) -> Overlap:
-        """Return which images have a duplicate in another split than their own. Shape: (N,)."""
-        identical, near = (np.zeros(len(splits), bool) for _ in range(2))
+    def across(self, splits: Strings) -> Overlap:
+        """Return which images have a duplicate in another split.
+
+        Args:
+            splits: name of each image's split. Shape: (N,).
+        """
+        exact, near = (np.zeros(len(splits), bool) for _ in range(2))
         for split in np.unique(splits):
             inside = splits == split
             overlap = self.among(~inside)
-            identical[inside], near[inside] = overlap.identical[inside], overlap.near[inside]
-        return Overlap(identical, near)
+            exact[inside], near[inside] = overlap.exact[inside], overlap.near[inside]
+        return Overlap(exact, near)
 
 
 @dataclass(frozen=True, eq=False)
 class Overlap:
-    """Which images have a duplicate somewhere else. Shape: (N,) each; no image is in both.
+    """Masks of the images that have a duplicate in another set. Shape: (N,) each.
 
     Args:
-        identical: those that stand there pixel for pixel.
-        near: the others that stand there changed a little.
+        exact: images with an exact duplicate there.
+        near: other images with a near duplicate there.
     """
 
-    identical: Mask
+    exact: Mask
     near: Mask
 
     @property
     def any(self) -> Mask:
-        """Those that stand there at all."""
-        return self.identical | self.near
+        """Images with a duplicate of either kind there."""
+        return self.exact | self.near
 
 
-def group_identical(images: Images) -> Numbers:
-    """Return a number for each image, the same for images that are the same pixel for pixel.
+def group_exact(images: Images) -> Integers:
+    """Return the picture number of each image, the same for exact duplicates.
 
     Shape: uint8 (N, 48, 48) -> int64 (N,), counted from 0 in the order of first appearance.
     """
@@ -118,14 +125,14 @@ def group_identical(images: Images) -> Numbers:
 
 
 def find_duplicates(images: Images, *, progress: Progress | None = None) -> Duplicates:
-    """Find all duplicates within a set of images: the same ones in whatever order they come.
+    """Find all duplicates within a set of images; their order does not matter.
 
     Args:
-        images: uint8 (N, 48, 48).
-        progress: is told how much of the work is done, 0 to 1.
+        images: face crops, uint8 (N, 48, 48).
+        progress: progress callback, called with the fraction done, 0 to 1.
     """
-    identical = group_identical(images)
-    _, firsts = np.unique(identical, return_index=True)
+    exact = group_exact(images)
+    _, firsts = np.unique(exact, return_index=True)
     digests = _digests(images[firsts])
     order = np.array(sorted(range(len(firsts)), key=digests.__getitem__), np.int64)
     pictures = images[firsts[order]]
@@ -135,42 +142,60 @@ def find_duplicates(images: Images, *, progress: Progress | None = None) -> Dupl
     else:
         near = find_near_duplicates(pictures, progress=progress)
         cache.save_arrays(key, vars(near))
-    return Duplicates(identical, replace(near, first=order[near.first], second=order[near.second]))
+    return Duplicates(exact, replace(near, first=order[near.first], second=order[near.second]))
 
 
 def find_overlap(images: Images, others: Images, *, progress: Progress | None = None) -> Overlap:
-    """Find which images have a duplicate among others.
+    """Find the images of one set that have a duplicate in another.
 
     Args:
-        images: uint8 (N, 48, 48).
-        others: uint8 (M, 48, 48).
-        progress: is told how much of the work is done, 0 to 1.
+        images: face crops to look for, uint8 (N, 48, 48).
+        others: face crops to look among, uint8 (M, 48, 48).
+        progress: progress callback, called with the fraction done, 0 to 1.
     """
     key = _key("between", images, others)
     if (kept := cache.load_arrays(key)) is not None:
         return Overlap(**kept)
     known = set(_digests(others))
-    identical = np.array([digest in known for digest in _digests(images)], bool)
-    (rest,) = np.nonzero(~identical)
+    exact = np.array([digest in known for digest in _digests(images)], bool)
+    (rest,) = np.nonzero(~exact)
     near = np.zeros(len(images), bool)
     near[rest[find_near_duplicates(images[rest], others, progress=progress).first]] = True
-    cache.save_arrays(key, {"identical": identical, "near": near})
-    return Overlap(identical, near)
+    overlap = Overlap(exact, near)
+    cache.save_arrays(key, vars(overlap))
+    return overlap
+
+
+def repeated(numbers: Integers, among: Mask | None = None) -> list[Integers]:
+    """Return the positions of each number that occurs more than once.
+
+    Args:
+        numbers: a number for each image. Shape: (N,).
+        among: mask of the images to look among; None for all. Shape: (N,).
+
+    Returns:
+        Ascending positions of each such number, in the order of first appearance.
+    """
+    positions = np.arange(len(numbers)) if among is None else np.flatnonzero(among)
+    order = positions[np.argsort(numbers[positions], kind="stable")]
+    edges = np.flatnonzero(np.diff(numbers[order])) + 1
+    groups = [group for group in np.split(order, edges) if len(group) > 1]
+    return sorted(groups, key=lambda group: int(group[0]))
 
 
 def _digests(images: Images) -> list[bytes]:
     return [hashlib.sha256(image.tobytes()).digest() for image in images]
 
 
-def _key(what: str, *sets: Images) -> str:
-    digest = hashlib.sha256(repr((_VERSION, what)).encode())
+def _key(kind: str, *sets: Images) -> str:
+    digest = hashlib.sha256(repr((_VERSION, kind)).encode())
     for images in sets:
         digest.update(np.ascontiguousarray(images).data)
     return f"duplicates-{digest.hexdigest()[:32]}"
 
 
-def _linked(count: int, first: Numbers, second: Numbers) -> Numbers:
-    """Return a number for each of ``count`` things, the same for all that pairs link."""
+def _linked(count: int, first: Integers, second: Integers) -> Integers:
+    """Return the connected component of each of `count` nodes, linked by pairs."""
     try:
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components

@@ -1,9 +1,9 @@
-"""Near duplicates: images that show the same picture, changed a little.
+"""Search for near duplicates: images that show the same picture with small changes.
 
-A near duplicate is mirrored, shifted by up to 3 px, rescaled by up to 10%, brightened, or stored
-again with losses. What is compared is a difference of Gaussians, which keeps a picture's lines and
-lets go of its light. Two steps: small embeddings of all images are compared in blocks of a matrix
-product, in time N² but memory N; the few pairs that look alike are then laid over each other.
+A near duplicate is mirrored, shifted by up to 3 px, rescaled by up to 10%, brightened, or saved
+again with losses. Images are compared by differences of Gaussians, which keep edges and remove
+lighting. There are two steps: small embeddings of all images are compared by matrix products in
+blocks, which take time N² but memory N; then the few similar pairs are aligned with each other.
 """
 
 from __future__ import annotations
@@ -18,33 +18,32 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.images.crop import SIZE_PX, is_blank
+from mien.types import Image, Images, Integers, Mask
 
-Images = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
-Numbers = npt.NDArray[np.int64]
+_Float32s = npt.NDArray[np.float32]
 Progress = Callable[[float], None]
 
-MIN_CORRELATION: Final = 0.90  # at which two pictures are called the same
+MIN_CORRELATION: Final = 0.90  # of near duplicates, once aligned
 MAX_SHIFT_PX: Final = 3
 
-# A picture as an embedding. Thumbnails forgive small moves; the wider ones are tried.
+# Embeddings. Thumbnails tolerate small shifts; larger ones, and scales, are tried one by one.
 _THUMBNAIL_PX: Final = SIZE_PX // 2
 _THUMBNAIL_BLURS: Final = (1.0, 2.5)
 _DIMENSIONS: Final = 64
-_SAMPLE: Final = 4096  # images that the embedding's directions are taken from
+_SAMPLE: Final = 4096  # images that the principal directions are computed from
 _SHIFTS: Final = tuple((down, right) for down in (-1, 0, 1) for right in (-1, 0, 1))
 _ZOOMS: Final = (0.92, 1.08)
-_MIN_COSINE: Final = 0.78  # benchmarks/duplicates.py: what lower ones would find and cost
-_MAX_CANDIDATES: Final = 64  # for one image: thousands of alike ones stay linked through these
+_MIN_COSINE: Final = 0.78  # benchmarks/duplicates.py measures what lower thresholds find and cost
+_MAX_CANDIDATES: Final = 64  # per image; more similar images stay linked through these
 
-# Two pictures laid over each other.
+# Alignment of two images.
 _BLURS: Final = (1.5, 4.0)
 _SMALLER: Final = (0.95, 0.90)
 _LARGER: Final = (1.05, 1.10)
-_HOPELESS: Final = 0.65  # unscaled; none that a scale would have saved was seen below it
-_MARGIN_PX: Final = (
-    MAX_SHIFT_PX + 1
-)  # one more than counts: a best fit out there is no near duplicate
+# Correlation at scale 1 below which no measured pair was a near duplicate at another scale.
+_MIN_UNSCALED: Final = 0.65
+# One pixel more than near duplicates may be shifted by, so that a best fit out there is recognised.
+_MARGIN_PX: Final = MAX_SHIFT_PX + 1
 
 _BLOCK: Final = 256
 _WIDTH: Final = 4096
@@ -53,25 +52,25 @@ _WORKERS: Final = 2
 
 @dataclass(frozen=True, eq=False)
 class NearDuplicates:
-    """Pairs of images that show the same picture but for small changes.
+    """Pairs of images that show the same picture with small changes.
 
-    Shape: every array (P,), shifts (P, 2): down and to the right, in pixels.
+    Shape: every array (P,), shifts (P, 2).
 
     Args:
-        first: positions of the one image.
-        second: positions of the other; of the same images unless two sets were compared.
-        correlation: of their differences of Gaussians once laid over each other, at least 0.90.
-        mirrored: whether the one is mirrored left to right in the other.
-        scale: of the other against the one.
-        shifts: of the other against the one.
+        first: positions of the first image of each pair.
+        second: positions of the second image, in the other set if two sets were compared.
+        correlation: correlation of the aligned differences of Gaussians, at least 0.90.
+        mirrored: whether the second image is the first mirrored left to right.
+        scale: scale of the second image relative to the first.
+        shifts: shift of the second image relative to the first, down and right, in pixels.
     """
 
-    first: Numbers
-    second: Numbers
-    correlation: Floats
-    mirrored: npt.NDArray[np.bool_]
-    scale: Floats
-    shifts: Numbers
+    first: Integers
+    second: Integers
+    correlation: _Float32s
+    mirrored: Mask
+    scale: _Float32s
+    shifts: Integers
 
     def __len__(self) -> int:
         return len(self.first)
@@ -80,16 +79,16 @@ class NearDuplicates:
 def find_near_duplicates(
     images: Images, others: Images | None = None, *, progress: Progress | None = None
 ) -> NearDuplicates:
-    """Find the pairs that show the same picture, identical ones included.
+    """Find the pairs of images that show the same picture, exact duplicates included.
 
-    An image whose gray levels hardly vary shows nothing, and has no near duplicates. Of more than
-    64 that look like one image only the 64 most alike are compared with it.
+    Blank images have no near duplicates. If more than 64 images are similar to one image, only the
+    64 most similar are compared with it.
 
     Args:
-        images: uint8 (N, 48, 48).
-        others: uint8 (M, 48, 48), among which the second of each pair is; by default ``images``
-            themselves, and each pair is then found once, its first before its second.
-        progress: is told how much of the work is done, 0 to 1.
+        images: face crops, uint8 (N, 48, 48), the first of each pair.
+        others: face crops, uint8 (M, 48, 48), the second of each pair; None to compare `images`
+            with themselves, which finds each pair once, in ascending order.
+        progress: progress callback, called with the fraction done, 0 to 1.
     """
     found: dict[tuple[int, int], _Match] = {}
     pool = images if others is None else others
@@ -117,7 +116,7 @@ def find_near_duplicates(
 
 
 class _Fit(NamedTuple):
-    """How one picture lies best over another."""
+    """The best alignment of two images."""
 
     correlation: float
     scale: float
@@ -131,23 +130,23 @@ class _Match(NamedTuple):
     fit: _Fit
 
 
-def _difference_of_gaussians(image: Floats, blurs: tuple[float, float]) -> Floats:
+def _difference_of_gaussians(image: _Float32s, blurs: tuple[float, float]) -> _Float32s:
     fine, coarse = (
         cv2.GaussianBlur(image, (0, 0), blur, borderType=cv2.BORDER_REFLECT) for blur in blurs
     )
     return np.asarray(fine - coarse, np.float32)
 
 
-def _rescale(image: Floats, scale: float) -> Floats:
-    """Return an image rescaled about its middle, as large as before."""
-    middle = (len(image) - 1) / 2
-    move = cv2.getRotationMatrix2D((middle, middle), 0, scale)
+def _rescale(image: _Float32s, scale: float) -> _Float32s:
+    """Return an image rescaled about its centre, of the same size in pixels."""
+    centre = (len(image) - 1) / 2
+    move = cv2.getRotationMatrix2D((centre, centre), 0, scale)
     scaled = cv2.warpAffine(image, move, image.shape, borderMode=cv2.BORDER_REFLECT)
     return np.asarray(scaled, np.float32)
 
 
 class _Embedding:
-    """All images of a pool as short vectors of length 1, whose product says how alike they look."""
+    """Unit vectors of all images of a pool, whose products measure similarity."""
 
     def __init__(self, pool: Images) -> None:
         self.directions = _directions(pool)
@@ -159,16 +158,16 @@ class _Embedding:
             ]
         )
 
-    def candidates(self, images: Images, after: int | None) -> tuple[Numbers, Numbers]:
-        """Return which images look like which of the pool, as rows and columns.
+    def candidates(self, images: Images, after: int | None) -> tuple[Integers, Integers]:
+        """Return pairs of similar images, as positions in the block and in the pool.
 
         Args:
-            images: of one block.
-            after: where the block begins in the pool, if it is of the pool; only what comes after
-                an image is then compared with it.
+            images: a block of images.
+            after: position of the block in the pool, if it is a part of the pool: each image is
+                then compared only with those after it. None for images of another set.
         """
         variants = [self._project(moved) for moved in _moved(_thumbnails(images))]
-        # One tile after the other: the matrix product itself uses every core.
+        # One tile at a time: the matrix product itself uses every core.
         starts = range(after or 0, len(self.vectors), _WIDTH)
         tiles = [self._alike(variants, start) for start in starts]
         if not tiles:
@@ -182,10 +181,10 @@ class _Embedding:
         kept = order[rank_in_row < _MAX_CANDIDATES]
         return rows[kept], columns[kept]
 
-    def _project(self, thumbnails: Floats) -> Floats:
+    def _project(self, thumbnails: _Float32s) -> _Float32s:
         return _normalise(_flatten(thumbnails) @ self.directions)
 
-    def _alike(self, variants: list[Floats], start: int) -> tuple[Numbers, Numbers, Floats]:
+    def _alike(self, variants: list[_Float32s], start: int) -> tuple[Integers, Integers, _Float32s]:
         tile = self.vectors[start : start + _WIDTH].T
         highest = variants[0] @ tile
         product = np.empty_like(highest)
@@ -195,10 +194,10 @@ class _Embedding:
         return rows, columns + start, highest[rows, columns]
 
 
-def _thumbnails(images: Images) -> Floats:
+def _thumbnails(images: Images) -> _Float32s:
     """Return thumbnails' differences of Gaussians. Shape: (n, 48, 48) -> (n, 24, 24).
 
-    Those of images that show nothing are zero: they look like no other.
+    Those of blank images are zero, so that they are similar to no other.
     """
     size = _THUMBNAIL_PX
     halved = images.reshape(-1, size, SIZE_PX // size, size, SIZE_PX // size)
@@ -208,8 +207,8 @@ def _thumbnails(images: Images) -> Floats:
     return np.asarray(small, np.float32)
 
 
-def _moved(thumbnails: Floats) -> Iterator[Floats]:
-    """Give the thumbnails shifted and rescaled, as they are among them."""
+def _moved(thumbnails: _Float32s) -> Iterator[_Float32s]:
+    """Yield the thumbnails shifted and rescaled, and unchanged among these."""
     size = _THUMBNAIL_PX
     padded = np.pad(thumbnails, ((0, 0), (1, 1), (1, 1)), mode="edge")
     for down, right in _SHIFTS:
@@ -221,8 +220,8 @@ def _moved(thumbnails: Floats) -> Iterator[Floats]:
         yield rescaled
 
 
-def _directions(images: Images) -> Floats:
-    """Return the principal directions of some of the images, moved. Shape: -> (576, 64)."""
+def _directions(images: Images) -> _Float32s:
+    """Return principal directions of a sample, shifted and rescaled. Shape: -> (576, 64)."""
     sample = images[:: max(1, -(-len(images) // _SAMPLE))]
     scatter = np.zeros((_THUMBNAIL_PX**2, _THUMBNAIL_PX**2), np.float64)
     for thumbnails in _moved(_thumbnails(sample)):
@@ -231,29 +230,29 @@ def _directions(images: Images) -> Floats:
     return np.ascontiguousarray(np.linalg.eigh(scatter)[1][:, : -_DIMENSIONS - 1 : -1], np.float32)
 
 
-def _flatten(thumbnails: Floats) -> Floats:
+def _flatten(thumbnails: _Float32s) -> _Float32s:
     flat = thumbnails.reshape(len(thumbnails), _THUMBNAIL_PX**2)
     return _normalise(flat - flat.mean(1, keepdims=True))
 
 
-def _normalise(vectors: Floats) -> Floats:
+def _normalise(vectors: _Float32s) -> _Float32s:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, 1e-6), np.float32)
 
 
-def _picture(image: Images) -> Floats:
+def _picture(image: Image) -> _Float32s:
     return _difference_of_gaussians(image.astype(np.float32), _BLURS)
 
 
-def _fit(template: Floats, image: Images) -> _Fit | None:
-    """Align a picture with an image, shifted and rescaled; None if they are no near duplicates."""
+def _fit(template: _Float32s, image: Image) -> _Fit | None:
+    """Return the best alignment of two images; None if they are not near duplicates."""
     picture = _picture(image)
     best = unscaled = _overlay(template, picture, 1.0)
-    if unscaled.correlation < _HOPELESS:
+    if unscaled.correlation < _MIN_UNSCALED:
         return None
     for scales in (_SMALLER, _LARGER):
         last = unscaled
-        for scale in scales:  # away from 1, while it gets better
+        for scale in scales:  # away from 1, as long as the fit improves
             fit = _overlay(template, picture, scale)
             best = max(best, fit)
             if fit < last:
@@ -263,8 +262,8 @@ def _fit(template: Floats, image: Images) -> _Fit | None:
     return best if near else None
 
 
-def _overlay(template: Floats, picture: Floats, scale: float) -> _Fit:
-    """Return how a template fits best at one scale, among all shifts."""
+def _overlay(template: _Float32s, picture: _Float32s, scale: float) -> _Fit:
+    """Return the best alignment of a template at one scale, among all shifts."""
     if scale != 1.0:
         template = _rescale(template, scale)
     inner = slice(_MARGIN_PX, SIZE_PX - _MARGIN_PX)
@@ -273,8 +272,8 @@ def _overlay(template: Floats, picture: Floats, scale: float) -> _Fit:
     return _Fit(float(highest), scale, (down - _MARGIN_PX, right - _MARGIN_PX))
 
 
-def _chunks(rows: Numbers, columns: Numbers) -> Iterator[list[tuple[int, int]]]:
-    """Give pairs a few thousand at a time: a queue of all of them would cost memory."""
+def _chunks(rows: Integers, columns: Integers) -> Iterator[list[tuple[int, int]]]:
+    """Yield pairs a few thousand at a time: a queue of all of them would take memory."""
     for start in range(0, len(rows), _WIDTH):
         few = slice(start, start + _WIDTH)
         yield list(zip(rows[few].tolist(), columns[few].tolist(), strict=True))

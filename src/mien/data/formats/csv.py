@@ -1,8 +1,8 @@
-"""The competition's CSV: ``emotion,pixels,Usage``, one face a row, and the variants people have.
+"""FER-2013's CSV: ``emotion,pixels,Usage``, one face per row, and its common variants.
 
 A generic CSV reader takes a minute for FER-2013's 270 MB, nearly all of it to turn 75 million
-numbers from text into bytes. Here whole blocks of rows are converted with NumPy, on two threads.
-A block that holds anything unexpected is read again row by row, to name what is wrong and where.
+numbers from text into bytes. Here NumPy converts whole blocks of rows, on two threads. A block with
+anything unexpected in it is converted again row by row, to report what is wrong and where.
 """
 
 from __future__ import annotations
@@ -10,26 +10,73 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from mien.data.dataset import FaceDataset
+from mien.data.fer2013 import USAGES
+from mien.data.formats._csv_pixels import NUM_PIXELS, parse_pixels, parse_row_pixels
+from mien.data.formats._fields import parse_label, parse_usage
+from mien.data.formats.base import FORMATS, Format, Source, first_bytes, visible_files
 from mien.data.rows import Rows, join_images, text_array
-from mien.data.split import COMPETITION_WORDS, split_of
 from mien.errors import DataError, nearest
-from mien.images.crop import SIZE_PX
-from mien.io.files import atomic_file
-from mien.labels import parse_emotion
+from mien.types import Images
 
-NUM_PIXELS: Final = SIZE_PX * SIZE_PX
 _BLOCK_BYTES: Final = 1 << 20  # about 125 rows: small enough for the CPU's cache
 _WORKERS: Final = 2
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_HEADER_BYTES: Final = 65_536  # longest header line that is read
+
+
+@FORMATS.register("csv")
+class CsvFormat(Format):
+    """One CSV file, gzipped or not, or a folder that holds one."""
+
+    expects = "a CSV (emotion,pixels,Usage)"
+    order = 30
+    suffix = ".csv"
+    numbers_rows = True
+
+    def sniff(self, paths: Sequence[Path]) -> Source | None:
+        """Return a file that looks like a CSV of faces, or the only one in a folder."""
+        if len(paths) != 1:
+            return None
+        (path,) = paths
+        if path.is_dir():
+            tables = [table for table in visible_files(path, "*.csv*") if _has_pixels(table)]
+            if not tables:
+                return None
+            if len(tables) > 1:
+                names = ", ".join(table.name for table in tables)
+                raise DataError(f"{path}: has {len(tables)} CSV files ({names}); name one of them")
+            (path,) = tables
+        else:
+            start = first_bytes(path)
+            has_header = b"pixels" in start.lower()
+            if not (
+                start.startswith(_GZIP_MAGIC) or has_header or path.name.lower().endswith(".csv")
+            ):
+                return None
+        return Source(path.name.split(".")[0], (path,))
+
+    def read(self, source: Source, *, skip_bad: bool) -> Rows:
+        """Read the CSV file (see `read_csv`)."""
+        return read_csv(source.files[0], skip_bad=skip_bad)
+
+    def write(self, dataset: FaceDataset, path: Path) -> None:
+        """Write FER-2013's own columns."""
+        with path.open("w", encoding="ascii") as handle:
+            handle.write("emotion,pixels,Usage\n")
+            for image, label, split in zip(
+                dataset.images, dataset.labels, dataset.splits, strict=True
+            ):
+                pixels = " ".join(map(str, image.ravel().tolist()))
+                handle.write(f"{label},{pixels},{USAGES[str(split)]}\n")
 
 
 @dataclass(frozen=True)
@@ -42,7 +89,7 @@ class _Header:
 
 @dataclass(frozen=True)
 class _Row:
-    """One row's fields as they stand in the file; ``number`` counts data rows from 1."""
+    """The fields of one row; ``number`` counts the rows below the header, from 1."""
 
     number: int
     emotion: bytes
@@ -52,7 +99,7 @@ class _Row:
 
 @dataclass(frozen=True)
 class _Block:
-    images: npt.NDArray[np.uint8]  # (n, 2304)
+    images: Images  # (n, 2304)
     labels: list[int]
     splits: list[str]
     numbers: list[int]
@@ -60,17 +107,18 @@ class _Block:
 
 
 def read_csv(path: Path, *, skip_bad: bool = False) -> Rows:
-    """Read a CSV with the columns emotion, pixels and, where there is one, Usage.
+    """Read a CSV file with the columns emotion, pixels and, optionally, Usage.
 
-    Headers may have any case, order and surrounding spaces; emotions may be numbers or names;
+    Column names may have any case, order and surrounding spaces; emotions may be numbers or names;
     fields may be quoted; lines may end in CRLF; the file may be gzipped.
 
     Args:
-        path: the file.
-        skip_bad: leave bad rows out and list them, instead of raising at the first.
+        path: path of the CSV file.
+        skip_bad: leave bad rows out and list them in ``skipped``, instead of raising an error at
+            the first.
 
     Raises:
-        DataError: for the first row that is wrong, with its number and what was expected.
+        DataError: if the file cannot be read or has no usable row, or at the first bad row.
     """
     blocks: list[_Block] = []
     with open_csv(path) as handle, ThreadPoolExecutor(_WORKERS) as pool:
@@ -89,27 +137,19 @@ def read_csv(path: Path, *, skip_bad: bool = False) -> Rows:
     numbers = [number for block in blocks for number in block.numbers]
     skipped = [line for block in blocks for line in block.skipped]
     if not numbers:
-        raise DataError(f"{path}: no usable rows below the header ({len(skipped):,} were skipped)")
+        raise DataError(f"{path}: no usable rows below the header ({len(skipped):,} skipped)")
     return Rows(
         images=join_images(block.images for block in _consume(blocks)),
         labels=np.array([label for block in blocks for label in block.labels], np.int64),
         splits=np.array([split for block in blocks for split in block.splits], "<U5"),
         ids=text_array(f"row {number}" for number in numbers),
+        rows=np.array(numbers, np.int64),
         skipped=skipped,
     )
 
 
-def write_csv(dataset: FaceDataset, path: Path) -> None:
-    """Write a data set in the competition's own layout."""
-    with atomic_file(path) as temporary, temporary.open("w", encoding="ascii") as handle:
-        handle.write("emotion,pixels,Usage\n")
-        for image, label, split in zip(dataset.images, dataset.labels, dataset.splits, strict=True):
-            pixels = " ".join(map(str, image.ravel().tolist()))
-            handle.write(f"{label},{pixels},{COMPETITION_WORDS[str(split)]}\n")
-
-
 def _consume(blocks: list[_Block]) -> Iterator[_Block]:
-    """Give the blocks, and let go of their pixels once they are copied."""
+    """Yield the blocks, and free the pixels of each once the next one is requested."""
     for index, block in enumerate(blocks):
         yield block
         empty = np.empty((0, NUM_PIXELS), np.uint8)
@@ -120,17 +160,26 @@ def open_csv(path: Path) -> BinaryIO:
     """Open a CSV for reading, gzipped or not."""
     try:
         with path.open("rb") as handle:
-            gzipped = handle.read(2) == b"\x1f\x8b"
+            gzipped = handle.read(2) == _GZIP_MAGIC
         return cast(BinaryIO, gzip.open(path)) if gzipped else path.open("rb")
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
 
 
+def _has_pixels(table: Path) -> bool:
+    """Return whether a CSV file has pixels; folders of images often hold one that has none."""
+    try:
+        with open_csv(table) as handle:
+            return b"pixels" in handle.readline(_HEADER_BYTES).lower()
+    except (OSError, EOFError, zlib.error):
+        return False
+
+
 def _read_header(handle: BinaryIO, path: Path) -> _Header:
     try:
-        line = handle.readline(65_536)
+        line = handle.readline(_HEADER_BYTES)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be unpacked ({error})") from error
+        raise DataError(f"{path}: cannot be decompressed ({error})") from error
     text = line.decode("utf-8-sig", errors="replace")
     if not text.strip():
         raise DataError(f"{path}: the file is empty, expected the header emotion,pixels,Usage")
@@ -147,7 +196,7 @@ def _read_header(handle: BinaryIO, path: Path) -> _Header:
 
 
 def _row_blocks(handle: BinaryIO, header: _Header, path: Path) -> Iterator[list[_Row]]:
-    """Cut the file into blocks of rows; a row with too few fields becomes one with empty fields."""
+    """Yield the rows of the file in blocks; fields that a row lacks are empty."""
     number = 0
     rest = b""
     while True:
@@ -155,7 +204,8 @@ def _row_blocks(handle: BinaryIO, header: _Header, path: Path) -> Iterator[list[
             block = handle.read(_BLOCK_BYTES)
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(
-                f"{path}: cannot be unpacked past row {number:,} ({error}); is it whole?"
+                f"{path}: cannot be decompressed past row {number:,} ({error}); "
+                "is the file complete?"
             ) from error
         lines = (rest + block).split(b"\n")
         rest = lines.pop() if block else b""
@@ -179,14 +229,14 @@ def _cut(line: bytes, number: int, header: _Header) -> _Row:
 
 
 def _convert(rows: list[_Row], path: Path, skip_bad: bool) -> _Block:
-    images = _parse_pixels([row.pixels for row in rows])
+    images = parse_pixels([row.pixels for row in rows])
     if images is not None:
         try:
-            labels = [_parse_label(row.emotion) for row in rows]
-            splits = [_parse_usage(row.usage) for row in rows]
+            labels = [_label(row) for row in rows]
+            splits = [_split(row) for row in rows]
             return _Block(images, labels, splits, [row.number for row in rows], [])
         except DataError:
-            pass  # one row is wrong: find it below
+            pass  # find the bad row one by one
     return _convert_one_by_one(rows, path, skip_bad)
 
 
@@ -195,9 +245,9 @@ def _convert_one_by_one(rows: Iterable[_Row], path: Path, skip_bad: bool) -> _Bl
     images = []
     for row in rows:
         try:
-            image = _parse_row_pixels(row.pixels)
-            label = _parse_label(row.emotion)
-            split = _parse_usage(row.usage)
+            image = parse_row_pixels(row.pixels)
+            label = _label(row)
+            split = _split(row)
         except DataError as error:
             message = f"{path}: row {row.number:,} {error}"
             if not skip_bad:
@@ -215,57 +265,10 @@ def _convert_one_by_one(rows: Iterable[_Row], path: Path, skip_bad: bool) -> _Bl
     return _Block(stacked, block.labels, block.splits, block.numbers, block.skipped)
 
 
-def _parse_pixels(texts: list[bytes]) -> npt.NDArray[np.uint8] | None:
-    """Turn rows of numbers into bytes, (n, 2304); None where any row is not exactly that."""
-    # Three separators in front let every number look back three characters.
-    text = np.frombuffer(b"\n\n\n" + b"\n".join(texts) + b"\n", np.uint8)
-    digits = text - np.uint8(48)  # wraps: everything but 0-9 becomes more than 9
-    is_digit = digits < 10
-    if not np.all(is_digit | (text == 32) | (text == 10)):
-        return None
-    (ends,) = np.nonzero(is_digit[:-1] & ~is_digit[1:])  # the last digit of every number
-    row_ends = np.nonzero(text == 10)[0][3:]
-    if len(ends) != len(texts) * NUM_PIXELS:
-        return None
-    if np.any(np.searchsorted(ends, row_ends) != np.arange(1, len(texts) + 1) * NUM_PIXELS):
-        return None
-
-    has_tens = is_digit[ends - 1]
-    has_hundreds = has_tens & is_digit[ends - 2]
-    if np.any(has_hundreds & is_digit[ends - 3]):
-        return None  # four digits
-    values = digits[ends].astype(np.uint16)
-    values += 10 * np.where(has_tens, digits[ends - 1], 0).astype(np.uint16)
-    values += 100 * np.where(has_hundreds, digits[ends - 2], 0).astype(np.uint16)
-    if values.max(initial=0) > 255:
-        return None
-    return values.astype(np.uint8).reshape(-1, NUM_PIXELS)
+def _label(row: _Row) -> int:
+    return parse_label(row.emotion.decode("utf-8", "replace"))
 
 
-def _parse_row_pixels(text: bytes) -> npt.NDArray[np.uint8]:
-    words = text.split()
-    if len(words) != NUM_PIXELS:
-        raise DataError(f"has {len(words):,} pixels, expected {NUM_PIXELS:,} ({SIZE_PX}x{SIZE_PX})")
-    for position, word in enumerate(words, start=1):
-        if not word.isdigit() or len(word) > 20 or int(word) > 255:
-            shown = word[:20].decode("utf-8", "replace")
-            raise DataError(f"has {shown!r} as pixel {position:,}, expected 0 to 255")
-    return np.array([int(word) for word in words], np.uint8)
-
-
-def _parse_label(field: bytes) -> int:
-    try:
-        return parse_emotion(field.decode("utf-8", "replace")[:40])
-    except DataError as error:
-        raise DataError(f"has the {error}") from None
-
-
-def _parse_usage(field: bytes) -> str:
-    word = field.decode("utf-8", "replace")
-    if not word:
-        return ""
-    split = split_of(word)
-    if split is None:
-        expected = ", ".join(COMPETITION_WORDS.values())
-        raise DataError(f"has the Usage {word[:20]!r}, expected {expected}")
-    return split
+def _split(row: _Row) -> str:
+    """Return the split of a row; empty if it states none."""
+    return parse_usage(row.usage.decode("utf-8", "replace")) if row.usage else ""

@@ -1,9 +1,9 @@
-"""Emotion folders: ``train/happy/1.png``, ``test/…``, or ``happy/1.png`` with no split at all."""
+"""Emotion folders: ``train/happy/1.png``, ``test/…``, or ``happy/1.png`` without splits."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,36 +13,95 @@ import cv2
 import numpy as np
 
 from mien.data.dataset import FaceDataset
+from mien.data.fer2013 import USAGES
+from mien.data.formats.base import FORMATS, Format, Source
 from mien.data.rows import Rows, text_array
-from mien.data.split import COMPETITION_WORDS, split_of
+from mien.data.split import split_of
 from mien.errors import DataError
 from mien.images.crop import SIZE_PX, to_crop
 from mien.images.decode import IMAGE_SUFFIXES, read_image
-from mien.io.files import atomic_folder
-from mien.labels import EMOTIONS, parse_emotion
+from mien.images.header import Size, image_size
+from mien.labels import EMOTIONS, NUM_CLASSES, parse_emotion
+from mien.types import Image
 
 _WORKERS: Final = 2
 _DIGITS = re.compile(r"(\d+)")
 
 
+@FORMATS.register("folders")
+class FoldersFormat(Format):
+    """One folder for each emotion, inside a folder for each split if there are splits.
+
+    Row numbers are the positions of the image files in the order in which they are read.
+    """
+
+    expects = "a folder of emotion folders"
+    order = 100  # accepts every folder, or explains what is missing in it
+    keeps_image_files = True
+
+    def sniff(self, paths: Sequence[Path]) -> Source | None:
+        """Return the image files below a folder."""
+        if len(paths) != 1 or not paths[0].is_dir():
+            return None
+        faces, unknown = list_faces(paths[0])
+        root = paths[0].absolute()
+        return Source(root.name, tuple(face.path for face in faces), paths[0], tuple(unknown))
+
+    def read(self, source: Source, *, skip_bad: bool) -> Rows:
+        """Read the image files (see `read_folders`)."""
+        assert source.root is not None
+        return read_folders(source.root, skip_bad=skip_bad)
+
+    def write(self, dataset: FaceDataset, path: Path) -> None:
+        """Write ``<split>/<emotion>/<Usage>_<number>.png``, without loss.
+
+        The Usage in the file name keeps the order, and val apart from test, as in the popular
+        folder release.
+        """
+        for number, (image, label, split) in enumerate(
+            zip(dataset.images, dataset.labels, dataset.splits, strict=True)
+        ):
+            folder = path / str(split) / EMOTIONS[label]
+            folder.mkdir(parents=True, exist_ok=True)
+            name = f"{USAGES[str(split)]}_{number}.png"
+            (folder / name).write_bytes(cv2.imencode(".png", image)[1].tobytes())
+
+    def read_sizes(self, source: Source, dataset: FaceDataset) -> Iterable[Size]:
+        """Yield the sizes of the image files, which the data set's ids name."""
+        assert source.root is not None
+        for name in dataset.ids.tolist():
+            path = source.root / name
+            try:
+                content = path.read_bytes()
+            except OSError as error:
+                raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+            yield image_size(content, str(path))
+
+
 @dataclass(frozen=True)
 class FaceFile:
-    """One image file of a folder data set, with what its place says of it."""
+    """An image file with the split and the label that its folders state.
+
+    Args:
+        path: path of the image file.
+        split: name of the split; empty if no folder states one.
+        label: label of the emotion folder.
+    """
 
     path: Path
-    split: str  # an empty string where no folder names one
+    split: str
     label: int
 
 
 def list_faces(root: Path) -> tuple[list[FaceFile], list[str]]:
-    """Return the image files below ``root``, and a line for each whose folder says no emotion.
+    """Return the image files below a folder, and one line for each that has no known emotion.
 
-    The order is that of the file names, their numbers compared as numbers: for files named by
-    their row (``Training_17.png``) it is the order of the rows.
+    Files are sorted by name, with numbers in names compared as numbers: files named after their row
+    (``Training_17.png``) are in the order of the rows.
 
     Raises:
-        DataError: if there is no emotion folder with an image in it, or the folders are numbered
-            otherwise than FER-2013's labels.
+        DataError: if no emotion folder has an image in it, or folders are numbered in another way
+            than FER-2013's labels.
     """
     faces: list[FaceFile] = []
     unknown: list[str] = []
@@ -52,7 +111,7 @@ def list_faces(root: Path) -> tuple[list[FaceFile], list[str]]:
     for split, parent in parents:
         if split:
             unknown += [
-                f"{path}: stands in no emotion folder, expected one inside {parent.name}/"
+                f"{path}: is in no emotion folder, expected {parent.name}/<emotion>/{path.name}"
                 for path in _images(parent, "*")
             ]
         for folder in _subfolders(parent):
@@ -67,7 +126,7 @@ def list_faces(root: Path) -> tuple[list[FaceFile], list[str]]:
     if parents[0][0]:  # emotion folders beside the split folders belong to no split
         beside = [folder for folder, split in splits.items() if not split]
         unknown += [
-            f"{path}: stands beside the split folders, expected inside one of them"
+            f"{path}: is beside the split folders, expected inside one of them"
             for folder in beside
             if _is_emotion(folder.name)
             for path in _images(folder)
@@ -83,18 +142,19 @@ def list_faces(root: Path) -> tuple[list[FaceFile], list[str]]:
 
 
 def read_folders(root: Path, *, skip_bad: bool = False) -> Rows:
-    """Read emotion folders, images of any size and colour, as 48×48 gray crops.
+    """Read emotion folders with images of any size and colour as 48×48 gray crops.
 
     Args:
-        root: the folder that holds the split folders or the emotion folders.
-        skip_bad: leave out unreadable images and folders of other emotions, and list them.
+        root: folder that holds the split folders or the emotion folders.
+        skip_bad: leave out unreadable images and folders of other emotions and list them in
+            ``skipped``, instead of raising an error at the first.
 
     Raises:
-        DataError: for the first folder or image that cannot be used.
+        DataError: if nothing can be read, or at the first folder or image that cannot be used.
     """
     faces, skipped = list_faces(root)
     if skipped and not skip_bad:
-        raise DataError(f"{skipped[0]}; rename or move its folder, or leave it out by --skip-bad")
+        raise DataError(f"{skipped[0]}; rename or move its folder, or leave it out with --skip-bad")
     images = np.empty((len(faces), SIZE_PX, SIZE_PX), np.uint8)
     good = np.ones(len(faces), bool)
     with ThreadPoolExecutor(_WORKERS) as pool:
@@ -109,38 +169,19 @@ def read_folders(root: Path, *, skip_bad: bool = False) -> Rows:
                 images[index] = result
     if not good.any():
         raise DataError(f"{root}: none of the {len(faces):,} images can be read")
-    kept = [face for face, fine in zip(faces, good, strict=True) if fine]
+    (where,) = np.nonzero(good)
+    kept = [faces[index] for index in where]
     return Rows(
         images=images if good.all() else images[good],
         labels=np.array([face.label for face in kept], np.int64),
         splits=np.array([face.split for face in kept], "<U5"),
         ids=text_array(face.path.relative_to(root).as_posix() for face in kept),
+        rows=where + 1,
         skipped=skipped,
     )
 
 
-def write_folders(dataset: FaceDataset, root: Path) -> None:
-    """Write a data set as ``root/<split>/<emotion>/<Usage>_<number>.png``, without loss.
-
-    The competition's word in the file name keeps the order, and val apart from test, as in the
-    folder release that people download.
-    """
-    with atomic_folder(root) as temporary:
-        fill_folder(dataset, temporary)
-
-
-def fill_folder(dataset: FaceDataset, root: Path) -> None:
-    """Write a data set, as `write_folders` does, into a folder that is there."""
-    for number, (image, label, split) in enumerate(
-        zip(dataset.images, dataset.labels, dataset.splits, strict=True)
-    ):
-        folder = root / str(split) / EMOTIONS[label]
-        folder.mkdir(parents=True, exist_ok=True)
-        name = f"{COMPETITION_WORDS[str(split)]}_{number}.png"
-        (folder / name).write_bytes(cv2.imencode(".png", image)[1].tobytes())
-
-
-def _read_crop(face: FaceFile) -> np.ndarray | DataError:
+def _read_crop(face: FaceFile) -> Image | DataError:
     try:
         return to_crop(read_image(face.path))
     except DataError as error:
@@ -148,7 +189,7 @@ def _read_crop(face: FaceFile) -> np.ndarray | DataError:
 
 
 def _descend(root: Path) -> Path:
-    """Go through wrapper folders (``archive/images/train/…``) that hold one folder only."""
+    """Return the folder below wrapper folders (``archive/images/train/…``) with one folder each."""
     while True:
         folders = _subfolders(root)
         if len(folders) != 1 or split_of(folders[0].name) or _is_emotion(folders[0].name):
@@ -157,12 +198,12 @@ def _descend(root: Path) -> Path:
 
 
 def _split_by_name(path: Path, split: str) -> str:
-    """Return the split that a file name states (``PublicTest_17.png``), else its folder's.
+    """Return the split that the file name states (``PublicTest_17.png``), else its folder's.
 
-    The popular folder release puts PublicTest and PrivateTest together in ``test/``.
+    The popular folder release has both PublicTest and PrivateTest in ``test/``.
     """
     word = path.name.split("_", 1)[0]
-    if word in COMPETITION_WORDS.values():
+    if word in USAGES.values():
         return split_of(word) or split
     return split
 
@@ -181,10 +222,10 @@ def _images(folder: Path, pattern: str = "**/*") -> Iterator[Path]:
 
 
 def _refuse_other_numbers(folder: Path, images: list[Path]) -> None:
-    """Refuse folders 1 to 7, as other data sets have: 1 would be read as FER-2013's disgust."""
+    """Refuse folders 1 to 7, as in other data sets: 1 would be read as FER-2013's disgust."""
     if folder.name.isdecimal() and images:
         raise DataError(
-            f"{folder}: folders are numbered as in another data set than FER-2013 (0 to 6: "
+            f"{folder}: folders are not numbered as in FER-2013 (0 to {NUM_CLASSES - 1}: "
             f"{', '.join(EMOTIONS)}); rename them to emotions"
         )
 
@@ -198,5 +239,5 @@ def _is_emotion(name: str) -> bool:
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """Sort key by which Training_9.png comes before Training_10.png."""
+    """Return a sort key that puts Training_9.png before Training_10.png."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in _DIGITS.split(name)]

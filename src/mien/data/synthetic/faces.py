@@ -1,8 +1,8 @@
-"""Drawn faces in the seven expressions, so that demo, tests and CI need no download and no person.
+"""Draw faces with the seven expressions: demo, tests and CI need no download and no real person.
 
-Each face is a person (proportions, skin, hair, brows), an expression at some strength (brows,
-lids, nose, mouth) and a photograph of it (pose, lighting, blur, noise). Strength begins low and
-pose varies much, so the classes overlap as real ones do and pixels alone do not tell them apart.
+Each face is drawn from a random person (proportions, skin, hair, brows), an expression of random
+strength (brows, lids, nose, mouth) and a random photograph (pose, lighting, blur, noise). Weak
+expressions and large changes of pose make the classes overlap, as those of real faces do.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ import cv2
 import numpy as np
 
 from mien.data.dataset import FaceDataset
+from mien.data.fer2013 import CLASS_COUNTS
 from mien.data.rows import text_array
-from mien.data.split import DEFAULT_FRACTIONS, assign_splits
+from mien.data.split import DEFAULT_FRACTIONS, assign_splits, split_ranks
 from mien.errors import DataError
 from mien.images.crop import SIZE_PX
-from mien.labels import FER2013_TRAIN_COUNTS, NUM_CLASSES
-from mien.types import Image
+from mien.labels import NUM_CLASSES
+from mien.types import Array, Image, Labels
 
-_CANVAS_PX: Final = 4 * SIZE_PX  # drawn large, then averaged down: smooth edges
-_FIXED_POINT_BITS: Final = 4  # OpenCV draws at sixteenths of a pixel
+_CANVAS_PX: Final = 4 * SIZE_PX  # drawn large and averaged down, for smooth edges
+_FIXED_POINT_BITS: Final = 4  # coordinates in sixteenths of a pixel
 
 
 @dataclass(frozen=True)
 class Expression:
-    """What moves in a face, 0 at rest; 1 is a strong movement in the direction that is named."""
+    """Movements of a face, 0 at rest; 1 is a strong movement in the direction of the name."""
 
     inner_brow_up: float = 0.0
     outer_brow_up: float = 0.0
@@ -40,13 +41,13 @@ class Expression:
     upper_lip_up: float = 0.0
 
     def at(self, strength: float, noise: Sequence[float]) -> Expression:
-        """Return this expression at ``strength``, every movement off by its ``noise``."""
+        """Return this expression with its movements scaled, and noise added to each."""
         moved = zip(vars(self).items(), noise, strict=True)
         return Expression(**{name: strength * value + off for (name, value), off in moved})
 
 
-# After the action units that Ekman and Friesen (Facial Action Coding System, 1978) describe for
-# each emotion, in the labels' order. Two ways to show it where people commonly have two.
+# In the order of EMOTIONS; two variants of an expression that people commonly show in two ways.
+# Source: the action units of each emotion in Ekman and Friesen, Facial Action Coding System, 1978.
 EXPRESSIONS: Final = (
     (  # angry
         Expression(-1.0, -0.1, -0.3, 0.2, -0.5, -0.1, -0.3),
@@ -67,29 +68,28 @@ EXPRESSIONS: Final = (
 def synthetic_faces(
     count: int, *, seed: int = 0, fractions: Sequence[float] = DEFAULT_FRACTIONS
 ) -> FaceDataset:
-    """Draw a data set of faces: the same for the same ``count`` and ``seed``.
+    """Draw a data set of faces, reproducibly.
 
-    Another build of OpenCV may round a pixel otherwise.
-
-    The classes are as unequal as in FER-2013's Training split; every class has an image in each
-    split as soon as there are a few hundred.
+    The same count and seed draw the same faces, though another build of OpenCV may round a pixel
+    differently. Classes are as unbalanced as in FER-2013's Training split; from a few hundred
+    images on, every class has an image in each split.
 
     Args:
         count: number of images.
-        seed: of everything random about them.
-        fractions: shares of train, val and test.
+        seed: seed of everything random.
+        fractions: shares of train, val and test, which sum to 1.
 
     Raises:
-        DataError: if ``count`` is less than one an emotion.
+        DataError: if `count` is less than the number of emotions.
     """
     if count < NUM_CLASSES:
-        raise DataError(f"{count} faces, expected at least {NUM_CLASSES}, one an emotion")
+        raise DataError(f"{count} faces, expected at least {NUM_CLASSES}, one for each emotion")
     generator = np.random.default_rng(seed)
     labels = _labels(count, generator)
     images = np.stack([draw_face(int(label), generator) for label in labels])
     unstated = np.full(count, "", "<U5")
     splits, _ = assign_splits(unstated, labels, fractions=fractions, seed=seed)
-    order = np.argsort([("train", "val", "test").index(split) for split in splits], kind="stable")
+    order = np.argsort(split_ranks(splits), kind="stable")
     return FaceDataset(
         images=images[order],
         labels=labels[order],
@@ -107,8 +107,8 @@ def draw_face(
 
     Args:
         label: position in `mien.labels.EMOTIONS`.
-        generator: the source of everything random: the person, the pose, the light.
-        strength: of the expression, 0 to 1; by default anything from a hint to all of it.
+        generator: random generator, for the person, the expression, the pose and the light.
+        strength: strength of the expression, 0 to 1; by default random, from 0.3 to 1.
 
     Shape: -> uint8 (48, 48).
     """
@@ -120,15 +120,15 @@ def draw_face(
     return _photograph(_Portrait(generator).draw(way.at(strength, noise.tolist())), generator)
 
 
-def _labels(count: int, generator: np.random.Generator) -> np.ndarray:
-    shares = np.array(FER2013_TRAIN_COUNTS) / sum(FER2013_TRAIN_COUNTS)
+def _labels(count: int, generator: np.random.Generator) -> Labels:
+    shares = np.array(CLASS_COUNTS["Training"]) / sum(CLASS_COUNTS["Training"])
     counts = np.maximum(1, np.floor(shares * count)).astype(int)
     counts[int(np.argmax(counts))] += count - counts.sum()
     return generator.permutation(np.repeat(np.arange(NUM_CLASSES), counts)).astype(np.int64)
 
 
 class _Portrait:
-    """One person's head on a canvas. Lengths are in half face widths, from the face's middle."""
+    """A random person's head on a canvas. Lengths are in half face widths from the centre."""
 
     def __init__(self, generator: np.random.Generator) -> None:
         uniform = generator.uniform
@@ -145,13 +145,14 @@ class _Portrait:
         self.nose_long = float(uniform(0.36, 0.50))
         self.mouth_below = float(uniform(0.66, 0.78))
         self.mouth_size = float(uniform(0.30, 0.40))
-        self.turn = float(uniform(-0.14, 0.14))  # the features' shift as the head turns
+        self.turn = float(uniform(-0.14, 0.14))  # shift of the features as the head turns
         self.glasses = bool(uniform() < 0.12)
         self.beard = bool(uniform() < 0.15)
         self.long_hair = bool(uniform() < 0.5)
         self.canvas = np.full((_CANVAS_PX, _CANVAS_PX), self.background, np.float32)
 
-    def draw(self, face: Expression) -> np.ndarray:
+    def draw(self, face: Expression) -> Array:
+        """Return the canvas with the head and its expression."""
         self._head()
         self._nose(face)
         self._mouth(face)
@@ -196,7 +197,7 @@ class _Portrait:
             fold = [(x + side * 0.08, 0.02), (x + side * (0.16 + 0.06 * wrinkle), 0.12)]
             if wrinkle > 0.2:
                 self._line(fold, 0.05 * wrinkle, self.ink)
-            # the fold from nose to mouth deepens with a smile and with disgust
+            # The fold from nose to mouth deepens with a smile and with disgust.
             depth = max(0.0, face.mouth_corners_up, face.upper_lip_up, wrinkle)
             cheek = [(x + side * 0.2, tip), (x + side * 0.42, self.mouth_below - 0.12)]
             if depth > 0.15:
@@ -260,13 +261,13 @@ class _Portrait:
             self.canvas, [self._pixels(points)], False, gray, width, cv2.LINE_8, _FIXED_POINT_BITS
         )
 
-    def _pixels(self, points: Sequence[tuple[float, float]]) -> np.ndarray:
+    def _pixels(self, points: Sequence[tuple[float, float]]) -> Array:
         pixels = np.array(points) * self.half_width_px + _CANVAS_PX / 2
         return np.rint(pixels * 2**_FIXED_POINT_BITS).astype(np.int32)
 
 
-def _photograph(canvas: np.ndarray, generator: np.random.Generator) -> Image:
-    """Tilt, shift and scale the head, light it from a side, take it down to 48×48 with noise."""
+def _photograph(canvas: Array, generator: np.random.Generator) -> Image:
+    """Return a 48×48 image of the head: tilted, shifted, scaled, lit from a side, with noise."""
     uniform = generator.uniform
     tilt, scale = float(uniform(-14, 14)), float(uniform(0.98, 1.28))
     pose = cv2.getRotationMatrix2D((_CANVAS_PX / 2, _CANVAS_PX / 2), tilt, scale)

@@ -1,36 +1,34 @@
-"""Images that look like crops and show no face: what a network must not be sure of.
+"""Draw crops that show no face, on which a network must not be confident.
 
-Drawn, or made of pieces of faces, so that training needs no other data set. What networks learn of
-such drawings holds for photographs (Baradad et al., Learning to See by Looking at Noise, 2021).
+They are drawn, or made of pieces of faces, so that training needs no other data set. What networks
+learn from such drawings carries over to photographs (Baradad et al., Learning to See by Looking at
+Noise, 2021).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from mien.images.crop import SIZE_PX
-from mien.types import Image
+from mien.types import Array, Floats, Image, Images
 
-_CANVAS_PX: Final = 2 * SIZE_PX  # drawn large, then averaged down: smooth edges
-_TILES: Final = (3, 4, 6)  # a side; each divides SIZE_PX
-_PIECE_PX: Final = (8, 22)  # of a face, taken for the whole: an eye, a cheek
-_LEFT_PX: Final = (6, 18)  # of a face that is moved out of the picture
-
-_Floats = npt.NDArray[np.float64]
+_CANVAS_PX: Final = 2 * SIZE_PX  # drawn large and averaged down, for smooth edges
+_TILES: Final = (3, 4, 6)  # per side; each divides SIZE_PX
+_PIECE_PX: Final = (8, 22)  # side of a magnified piece, such as an eye or a cheek
+_LEFT_PX: Final = (6, 18)  # what remains of a face at the edge of the image
 
 
-def draw_non_faces(faces: npt.NDArray[np.uint8], count: int, *, seed: int = 0) -> Image:
-    """Draw non-faces of every kind: the same for the same faces, count and seed.
+def draw_non_faces(faces: Images, count: int, *, seed: int = 0) -> Images:
+    """Draw non-faces of every kind; the same for the same faces, count and seed.
 
     Args:
-        faces: of which pieces are taken.
-        count: how many to draw.
-        seed: of everything random about them.
+        faces: face crops that pieces are taken from.
+        count: number of images.
+        seed: seed of everything random.
 
     Shape: uint8 (N, 48, 48) -> uint8 (count, 48, 48).
     """
@@ -43,12 +41,12 @@ def draw_non_faces(faces: npt.NDArray[np.uint8], count: int, *, seed: int = 0) -
 
 
 def _clouds(_: Image, generator: np.random.Generator) -> Image:
-    """Noise whose amplitude falls with frequency, as in photographs: from snow to a soft shadow."""
+    """Return noise whose amplitude falls with frequency, from white noise to a soft shadow."""
     return _stretch(_noise(SIZE_PX, generator))
 
 
 def _waves(_: Image, generator: np.random.Generator) -> Image:
-    """One to three sets of stripes or rings, soft or hard."""
+    """Return one to three superposed patterns of stripes or rings, soft or hard."""
     y, x = np.mgrid[:SIZE_PX, :SIZE_PX]
     waves = np.zeros((SIZE_PX, SIZE_PX))
     for _wave in range(generator.integers(1, 4)):
@@ -63,7 +61,7 @@ def _waves(_: Image, generator: np.random.Generator) -> Image:
 
 
 def _shapes(_: Image, generator: np.random.Generator) -> Image:
-    """Shapes over shapes, few of them large: the "dead leaves" that photographs resemble.
+    """Return overlapping shapes, few of them large: "dead leaves", a model of photographs.
 
     Source: Lee, Mumford and Huang, Occlusion Models for Natural Images, 2001.
     """
@@ -93,7 +91,7 @@ def _shapes(_: Image, generator: np.random.Generator) -> Image:
 
 
 def _shuffled(face: Image, generator: np.random.Generator) -> Image:
-    """A face cut into squares that have changed places."""
+    """Return a face cut into squares in random order."""
     side = int(generator.choice(_TILES))
     tiles = face.reshape(side, SIZE_PX // side, side, SIZE_PX // side).swapaxes(1, 2)
     mixed = generator.permutation(tiles.reshape(side * side, *tiles.shape[2:]))
@@ -101,7 +99,7 @@ def _shuffled(face: Image, generator: np.random.Generator) -> Image:
 
 
 def _magnified(face: Image, generator: np.random.Generator) -> Image:
-    """A small piece of a face."""
+    """Return a small piece of a face, magnified."""
     side = int(generator.integers(*_PIECE_PX))
     top, left = generator.integers(0, SIZE_PX - side + 1, 2)
     piece = face[top : top + side, left : left + side]
@@ -109,9 +107,9 @@ def _magnified(face: Image, generator: np.random.Generator) -> Image:
 
 
 def _moved_out(face: Image, generator: np.random.Generator) -> Image:
-    """The edge of a face that is out of the picture; the rest is the edge drawn out, or clouds."""
+    """Return the edge of a face that is mostly outside; the rest repeats the edge, or is noise."""
     left, side = int(generator.integers(*_LEFT_PX)), int(generator.integers(4))
-    face = np.rot90(face, side)  # and back, so that every side is the top once
+    face = np.rot90(face, side)  # rotated back below: every side is treated as the top
     if generator.random() < 0.5:
         picture = np.repeat(face[-1:], SIZE_PX, axis=0)
     else:
@@ -121,13 +119,13 @@ def _moved_out(face: Image, generator: np.random.Generator) -> Image:
 
 
 _Kind = Callable[[Image, np.random.Generator], Image]
-# Shapes twice, since they vary most.
+# Shapes twice: they vary most.
 _KINDS: Final[tuple[_Kind, ...]] = (
     _clouds, _waves, _shapes, _shapes, _shuffled, _magnified, _moved_out,
 )  # fmt: skip
 
 
-def _noise(side: int, generator: np.random.Generator) -> _Floats:
+def _noise(side: int, generator: np.random.Generator) -> Floats:
     frequencies = np.fft.fftfreq(side)
     radius = np.hypot(frequencies[:, None], frequencies[None])
     radius[0, 0] = 1  # the mean, which is stretched away
@@ -135,6 +133,6 @@ def _noise(side: int, generator: np.random.Generator) -> _Floats:
     return np.fft.ifft2(phases / radius ** generator.uniform(0.5, 3.5)).real
 
 
-def _stretch(image: npt.NDArray[Any]) -> Image:
+def _stretch(image: Array) -> Image:
     low, high = float(image.min()), float(image.max())
     return np.asarray(255 * (image - low) / max(high - low, 1e-6), np.uint8)

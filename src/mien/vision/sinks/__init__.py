@@ -1,1 +1,5 @@
-"""Where readings go, one module each."""
+"""Sinks of readings, one module each; `mien.sinks` is the public door to them.
+
+The timeline's page is written by `mien.reports`, which may import this package but not the other
+way round. Its sink is in `mien.reports.timeline_sink`.
+"""

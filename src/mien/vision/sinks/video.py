@@ -1,63 +1,83 @@
-"""Readings to an annotated video."""
+"""Readings as an annotated video."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import cv2
 import numpy as np
 
 from mien.errors import MienError
 from mien.types import Image
-from mien.vision.reading import Frame, Reading
-from mien.vision.sinks.draw import draw_readings
-from mien.vision.sinks.write import Target, Writer
+from mien.vision.quiet import quiet_video
+from mien.vision.reading import Reading
+from mien.vision.sinks._drawing import draw_readings
+from mien.vision.sinks.base import SINKS, Sink, SinkContext
+from mien.vision.sources import Frame, expected_kind
+from mien.vision.target import AtomicTarget
 
 VIDEO_SUFFIXES: Final = (".mp4", ".avi")
 
 _CODECS: Final = dict(zip(VIDEO_SUFFIXES, ("mp4v", "MJPG"), strict=True))
-_SLOWEST_FPS, _FASTEST_FPS, _USUAL_FPS = 1.0, 240.0, 30.0
-_LEAST_SIDE_PX, _MOST_SIDE_PX = 2, 8190  # MPEG-4's own limits
-_LONGEST_PAUSE_S: Final = 60.0  # a longer one is a clock that was set, or hours of the same picture
-_SET_BACK_S: Final = 1.0
+_MIN_FPS, _MAX_FPS, _DEFAULT_FPS = 1.0, 240.0, 30.0
+_MIN_SIDE_PX, _MAX_SIDE_PX = 2, 8190  # limits of MPEG-4
+_MAX_PAUSE_S: Final = 60.0  # longer: the clock was set, or the picture stood still for minutes
+_MAX_SETBACK_S: Final = 1.0
+
+Size = tuple[int, int]  # width, height, in pixels
 
 
-class VideoWriter(Writer):
-    """An annotated video, as long as what it shows took.
+@SINKS.register("video")
+class VideoSink(Sink):
+    """An annotated video that lasts as long as its source.
 
-    Its frame rate is constant: frames are repeated or left out so that each is shown at its own
+    Its frame rate is constant: frames are repeated or left out, so that each is shown at its own
     `Frame.seconds`. A pause of more than a minute is left out.
 
     Args:
-        path: of the file, which is replaced: .mp4 (MPEG-4) or .avi (Motion JPEG).
-        fps: frames a second; 30 where this is none that can be used (not from 1 to 240).
-        size: width, height in pixels; None for the first frame's. Pictures of another size are
-            fitted in.
+        path: path of the file, which is replaced: .mp4 (MPEG-4) or .avi (Motion JPEG).
+        fps: frames per second; replaced by 30 if it is not from 1 to 240.
+        size: width and height in pixels; None for those of the first frame. Pictures of another
+            size are fitted in.
 
     Raises:
-        MienError: if it cannot be written, at that size or at all.
+        MienError: if the file cannot be written, or not in that size.
     """
 
-    def __init__(self, path: str | Path, fps: float, size: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self, path: str | Path, fps: float = _DEFAULT_FPS, size: Size | None = None
+    ) -> None:
         super().__init__()
         suffix = Path(path).suffix.lower()
         if suffix not in VIDEO_SUFFIXES:
             raise MienError(f"{path}: cannot save this kind of video, expected .mp4 or .avi")
-        self._fps = fps if _SLOWEST_FPS <= fps <= _FASTEST_FPS else _USUAL_FPS
-        self._size: tuple[int, int] | None = None
-        self._target = Target(path)
+        self._fps = fps if _MIN_FPS <= fps <= _MAX_FPS else _DEFAULT_FPS
+        self._size: Size | None = None
+        self._target = AtomicTarget(path)
         self._video = cv2.VideoWriter()
         self._written = 0
         self._shown: Image | None = None
         self._source = ""
-        self._start = self._last = 0.0
+        self._start_s = self._last_s = 0.0
         if size:
             self._open(size)
 
-    def write(self, frame: Frame, readings: Sequence[Reading]) -> None:
-        """Show a frame from its time on."""
+    @classmethod
+    def open(cls, target: str, context: SinkContext) -> Self:
+        """Return a sink that writes the file `target` (see `Sink.open`)."""
+        source = context.source
+        if len(source.names) > 1 and Path(target).suffix.lower() not in VIDEO_SUFFIXES:
+            first = next((name for name in source.names if expected_kind(name) != "photos"), "")
+            raise MienError(
+                f"{target}: the sources contain a video or a stream: {first}; expected .mp4 or "
+                ".avi, for one video of all, or photos alone"
+            )
+        return cls(target, source.fps or _DEFAULT_FPS)
+
+    def add(self, frame: Frame, readings: Sequence[Reading]) -> None:
+        """Show a frame from its time on (see `Sink.add`)."""
         height, width = frame.image.shape[:2]
         size = self._size or self._open((width, height))
         with self._target.adding(frame):
@@ -72,47 +92,49 @@ class VideoWriter(Writer):
             self._written = slot + 1
 
     def close(self) -> None:
-        """Give the file its name."""
+        """Give the file its name (see `Sink.close`)."""
         self.saved += self._target.close()
 
-    def _open(self, size: tuple[int, int]) -> tuple[int, int]:
+    def _open(self, size: Size) -> Size:
+        """Open the video for frames of a size, and return the size."""
         codec = cv2.VideoWriter.fourcc(*_CODECS[self._target.path.suffix.lower()])
-        fits = all(_LEAST_SIDE_PX <= side <= _MOST_SIDE_PX for side in size)
-        if not fits or not self._video.open(str(self._target.temporary), codec, self._fps, size):
+        fits = all(_MIN_SIDE_PX <= side <= _MAX_SIDE_PX for side in size)
+        with quiet_video():
+            is_open = fits and self._video.open(str(self._target.temporary), codec, self._fps, size)
+        if not is_open:
             self._target.close()
             raise MienError(
                 f"{self._target.path}: a video of {size[0]}x{size[1]} pixels cannot be written, "
-                f"expected {_LEAST_SIDE_PX} to {_MOST_SIDE_PX} each way"
+                f"expected {_MIN_SIDE_PX} to {_MAX_SIDE_PX} each way"
             )
         self._size = size
-        self._target.parts.callback(self._check)
-        self._target.parts.callback(self._video.release)
+        self._target.before_renaming(self._check)
+        self._target.on_close(self._video.release)
         return size
 
     def _slot(self, frame: Frame) -> int:
-        """Return at which of the video's frames this one is due."""
+        """Return the number of the video's frame at which a frame is due."""
         if frame.seconds is None:
             return self._written
-        step = frame.seconds - self._last
+        step_s = frame.seconds - self._last_s
         continues = self._shown is not None and frame.source == self._source
-        if not continues or not -_SET_BACK_S <= step <= _LONGEST_PAUSE_S:
-            self._start = frame.seconds - self._written / self._fps
-        self._last, self._source = frame.seconds, frame.source
-        return round((frame.seconds - self._start) * self._fps)
+        if not continues or not -_MAX_SETBACK_S <= step_s <= _MAX_PAUSE_S:
+            self._start_s = frame.seconds - self._written / self._fps
+        self._last_s, self._source = frame.seconds, frame.source
+        return round((frame.seconds - self._start_s) * self._fps)
 
     def _check(self) -> None:
-        """Raise if frames are missing: OpenCV tells of no write that fails."""
-        if not self._written:
-            return
-        video = cv2.VideoCapture(str(self._target.temporary))
+        """Raise if frames are missing in the file: OpenCV reports no failed write."""
+        with quiet_video():
+            video = cv2.VideoCapture(str(self._target.temporary))
         frames = video.get(cv2.CAP_PROP_FRAME_COUNT)
         video.release()
         if frames < self._written:
             raise MienError(f"{self._target.path}: cannot be written; is the disk full?")
 
 
-def _fit(picture: Image, size: tuple[int, int]) -> Image:
-    """Return a picture in a size, black beside it where its shape is another."""
+def _fit(picture: Image, size: Size) -> Image:
+    """Return a picture scaled to fit a size, with black beside it if its shape is another."""
     height, width = picture.shape[:2]
     if (width, height) == size:
         return picture

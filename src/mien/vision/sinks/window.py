@@ -1,31 +1,89 @@
-"""A window on the screen that shows frames as they come.
+"""A window on the screen that shows annotated frames as they come.
 
-By tkinter, which comes with Python: the OpenCV that mien needs is the one without windows, so that
-it installs on servers.
+It uses tkinter, which comes with Python: mien needs the OpenCV without windows, which installs on
+servers, too.
 """
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Self
+import time
+from collections.abc import Sequence
+from typing import Any, Final, Self
 
 import cv2
+import numpy as np
 
 from mien.errors import MienError
 from mien.types import Image
+from mien.vision.reading import Reading
+from mien.vision.sinks._drawing import draw_readings
+from mien.vision.sinks._pacing import Pacing
+from mien.vision.sinks.base import SINKS, Sink, SinkContext
+from mien.vision.sources.base import Frame, Stop, never
 
-_MOST_WIDTH_PX, _MOST_HEIGHT_PX = 1600, 900
+_MAX_WIDTH_PX, _MAX_HEIGHT_PX = 1600, 900
 _QUIT_KEYS = ("q", "Q", "<Escape>")
+_BETWEEN_KEYS_S: Final = 0.05
+
+
+@SINKS.register("window")
+class WindowSink(Sink):
+    """A window in which a video file plays at its own speed; it is done once it is closed.
+
+    Args:
+        title: title of the window.
+        is_live: whether frames are shown as they come, and not as far apart as they were taken.
+        stop: condition that ends the wait for the time of a frame.
+
+    Raises:
+        MienError: if there is no screen, or Python has no tkinter.
+    """
+
+    target = "nothing"
+
+    def __init__(self, title: str = "mien", *, is_live: bool = False, stop: Stop = never) -> None:
+        super().__init__()
+        self._window = Window(title)
+        self._pacing = None if is_live else Pacing()
+        self._stop = stop
+
+    @classmethod
+    def open(cls, target: str, context: SinkContext) -> Self:  # noqa: ARG003
+        """Return a sink that shows the source; `target` is empty (see `Sink.open`)."""
+        source = context.source
+        return cls(source.name or "mien", is_live=source.kind == "live", stop=context.stop)
+
+    @property
+    def done(self) -> bool:
+        """Return whether the user has closed the window; keys and clicks are handled now."""
+        self._window.update()
+        return not self._window.is_open
+
+    def add(self, frame: Frame, readings: Sequence[Reading]) -> None:
+        """Show a frame with its readings, when it is due."""
+        picture = draw_readings(frame.image, readings)
+        if self._pacing:
+            due = self._pacing.due(frame, time.monotonic())
+            while (left_s := due - time.monotonic()) > 0 and not (self.done or self._stop()):
+                time.sleep(min(_BETWEEN_KEYS_S, left_s))
+        self._window.show(picture)
+
+    def close(self) -> None:
+        """Close the window."""
+        self._window.close()
 
 
 class Window:
-    """A window, open until somebody closes it or presses q or Esc.
+    """A window that is open until the user closes it, or presses q or Esc.
 
     Args:
-        title: of the window.
+        title: title of the window.
+
+    Attributes:
+        is_open: whether the user has not closed it.
 
     Raises:
-        MienError: if there is no screen, or Python came without tkinter.
+        MienError: if there is no screen, or Python has no tkinter.
     """
 
     def __init__(self, title: str) -> None:
@@ -33,15 +91,15 @@ class Window:
             import tkinter
         except ImportError:
             raise MienError(
-                "a window needs tkinter, which this Python came without (Debian: python3-tk); "
-                "leave out --show, and keep an annotated copy by --save"
+                "a window needs tkinter, which this Python does not have (on Debian: install "
+                "python3-tk); leave out --show, and save an annotated copy by --save"
             ) from None
         self._photo_image = tkinter.PhotoImage
         try:
-            self._root = tkinter.Tk()
+            self._root: tkinter.Tk | None = tkinter.Tk()
         except tkinter.TclError as error:
             raise MienError(
-                f"no window can be opened here ({error}); leave out --show, and keep an annotated "
+                f"no window can be opened here ({error}); leave out --show, and save an annotated "
                 "copy by --save"
             ) from None
         self._root.title(title)
@@ -53,47 +111,36 @@ class Window:
         for key in _QUIT_KEYS:
             self._root.bind(key, self._quit)
 
-    def show(self, image: Image) -> bool:
-        """Show a picture; return whether the window is still open.
+    def show(self, image: Image) -> None:
+        """Show a picture, unless the window is closed.
 
         Shape: uint8 (height, width, 3), blue-green-red.
         """
         if not self.is_open:
-            return False
+            return
         height, width = image.shape[:2]
-        scale = min(1.0, _MOST_WIDTH_PX / width, _MOST_HEIGHT_PX / height)
+        scale = min(1.0, _MAX_WIDTH_PX / width, _MAX_HEIGHT_PX / height)
         if scale < 1:
-            image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+            shrunk = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            image = np.asarray(shrunk, np.uint8)
         height, width = image.shape[:2]
         pixels = cv2.cvtColor(image, cv2.COLOR_BGR2RGB).tobytes()
-        # Kept, or tkinter lets go of a picture that it still shows.
+        # Kept: tkinter would free a picture that nothing else refers to, though it still shows it.
         self._picture = self._photo_image(data=f"P6 {width} {height} 255\n".encode() + pixels)
         self._label.configure(image=self._picture)
         self.update()
-        return self.is_open
 
     def update(self) -> None:
-        """Heed keys and clicks; where no picture comes for long, somebody has to ask for it."""
+        """Handle keys and clicks; to be called often while no picture comes."""
         if self._root is not None:
             self._root.update()
 
     def close(self) -> None:
-        """Take the window away; safe to repeat."""
+        """Close the window; safe to repeat."""
         self.is_open = False
         if self._root is not None:
             self._root.destroy()
-            self._root = None  # type: ignore[assignment]
+            self._root = None
 
     def _quit(self, _: object = None) -> None:
         self.is_open = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -1,6 +1,6 @@
-"""Cameras and streams as Sources: the newest frame each time.
+"""Cameras and streams: the newest frame each time.
 
-What is seen never lags behind what happens, however slow the reader is.
+A reading never lags behind what the camera sees, however slow the reader is.
 """
 
 from __future__ import annotations
@@ -9,78 +9,103 @@ import atexit
 import threading
 import time
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import cv2
-import numpy as np
 
 from mien.errors import SourceError
-from mien.vision.reading import Frame, Source
-from mien.vision.sources.video import Connect, VideoSource, check_size, rate_of
+from mien.images.decode import quiet_opencv
+from mien.vision.sources._capture import check_frame_size, frame_rate, open_capture, read_frame
+from mien.vision.sources._specs import is_number
+from mien.vision.sources.base import SOURCES, Frame, Kind, Limits, Opener, Source, Stop
+from mien.vision.sources.video import Connect, VideoSource
 
-_FIRST_PAUSE_S: Final = 0.5
-_WAIT_S: Final = 0.2  # Ctrl-C and keys are heard between waits
-_PARTING_S: Final = 0.3
-
-
-def open_camera(number: int) -> Source:
-    """Open a camera of this machine.
-
-    Raises:
-        SourceError: if there is none of that number, or another program has it.
-    """
-    name = str(number)
-    capture = cv2.VideoCapture(number)
-    if not capture.isOpened():
-        raise SourceError(
-            f"camera {name}: cannot be opened (not there, in use by another program, or not allowed"
-            f"?); cameras are counted from 0; for a file or folder of that name write ./{name}"
-        )
-    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # where the driver can, or its queue is what lags
-    lost = f"camera {name}: gives no more pictures (unplugged, or taken by another program?)"
-    return LiveSource(name, capture, lost=lost)
+_LAST_CAMERA: Final = 99  # OpenCV uses hundreds for its backends
+_FIRST_PAUSE_S: Final = 0.5  # before a broken stream is reopened; doubled each time
+_WAIT_S: Final = 0.2  # the stop condition is asked between waits
+_CLOSING_S: Final = 0.3
+_SLOW_FRAME_S: Final = 0.5
+_EXIT_S: Final = 1.0  # more than Python takes to exit
 
 
-def open_stream(
-    address: str, name: str, *, max_pixels: int, timeout_s: float, retries: int
-) -> Source:
-    """Open a video or a stream at an address; it is live where it has no known end.
+@SOURCES.register("live")
+class CameraOpener(Opener):
+    """Opens the cameras of this machine, by their number."""
+
+    def opens(self, spec: object) -> bool:
+        """Return whether a spec is a number, also as text."""
+        return is_number(spec)
+
+    def kind(self, spec: object) -> Kind:
+        """Return ``live``."""
+        return "live"
+
+    def open(self, spec: Any, *, limits: Limits, stop: Stop) -> Source:
+        """Open a camera.
+
+        Raises:
+            SourceError: if there is no such camera, or another program uses it.
+        """
+        number, name = int(spec), str(spec)
+        if not 0 <= number <= _LAST_CAMERA:
+            raise SourceError(f"camera {name}: no such camera, expected 0 to {_LAST_CAMERA}")
+        with quiet_opencv:
+            capture = cv2.VideoCapture(number)
+        if not capture.isOpened():
+            raise SourceError(
+                f"camera {name}: cannot be opened (is it connected, free and permitted?); cameras "
+                f"are numbered from 0; for a file or a folder of that name write ./{name}"
+            )
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # where the driver can: its queue is a delay
+        lost = f"camera {name}: no more pictures (was it unplugged, or taken by another program?)"
+        return LiveSource(name, capture, lost=lost, stop=stop)
+
+
+def open_stream(address: str, name: str, *, limits: Limits, stop: Stop) -> Source:
+    """Open a video or a stream at an address; a stream has no known end, and is live.
 
     Args:
-        address: that FFmpeg can read.
-        name: the address without its password, as it is shown.
-        max_pixels: of a frame.
-        timeout_s: how long the other side may be silent.
-        retries: how often in a row a broken stream is opened again.
+        address: address that FFmpeg can read.
+        name: address without its password, as it is shown.
+        limits: limits on its frames, its idle time and its interruptions.
+        stop: condition that ends the iteration.
 
     Raises:
-        SourceError: if nothing that can be read comes in time, or its frames are too large.
+        SourceError: if no readable video comes in time, or its frames are too large.
     """
-    timeout_ms = round(1000 * timeout_s)
+    timeout_ms = round(1000 * limits.timeout_s)
     options = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, timeout_ms]
     options += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms]
 
     def connect() -> cv2.VideoCapture:
-        return cv2.VideoCapture(address, cv2.CAP_FFMPEG, options)
+        return open_capture(address, options)
 
     capture = connect()
     if not capture.isOpened():
         raise SourceError(
-            f"{name}: no video came within {timeout_s:g} s, expected a stream or a video; check "
-            "the address, its password, the network, and that the camera is on"
+            f"{name}: no video came within {limits.timeout_s:g} s, expected a stream or a video; "
+            "check the address, its password, the network, and that the camera is on"
         )
-    check_size(capture, name, max_pixels)
+    check_frame_size(capture, name, limits)
     if capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
-        return VideoSource(name, connect, capture)
-    lost = f"{name}: the stream broke off, and opening it again failed {retries} times in a row"
-    return LiveSource(name, capture, lost=lost, connect=connect, retries=retries)
+        return VideoSource(name, capture, connect, stop=stop)
+    lost = f"{name}: the stream broke off, and {limits.retries} attempts to reopen it failed"
+    return LiveSource(name, capture, lost=lost, stop=stop, connect=connect, limits=limits)
 
 
 class LiveSource(Source):
     """The newest frame of a camera or a stream, each time that one is asked for.
 
-    A thread reads all of them, from the first time that it is iterated over until it is closed or
-    the iteration is left; then it is over.
+    A thread reads every frame, from the first iteration until the source is closed or the iteration
+    is left. After that the source yields nothing more.
+
+    Args:
+        name: number of the camera, or address of the stream without its password.
+        capture: opened capture.
+        lost: message for the end of the stream.
+        stop: condition that ends the iteration.
+        connect: function that reopens a stream; None for a camera.
+        limits: idle timeout and number of attempts to reopen a stream.
     """
 
     def __init__(
@@ -89,89 +114,107 @@ class LiveSource(Source):
         capture: cv2.VideoCapture,
         *,
         lost: str,
+        stop: Stop,
         connect: Connect | None = None,
-        retries: int = 0,
+        limits: Limits | None = None,
     ) -> None:
-        super().__init__(name, "live", fps=rate_of(capture))
+        super().__init__(name, "live", fps=frame_rate(capture))
         self._capture = capture
         self._lost = lost
+        self._stop = stop
         self._connect = connect
-        self._retries = retries
-        self._stop = threading.Event()
+        self._limits = limits or Limits()
+        self._closing = threading.Event()
         self._news = threading.Condition()
         self._newest: Frame | None = None
-        self._ended = False
+        self._has_ended = False
+        self._waiting_since = 0.0
+        # A daemon: OpenCV cannot be interrupted, and Python does not wait for a daemon to end.
         self._thread = threading.Thread(target=self._grab, name=f"mien {name}", daemon=True)
 
     def __iter__(self) -> Iterator[Frame]:
-        """Give the newest frame each time, numbered with those that were dropped."""
-        if not self._stop.is_set() and not self._thread.is_alive():
+        """Yield the newest frame each time; numbers count those that were dropped, too."""
+        if not self._closing.is_set() and not self._thread.is_alive():
             self._thread.start()
-        seen = False
+        has_frames = False
         try:
             while (frame := self._next()) is not None:
-                seen = True
+                has_frames = True
                 yield frame
         finally:
             self.close()
-        if not seen and self.failures:
+        if not has_frames and self.failures:
             raise self.failures.pop()
 
     def close(self) -> None:
         """Stop the thread, which releases the device.
 
-        A thread that waits for a silent device or stream is left behind: it ends, and releases
-        it, when that wait times out.
+        A thread that waits for a silent device or stream is left behind. It releases it when that
+        wait times out.
         """
-        if self._stop.is_set():
+        if self._closing.is_set():
             return
-        self._stop.set()
+        self._closing.set()
         if self._thread.ident is None:
             self._capture.release()
             return
-        self._thread.join(_PARTING_S)
-        self.lingers = self._thread.is_alive()
-        if self.lingers:  # Python crashes where OpenCV comes back to it while it ends
-            atexit.register(self._thread.join)
+        self._thread.join(_CLOSING_S)
+        if self._thread.is_alive():
+            atexit.register(self._leave)
+
+    def _leave(self) -> None:
+        """Let a wait that is about to end do so before Python exits.
+
+        The process aborts if OpenCV returns to Python from a wait while Python is exiting, which
+        takes about 30 ms. The wait of a slow stream ends with its next frame, that of a silent one
+        when it times out. A longer wait is cut short by the end of the process.
+        """
+        timeout_s = self._waiting_since + self._limits.timeout_s - time.monotonic()
+        self._thread.join(2 * _EXIT_S if timeout_s < _EXIT_S else _SLOW_FRAME_S)
 
     def _next(self) -> Frame | None:
-        while not self._stop.is_set() and not self.over():
+        """Return the newest frame, waiting for it; None at the end."""
+        while not self._closing.is_set() and not self._stop():
             with self._news:
-                if self._newest is None and not self._ended:
+                if self._newest is None and not self._has_ended:
                     self._news.wait(_WAIT_S)
                 frame, self._newest = self._newest, None
-                if frame is not None or self._ended:
-                    return None if self._stop.is_set() else frame
+                if frame is not None or self._has_ended:
+                    return None if self._closing.is_set() else frame
         return None
 
     def _grab(self) -> None:
-        index, tries, began = 0, 0, 0.0
+        """Read every frame and keep the newest; runs in the thread."""
+        index, attempts, start_s = 0, 0, 0.0
         try:
-            while not self._stop.is_set():
-                there, image = self._capture.read()
-                if there:
+            while not self._closing.is_set():
+                self._waiting_since = time.monotonic()
+                image = read_frame(self._capture)
+                if image is not None:
                     now = time.monotonic()
-                    began = began or now
-                    self._show(Frame(np.asarray(image, np.uint8), self.name, index, now - began))
-                    index, tries = index + 1, 0
-                    continue
-                if self._stop.is_set():
-                    return
-                self._capture.release()
-                if self._connect is None or tries == self._retries:
-                    self.failures.append(SourceError(self._lost))
-                    return
-                self._stop.wait(_FIRST_PAUSE_S * 2**tries)
-                tries += 1
-                if not self._stop.is_set():
-                    self._capture = self._connect()
+                    start_s = start_s or now
+                    self._keep(Frame(image, self.name, index, now - start_s))
+                    index, attempts = index + 1, 0
+                elif not self._closing.is_set():
+                    if self._connect is None or attempts == self._limits.retries:
+                        self.failures.append(SourceError(self._lost))
+                        return
+                    self._reopen(self._connect, pause_s=_FIRST_PAUSE_S * 2**attempts)
+                    attempts += 1
         finally:
             self._capture.release()
             with self._news:
-                self._ended = True
+                self._has_ended = True
                 self._news.notify_all()
 
-    def _show(self, frame: Frame) -> None:
+    def _reopen(self, connect: Connect, *, pause_s: float) -> None:
+        self._capture.release()
+        self._closing.wait(pause_s)
+        if not self._closing.is_set():
+            self._waiting_since = time.monotonic()
+            self._capture = connect()
+
+    def _keep(self, frame: Frame) -> None:
         with self._news:
             self.dropped += self._newest is not None
             self._newest = frame

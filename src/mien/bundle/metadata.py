@@ -1,0 +1,175 @@
+"""Bundle metadata: everything that a Bundle says about itself, typed.
+
+The metadata lie in the ONNX file as one property per field, each value as JSON. Bundles that mien
+0.1 wrote (``mien_format`` 1) are translated when they are read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, Literal, Self
+
+from mien.bundle.scores import NO_TTA, Record, ScoreSummary
+from mien.io.names import Name
+from mien.labels import EMOTIONS
+
+FORMAT: Final = 2
+
+# Recipe keys of [data] that mien 0.1 wrote under other names.
+_DATA_KEYS_OF_FORMAT_1: Final = {
+    "hold_out": "validation_share",
+    "keep_twins_together": "keep_duplicates_together",
+}
+
+
+class Calibration(Record):
+    """How logits become probabilities, and what that was worth on images not used to fit it."""
+
+    images: int
+    """Number of images that the calibration was fitted on; none of them was trained on."""
+    matrix: tuple[tuple[float, ...], ...]
+    """Matrix applied to the label logits, ``logits @ matrix + bias``. Shape: (7, 7)."""
+    bias: tuple[float, ...]
+    """Bias added to the product. Shape: (7,)."""
+    mapped: bool = False
+    """Whether matrix and bias were fitted before, on all of these images; then only the following
+    figures are estimated by cross-fitting."""
+    votes_share: float = 0.0
+    """Share of the votes' layer in the probabilities; 0 without one."""
+    prior_share: float = 0.0
+    """Share of the log class shares of the training images that is taken out of the logits."""
+    offset: tuple[float, ...] = ()
+    """Class offsets added to the log of the mixed probabilities to take the prior out; if no votes
+    are mixed in, the bias contains them. Shape: (7,)."""
+    temperature: float = 1.0
+    """Temperature that divides the logits last; 1 if the matrix contains it."""
+    uncertain_below: float
+    """Highest probability below which a reading is called uncertain."""
+    target_accuracy: float
+    """Accuracy that the answered images were to reach."""
+    error_before: float
+    """Expected calibration error (15 bins) of the uncalibrated logits."""
+    error_after: float
+    """Expected calibration error (15 bins) with calibration and face gate, cross-fitted."""
+    accuracy: float
+    """Accuracy on all of these images, cross-fitted."""
+    answered_accuracy: float | None
+    """Accuracy on the images that are answered, cross-fitted; None if none is."""
+    coverage: float
+    """Share of the images that are answered, cross-fitted."""
+
+
+class FaceGate(Record):
+    """A gate on the features that takes certainty from non-faces, and what it is worth."""
+
+    weight: tuple[float, ...]
+    """Weights that multiply the features. Shape: (features,)."""
+    bias: float
+    """Bias that is added before the sigmoid."""
+    faces: int
+    """Number of faces that the gate was fitted on, each unchanged and augmented."""
+    non_faces: int
+    """Number of drawn non-faces that the gate was fitted on."""
+    faces_open: float
+    """Share of other faces for which the gate is open by more than a half."""
+    non_faces_open: float
+    """Share of other non-faces for which the gate is open by more than a half."""
+
+
+class TrainingData(Record):
+    """Which images a Bundle was trained on, without any of them."""
+
+    name: str = ""
+    """Name of the data set."""
+    fingerprint: str = ""
+    """Fingerprint of the data set, its splits included; empty if it is not known."""
+    split_rule: str = ""
+    """How the splits came about, in words."""
+    split_counts: dict[str, int] = {}
+    """Number of images in each split."""
+    chosen_by: str = ""
+    """Split by which the weights were chosen; empty if no split had a say."""
+
+
+class BundleMetadata(Record):
+    """What a Bundle says of itself."""
+
+    mien_format: Literal[2] = FORMAT
+    """Version of this format."""
+    name: Name
+    """Name of the recipe, and so of the Bundle."""
+    labels: tuple[str, ...] = EMOTIONS
+    """Emotion of each column of the outputs."""
+    crop_margin: float = 0.0
+    """Margin added on each side of a detected face's square, as a share of its side."""
+    uncertain_below: float = 0.0
+    """Highest probability below which a reading is called uncertain; 0 without a threshold."""
+    calibration: Calibration | None = None
+    """Calibration of the logits, which the graph contains; None without one."""
+    face_gate: FaceGate | None = None
+    """Face gate, which the graph contains; None without one."""
+    precision: Literal["float32", "int8"] = "float32"
+    """Number format in which the convolutions compute."""
+    parameters: int
+    """Number of weights."""
+    macs: int | None = None
+    """Multiply-accumulate operations for one face; None in older Bundles."""
+    recipe: dict[str, Any] = {}
+    """The recipe as it was run, as plain data."""
+    data: TrainingData = TrainingData()
+    """Which images the network was trained on."""
+    epoch: int | None = None
+    """Epoch after which the weights were taken."""
+    checkpoint: str = ""
+    """How the weights were chosen, in words."""
+    scores: tuple[ScoreSummary, ...] = ()
+    """Scores of this Bundle, each with its protocol."""
+    licence: str = "MIT"
+    """Licence of the weights."""
+    note: str = (
+        "Reads facial expressions, which are not feelings. In the European Union inferring "
+        "emotions of people at work or in education is prohibited (Regulation 2024/1689, "
+        "Article 5(1)(f))."
+    )
+    """What the reader of a figure or a reading ought to know."""
+    mien_version: str
+    """Version of mien that exported the Bundle."""
+
+    def as_properties(self) -> dict[str, str]:
+        """Return the metadata as ONNX properties: one per field, its value as JSON."""
+        return {name: json.dumps(value) for name, value in self.model_dump(mode="json").items()}
+
+    @classmethod
+    def from_properties(cls, properties: Mapping[str, str]) -> Self:
+        """Return the metadata that ONNX properties hold.
+
+        Raises:
+            ValueError: if a property is missing, or is not what this version of mien knows.
+        """
+        fields = {name: json.loads(value) for name, value in properties.items()}
+        if fields.get("mien_format") == 1:
+            fields = _translate_format_1(fields)
+        return cls.model_validate(fields)
+
+
+def _translate_format_1(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a Bundle that mien 0.1 wrote, as the current format has them."""
+    recipe = dict(fields.get("recipe", {}))
+    recipe["data"] = {
+        _DATA_KEYS_OF_FORMAT_1.get(key, key): value for key, value in recipe.get("data", {}).items()
+    }
+    scores = []
+    for score in fields.get("scores", ()):
+        protocol = dict(score["protocol"])
+        views = protocol.pop("views", "single")
+        protocol["tta"] = NO_TTA if views == "single" else views
+        scores.append({**score, "protocol": protocol})
+    return {
+        **fields,
+        "mien_format": FORMAT,
+        "calibration": fields.get("calibration") or None,
+        "face_gate": fields.get("face_gate") or None,
+        "recipe": recipe,
+        "scores": scores,
+    }

@@ -1,0 +1,88 @@
+"""Check: what every check of an audit declares, and how any other module becomes one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, Final
+
+from mien.bundle.bundle import Bundle
+from mien.curation.findings import Finding
+from mien.curation.pairs import NearPair, near_pairs
+from mien.data import FaceDataset
+from mien.data.duplicates.groups import Duplicates
+from mien.registry import Registry
+from mien.types import Mask
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What an audit checks.
+
+    Args:
+        dataset: data set, loaded with ``skip_bad``.
+        duplicates: all duplicates within it.
+        bundle: Bundle to read the faces with, to find doubtful labels; None without one.
+        trained_on: mask of the images that the Bundle was trained on; None if unknown. Shape: (N,).
+    """
+
+    dataset: FaceDataset
+    duplicates: Duplicates
+    bundle: Bundle | None = None
+    trained_on: Mask | None = None
+
+    @cached_property
+    def near_pairs(self) -> Sequence[NearPair]:
+        """Pairs of near duplicates, the most similar first."""
+        return near_pairs(self.dataset, self.duplicates)
+
+    @property
+    def has_splits(self) -> bool:
+        """Whether there are at least two splits to compare."""
+        return len(self.dataset.split_counts()) > 1
+
+    @property
+    def has_votes(self) -> bool:
+        """Whether any image has FER+ votes."""
+        return self.dataset.votes is not None and bool(self.dataset.votes.any())
+
+
+class NotChecked(Exception):  # noqa: N818 - not an error: the audit reports it
+    """The reason why a check is impossible for a data set."""
+
+
+class Check(ABC):
+    """One check of an audit: a class in a module of its own.
+
+        @CHECKS.register("my_check")  # the name of the module
+        class MyCheck(Check):
+            order = 150
+            passed = "no images like mine"
+
+    Attributes:
+        order: rank among the checks, lowest first.
+        passed: what the audit says if nothing was found; empty to say nothing.
+    """
+
+    order: ClassVar[int]
+    passed: ClassVar[str] = ""
+
+    def applies(self, subject: Subject) -> bool:
+        """Return whether the check makes sense for a data set."""
+        del subject
+        return True
+
+    @abstractmethod
+    def find(self, subject: Subject) -> list[Finding]:
+        """Return the findings; none if the data set is fine.
+
+        Raises:
+            NotChecked: if the data set does not allow the check; the audit then states the reason.
+        """
+
+
+CHECKS: Final[Registry[type[Check]]] = Registry(
+    "check", group="mien.checks", package="mien.curation.checks"
+)

@@ -1,0 +1,35 @@
+"""Check for blank images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mien.curation.checks.base import CHECKS, Check, Subject
+from mien.curation.findings import Finding, Item, refer
+from mien.images.crop import is_blank
+
+
+@CHECKS.register("blank")
+class Blank(Check):
+    """Images of one gray level, or nearly so."""
+
+    order = 80
+    passed = "no blank images"
+
+    def find(self, subject: Subject) -> list[Finding]:
+        """Return one finding about all blank images."""
+        (rows,) = np.nonzero(is_blank(subject.dataset.images))
+        if len(rows) == 0:
+            return []
+        return [
+            Finding(
+                check="blank",
+                severity="warning",
+                title=f"{len(rows):,} {'image is' if len(rows) == 1 else 'images are'} blank",
+                count=len(rows),
+                why="A network can learn no expression from a blank image, and no answer about it "
+                "is right.",
+                what_to_do="Drop them: mien data clean.",
+                items=tuple(Item(images=refer(subject.dataset, [row])) for row in rows),
+            )
+        ]

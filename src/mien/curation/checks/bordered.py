@@ -1,0 +1,62 @@
+"""Check for images with a border of one gray level."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from mien.curation.checks.base import CHECKS, Check, Subject
+from mien.curation.findings import Finding, Item, refer
+from mien.images.crop import SIZE_PX
+from mien.types import Images, Integers
+
+_BORDER_PX: Final = 4  # a twelfth of the side
+_FLAT_LEVELS: Final = 4  # range of gray levels in a line of a border, which JPEG causes
+
+
+@CHECKS.register("bordered")
+class Bordered(Check):
+    """Images with a border on at least one side."""
+
+    order = 100
+    passed = "no images with a border"
+
+    def find(self, subject: Subject) -> list[Finding]:
+        """Return one finding about all such images, the widest border first."""
+        widths = border_widths(subject.dataset.images)
+        (rows,) = np.nonzero((widths >= _BORDER_PX) & (widths < SIZE_PX))
+        if len(rows) == 0:
+            return []
+        return [
+            Finding(
+                check="bordered",
+                severity="note",
+                title=f"{len(rows):,} images have a border of {_BORDER_PX} px or more",
+                count=len(rows),
+                why="The face is smaller or cut off, and a network can learn the border instead of "
+                "the expression.",
+                what_to_do="Crop them again from their source, or leave them: a detector's crops "
+                "have borders too, where a face is at the edge of a photo.",
+                figures={"median width in px": float(np.median(widths[rows]))},
+                items=tuple(
+                    Item(images=refer(subject.dataset, [row]), note=f"{widths[row]} px")
+                    for row in sorted(rows, key=lambda row: -int(widths[row]))
+                ),
+            )
+        ]
+
+
+def border_widths(images: Images) -> Integers:
+    """Return the width of each image's widest border, in pixels.
+
+    A border consists of lines of nearly one gray level.
+
+    Shape: uint8 (N, 48, 48) -> int64 (N,); 48 for an image of one gray level.
+    """
+    widest = np.zeros(len(images), np.int64)
+    for axis in (1, 2):
+        flat = np.ptp(images, axis=axis) <= _FLAT_LEVELS
+        for lines in (flat, flat[:, ::-1]):
+            widest = np.maximum(widest, np.cumprod(lines, axis=1).sum(1))
+    return widest

@@ -1,0 +1,48 @@
+"""Check for images with very low contrast."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from mien.curation.checks.base import CHECKS, Check, Subject
+from mien.curation.findings import Finding, Item, refer
+from mien.images.crop import is_blank
+
+_MIN_STD: Final = 8.0  # gray levels; a face in the dark has about 15
+
+
+@CHECKS.register("near_constant")
+class NearConstant(Check):
+    """Images with a low standard deviation that are not blank."""
+
+    order = 90
+    passed = "no images of very low contrast"
+
+    def find(self, subject: Subject) -> list[Finding]:
+        """Return one finding about all such images, the lowest contrast first."""
+        images = subject.dataset.images
+        stds = np.array([image.std() for image in images])
+        (rows,) = np.nonzero((stds < _MIN_STD) & ~is_blank(images))
+        if len(rows) == 0:
+            return []
+        return [
+            Finding(
+                check="near-constant",
+                severity="note",
+                title=f"{len(rows):,} {'image has' if len(rows) == 1 else 'images have'} very low "
+                "contrast",
+                count=len(rows),
+                why="After standardisation they are mostly noise.",
+                what_to_do="Look at them, and drop those that show no face.",
+                figures={"gray levels of standard deviation below": _MIN_STD},
+                items=tuple(
+                    Item(
+                        images=refer(subject.dataset, [row]),
+                        note=f"standard deviation {stds[row]:.1f}",
+                    )
+                    for row in sorted(rows, key=lambda row: float(stds[row]))
+                ),
+            )
+        ]

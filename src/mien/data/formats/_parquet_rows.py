@@ -1,0 +1,147 @@
+"""Read single rows of Parquet files: check the columns, decode an image, parse its fields."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mien.data.fer2013 import FERPLUS_VOTES
+from mien.data.formats._fields import parse_label, parse_usage
+from mien.data.split import split_of
+from mien.errors import DataError, MienError, nearest
+from mien.images.crop import to_crop
+from mien.images.decode import decode_image
+from mien.types import Image
+
+
+@dataclass(frozen=True)
+class Face:
+    """The fields of one row, parsed; ``row`` counts from 1 in each file."""
+
+    row: int
+    image: Image
+    label: int
+    split: str
+    votes: list[int]
+
+
+class RowReader:
+    """Reader of one record at a time, on any thread.
+
+    Raises:
+        DataError: if a column is missing or has a wrong type.
+    """
+
+    def __init__(self, path: Path, schema: Any) -> None:
+        pa, _ = import_pyarrow()
+        self.path = path
+        for wanted in ("image", "label"):
+            if wanted not in schema.names:
+                raise DataError(
+                    f"{path}: no column {wanted!r}{nearest(wanted, schema.names)} among "
+                    f"{', '.join(schema.names)}; expected image and label, optionally usage and "
+                    "ferplus"
+                )
+        kind = schema.field("image").type
+        if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+            kind = kind.field("bytes").type
+        if not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind)):
+            raise DataError(
+                f"{path}: the column 'image' holds {kind}, expected the bytes of image files"
+            )
+        self.split_column = next((name for name in ("usage", "split") if name in schema.names), "")
+        optional = [name for name in (self.split_column, "ferplus") if name in schema.names]
+        self.columns = ["image", "label", *optional]
+        if "ferplus" in schema.names:
+            kind = schema.field("ferplus").type
+            if not _is_list_of_integers(pa, kind):
+                raise DataError(
+                    f"{path}: the column 'ferplus' holds {kind}, expected a list of "
+                    f"{len(FERPLUS_VOTES)} vote counts"
+                )
+        self._label_names = _label_names(schema.metadata)
+        self._file_split = _split_by_name(path)
+
+    def read(self, number: int, record: dict[str, Any]) -> Face | DataError:
+        """Return the face of a record, or the error in it."""
+        where = f"{self.path}: row {number:,}"
+        try:
+            image = to_crop(decode_image(content_of(record), where))
+        except DataError as error:
+            return error
+        try:
+            label = self._label(record["label"])
+            return Face(number, image, label, self._split(record), _votes(record.get("ferplus")))
+        except DataError as error:
+            return DataError(f"{where} {error}")
+
+    def _label(self, value: Any) -> int:
+        if self._label_names is not None and isinstance(value, int):
+            if not 0 <= value < len(self._label_names):
+                raise DataError(
+                    f"has the label {value}, expected 0 to {len(self._label_names) - 1} "
+                    f"({', '.join(self._label_names)})"
+                )
+            value = self._label_names[value]
+        return parse_label(str(value))
+
+    def _split(self, record: dict[str, Any]) -> str:
+        if not self.split_column:
+            return self._file_split
+        word = record[self.split_column]
+        return "" if word is None else parse_usage(str(word))
+
+
+def content_of(record: dict[str, Any]) -> bytes:
+    """Return the image file in a record; empty if there is none."""
+    image = record["image"]
+    return (image.get("bytes") if isinstance(image, dict) else image) or b""
+
+
+def _votes(value: Any) -> list[int]:
+    """Return FER+ votes, zeros if there are none."""
+    if value is None:
+        return [0] * len(FERPLUS_VOTES)
+    if len(value) != len(FERPLUS_VOTES) or not all(v is not None and 0 <= v <= 127 for v in value):
+        raise DataError(f"has the votes {value}, expected {len(FERPLUS_VOTES)} counts of 0 to 127")
+    return list(value)
+
+
+def _is_list_of_integers(pa: Any, kind: Any) -> bool:
+    is_list = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    if not any(is_one(kind) for is_one in is_list):
+        return bool(pa.types.is_null(kind))  # a column of nulls alone
+    return bool(pa.types.is_integer(kind.value_type))
+
+
+def _label_names(metadata: dict[bytes, bytes] | None) -> list[str] | None:
+    """Return the label names that Hugging Face's ``datasets`` writes into files, None without."""
+    try:
+        features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
+        return [str(name) for name in features["label"]["names"]]
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _split_by_name(path: Path) -> str:
+    words = re.split(r"[^A-Za-z]+", path.stem)
+    return next((split for word in words if word and (split := split_of(word))), "")
+
+
+def import_pyarrow() -> tuple[Any, Any]:
+    """Return the modules ``pyarrow`` and ``pyarrow.parquet``.
+
+    Raises:
+        MienError: if pyarrow is not installed.
+    """
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MienError(
+            "reading and writing Parquet needs pyarrow: pip install 'mien[train]'"
+        ) from error
+    return pa, pq

@@ -1,0 +1,136 @@
+"""Format: what every data layout declares, and how any other module becomes one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from mien.errors import DataError
+from mien.registry import Registry
+
+if TYPE_CHECKING:
+    from mien.data.dataset import FaceDataset
+    from mien.data.rows import Rows
+    from mien.images.header import Size
+
+_START_BYTES: Final = 512
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of one data set, as a format recognised them.
+
+    Args:
+        name: name of the data set, for people.
+        files: files that the data set is read from; they decide when a cached copy is stale.
+        root: folder that the ids of images are relative to; None if they name no files.
+        refused: one line for each file that belongs to no known emotion or split.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    root: Path | None = None
+    refused: tuple[str, ...] = ()
+
+
+class Format(ABC):
+    """How a data set is stored in files.
+
+    A format is one class in a module of its own, named after the layout:
+
+        @FORMATS.register("my_layout")
+        class MyLayout(Format):
+            expects = "one .npz file with images and labels"
+
+    Attributes:
+        expects: what the layout looks like, for the error about files in no known layout.
+        order: rank at which the format is asked whether files are its own, lowest first. Formats
+            that check the content come before those that accept nearly any file or folder.
+        suffix: suffix of the file that `write` makes, such as ``.csv``; empty for a folder.
+        keeps_votes: whether the layout stores FER+ votes.
+        keeps_image_files: whether the layout stores image files, whose size may differ from 48×48.
+        numbers_rows: whether an image's row number is its row in FER-2013's original CSV, so that
+            FER+ votes can be joined to it.
+    """
+
+    expects: ClassVar[str]
+    order: ClassVar[int] = 50
+    suffix: ClassVar[str] = ""
+    keeps_votes: ClassVar[bool] = False
+    keeps_image_files: ClassVar[bool] = False
+    numbers_rows: ClassVar[bool] = False
+
+    @abstractmethod
+    def sniff(self, paths: Sequence[Path]) -> Source | None:
+        """Return the data set at `paths`, or None if it is not in this layout.
+
+        Args:
+            paths: one file or folder, or several files; all of them exist.
+
+        Raises:
+            DataError: if the layout is recognised, but what to read is ambiguous.
+        """
+
+    @abstractmethod
+    def read(self, source: Source, *, skip_bad: bool) -> Rows:
+        """Read every image of a data set, in the order of its files.
+
+        Args:
+            source: data set, as `sniff` returned it.
+            skip_bad: leave out rows and images that cannot be used and list them in ``skipped``,
+                instead of raising an error at the first.
+
+        Raises:
+            DataError: if nothing can be read, or at the first row or image that cannot be used.
+        """
+
+    @abstractmethod
+    def write(self, dataset: FaceDataset, path: Path) -> None:
+        """Write a data set so that reading it returns the same images, labels and splits.
+
+        Args:
+            dataset: data set to write.
+            path: path of a new file, or of an empty folder if `suffix` is empty. The caller
+                renames it when it is complete, and removes it after an error.
+        """
+
+    def read_sizes(self, source: Source, dataset: FaceDataset) -> Iterable[Size]:
+        """Yield width and height, in pixels, of each image's file, in the order of the data set.
+
+        Only called for formats that declare `keeps_image_files`.
+
+        Args:
+            source: files that the data set was loaded from.
+            dataset: data set, whose ``rows`` and ``ids`` say which images it has.
+
+        Raises:
+            DataError: if a file is gone, or cannot be read any more.
+        """
+        raise NotImplementedError(f"{type(self).__name__} keeps image files: read their sizes")
+
+
+FORMATS: Final[Registry[type[Format]]] = Registry(
+    "layout", group="mien.formats", package="mien.data.formats"
+)
+
+
+def visible_files(folder: Path, pattern: str) -> list[Path]:
+    """Return the files in a folder that match a pattern, sorted; hidden files are left out."""
+    found = sorted(path for path in folder.glob(pattern) if path.is_file())
+    return [path for path in found if not path.name.startswith(".")]
+
+
+def first_bytes(path: Path) -> bytes:
+    """Return the first bytes of a file, enough to recognise its format.
+
+    Raises:
+        DataError: if the file cannot be read.
+    """
+    try:
+        with path.open("rb") as handle:
+            return handle.read(_START_BYTES)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error

@@ -1,0 +1,67 @@
+"""Stop on request: what Ctrl-C and SIGTERM do to work that has to leave whole files behind."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)  # a terminal sends the first, a cluster the second
+
+
+class StopRequest:
+    """A request to stop; calling it returns whether somebody has made it."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()  # other threads may call this one
+
+    def __call__(self) -> bool:
+        """Return whether Ctrl-C or SIGTERM has asked to stop."""
+        return self._asked.is_set()
+
+    def listen(self) -> None:
+        """Install the handlers of both signals; a no-op outside the main thread.
+
+        Call it again to take the signals back from a library that has installed its own handlers.
+        """
+        if _in_main_thread():
+            for number in SIGNALS:
+                signal.signal(number, self._ask)
+
+    def _ask(self, *_: object) -> None:
+        if self._asked.is_set():
+            raise KeyboardInterrupt
+        self._asked.set()
+
+
+@contextmanager
+def asked_to_stop() -> Iterator[StopRequest]:
+    """Turn the first Ctrl-C or SIGTERM of a block into a request; the second stops it at once.
+
+    The handlers that were there before are put back when the block ends. Outside the main thread,
+    which alone receives signals, nothing is changed and the request is never made.
+
+    Yields:
+        The request, to be called between two steps of the work.
+
+    Raises:
+        KeyboardInterrupt: at the second signal.
+    """
+    request = StopRequest()
+    if not _in_main_thread():
+        yield request
+        return
+    before = [signal.getsignal(number) for number in SIGNALS]
+    request.listen()
+    try:
+        yield request
+    finally:
+        for number, handler in zip(SIGNALS, before, strict=True):
+            # None stands for a handler that was not installed from Python and cannot be put back
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()

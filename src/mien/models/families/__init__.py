@@ -1,0 +1,1 @@
+"""Network families: one module each, with its settings section and its Network."""

@@ -1,0 +1,227 @@
+"""mien's own network: plain 3×3 convolutions with residual pairs, made for 48×48 faces.
+
+Few convolutions at full size, pooled soon: on a CPU the layers at 48×48 are bound by memory, and
+cost more time than arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from mien.models.base import Network
+from mien.models.layers import (
+    LEAST_CAM_CELLS,
+    Foldable,
+    dense_layers,
+    initialize,
+    input_channels,
+)
+from mien.recipes.families import FAMILIES
+from mien.recipes.sections import Dropout, ModelSection, Positive
+
+_SHIPPED: Final = files("mien") / "weights"
+
+
+class MienNetModel(ModelSection):
+    """Plain 3×3 convolutions with residual pairs, for 48×48 faces."""
+
+    family: Literal["mien_net"] = "mien_net"
+    normalization: Literal["unit", "standardize", "imagenet"] = "standardize"
+    stem: Positive = 24
+    """Number of channels of the first convolution."""
+    pooled_stem: bool = True
+    """Whether the map is halved before the first stage, for a quarter of the cost."""
+    channels: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=4)] = (48, 96, 192)
+    """Number of channels of each stage."""
+    blocks: Annotated[tuple[Annotated[int, Field(ge=0, le=100)], ...], Field(min_length=1)] = (
+        1,
+        1,
+        1,
+    )
+    """Number of residual pairs in each stage."""
+    dense: tuple[Positive, ...] = ()
+    dropout: Dropout = 0.2
+    input_px: Annotated[int, Field(ge=16, le=48)] = 48
+    """Side of the centre crop that the network reads, in pixels."""
+    squeeze: bool = False
+    """Whether each residual pair weights its channels by squeeze-and-excitation."""
+    branches: bool = False
+    """Whether each 3×3 convolution has a 1×1 branch and an identity branch beside it (RepVGG)."""
+
+    @model_validator(mode="after")
+    def _one_number_of_blocks_a_stage(self) -> Self:
+        if len(self.blocks) != len(self.channels):
+            raise ValueError(
+                f"blocks has {len(self.blocks)} numbers and channels {len(self.channels)}; "
+                "give one of each a stage"
+            )
+        return self
+
+
+@FAMILIES.register("mien_net")
+class MienNet(Network):
+    """A stem, then stages of one convolution and residual pairs, each but the last max-pooled.
+
+    Average pooling at the end takes any size, but what is read should end in a map of the size that
+    was trained on: of 2×2 cells each touches the padding, of 3×3 the middle one does not.
+
+    Source: He et al., Deep Residual Learning for Image Recognition, 2015; deviations: stages widen
+    by a convolution of their own, and max-pooling takes the place of strides.
+    """
+
+    section = MienNetModel
+
+    def __init__(self, model: MienNetModel) -> None:
+        super().__init__()
+        self.input_px = model.input_px
+        width = model.stem
+        pool = [nn.MaxPool2d(2)] if model.pooled_stem else []
+        stem = _conv(input_channels(model), width, model)
+        parts: dict[str, nn.Module] = {"stem": nn.Sequential(*stem, *pool, nn.ReLU())}
+        for stage, (channels, blocks) in enumerate(zip(model.channels, model.blocks, strict=True)):
+            if stage:
+                parts[f"pool{stage}"] = nn.MaxPool2d(2)
+            parts[f"widen{stage}"] = nn.Sequential(*_conv(width, channels, model), nn.ReLU())
+            parts[f"pairs{stage}"] = nn.Sequential(
+                *[_ResidualPair(channels, model) for _ in range(blocks)]
+            )
+            width = channels
+        parts |= {"pool": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten()}
+        self.features = nn.Sequential(OrderedDict(parts))
+        self.num_features = width
+        self.head = nn.Sequential(*dense_layers(width, model))
+        # Cells of a map of 2x2 are half the face each; the stage before it ends in 5x5 or 6x6.
+        first = model.input_px // (2 if model.pooled_stem else 1)
+        cells = [first // 2**stage for stage in range(len(model.channels))]
+        located = max(stage for stage, side in enumerate(cells) if side >= LEAST_CAM_CELLS)
+        self._cam_layer = f"pairs{located}"
+        initialize(self, model)
+
+    @property
+    def backbone(self) -> nn.Module:
+        """The convolutions and the average pooling."""
+        return self.features
+
+    @property
+    def cam_layer(self) -> nn.Module:
+        """The end of the last stage whose map still has 5x5 cells or more."""
+        return self.features.get_submodule(self._cam_layer)
+
+    def forward_features(self, images: Tensor) -> Tensor:
+        """Return the averaged map of the last stage (see `Network`)."""
+        features: Tensor = self.features(images)
+        return features
+
+    @classmethod
+    def published_names(cls) -> tuple[str, ...]:
+        """Return the names of the weights that come with mien."""
+        found = [Path(str(file)) for file in _SHIPPED.iterdir()]
+        return tuple(sorted(path.stem for path in found if path.suffix == ".safetensors"))
+
+    @classmethod
+    def published_weights(cls, name: str) -> Path | None:
+        """Return the file of weights that come with mien, by their name."""
+        return (
+            Path(str(_SHIPPED / f"{name}.safetensors")) if name in cls.published_names() else None
+        )
+
+
+class _ResidualPair(nn.Module):
+    def __init__(self, channels: int, model: MienNetModel) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            *_conv(channels, channels, model), nn.ReLU(), *_conv(channels, channels, model)
+        )
+        self.squeeze = _Squeeze(channels) if model.squeeze else nn.Identity()
+
+    def forward(self, features: Tensor) -> Tensor:
+        return F.relu(features + self.squeeze(self.layers(features)))
+
+
+class _Squeeze(nn.Module):
+    """Squeeze-and-excitation: weights each channel by what all of them are on average.
+
+    Source: Hu et al., Squeeze-and-Excitation Networks, 2018; reduction 8 instead of 16, since
+    these networks are narrow.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        inner = max(8, channels // 8)
+        self.weigh = nn.Sequential(
+            nn.Conv2d(channels, inner, 1), nn.ReLU(), nn.Conv2d(inner, channels, 1), nn.Sigmoid()
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        weighted: Tensor = features * self.weigh(features.mean((2, 3), keepdim=True))
+        return weighted
+
+
+class _Branches(Foldable):
+    """A 3×3 and a 1×1 convolution and, where the width stays, the identity, each normalised, added.
+
+    Source: Ding et al., RepVGG: Making VGG-style ConvNets Great Again, 2021.
+    """
+
+    def __init__(self, width: int, channels: int) -> None:
+        super().__init__()
+        self.width, self.channels = width, channels
+        self.parts = nn.ModuleList(
+            [_normalised(width, channels, kernel_px=3), _normalised(width, channels, kernel_px=1)]
+        )
+        if width == channels:
+            self.parts.append(nn.BatchNorm2d(channels))
+
+    def forward(self, features: Tensor) -> Tensor:
+        first, *others = (part(features) for part in self.parts)
+        added: Tensor = sum(others, start=first)
+        return added
+
+    @torch.no_grad()
+    def folded(self) -> nn.Conv2d:
+        """Return the one 3×3 convolution that all branches are in evaluation mode."""
+        folded = nn.Conv2d(self.width, self.channels, 3, padding=1, device="meta")
+        kernel = torch.zeros(folded.weight.shape, dtype=torch.float64)
+        bias = torch.zeros(self.channels, dtype=torch.float64)
+        for part in self.parts:
+            *convs, norm = list(part.children()) or [part]
+            own = torch.eye(self.channels, dtype=torch.float64)[:, :, None, None]
+            for conv in convs:  # none on the identity's branch
+                assert isinstance(conv, nn.Conv2d)
+                own = conv.weight.double()
+            scale, shift = _scale_and_shift(norm)
+            around = (3 - own.shape[-1]) // 2  # a 1×1 kernel is the middle of a 3×3 one
+            kernel += F.pad(own, [around] * 4) * scale[:, None, None, None]
+            bias += shift
+        folded.weight, folded.bias = nn.Parameter(kernel.float()), nn.Parameter(bias.float())
+        return folded
+
+
+def _scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor]:
+    """Return what batch normalisation multiplies by and adds in evaluation mode."""
+    assert isinstance(norm, nn.BatchNorm2d)
+    mean, variance = norm.running_mean, norm.running_var
+    assert mean is not None
+    assert variance is not None
+    scale = norm.weight.double() / (variance.double() + norm.eps).sqrt()
+    return scale, norm.bias.double() - mean.double() * scale
+
+
+def _conv(width: int, channels: int, model: MienNetModel) -> list[nn.Module]:
+    if model.branches:
+        return [_Branches(width, channels)]
+    return list(_normalised(width, channels, kernel_px=3))
+
+
+def _normalised(width: int, channels: int, *, kernel_px: int) -> nn.Sequential:
+    # A bias before batch normalisation would be subtracted again.
+    conv = nn.Conv2d(width, channels, kernel_px, padding=kernel_px // 2, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(channels))

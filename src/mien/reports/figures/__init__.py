@@ -1,0 +1,1 @@
+"""Figures that several pages or sections share: plain numbers to a Matplotlib figure."""

@@ -1,0 +1,182 @@
+"""Figures of several runs or trials: curves, intervals, cost against accuracy, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from mien.bundle.scores import Score
+from mien.reports.svg import COLOURS, INK, STYLE, new_figure
+
+_SHORT_NAME: Final = 20  # letters; of longer names, three do not fit side by side
+_DASHES: Final = ("-", "--", ":", "-.")
+# The middle of Viridis: its ends are invisible on a light or a dark page.
+_BY_VALUE: Final = ListedColormap(mpl.colormaps["viridis"](np.linspace(0.2, 0.85, 128)))
+
+
+@dataclass(frozen=True)
+class Point:
+    """The cost and the accuracy of a network.
+
+    Args:
+        name: name of the network.
+        macs: multiply-accumulate operations for one face.
+        accuracy: accuracy, 0 to 1.
+    """
+
+    name: str
+    macs: int
+    accuracy: float
+
+
+@mpl.rc_context(STYLE)
+def draw_curves(histories: Mapping[str, Sequence[dict[str, float]]], column: str) -> Figure:
+    """Draw one column of several histories against epochs, one line per run.
+
+    Args:
+        histories: name of the run -> rows of its history.
+        column: name of the column, such as ``val_loss``.
+    """
+    figure, axes = new_figure(3.4)
+    for index, history in enumerate(histories.values()):
+        epochs = [row["epoch"] for row in history]
+        axes.plot(
+            epochs,
+            [row[column] for row in history],
+            _DASHES[index % len(_DASHES)],
+            color=COLOURS[index % len(COLOURS)],
+            marker="o" if len(epochs) == 1 else None,
+            linewidth=1.4,
+        )
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(column.replace("_", " "))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    columns = 3 if max(map(len, histories), default=0) <= _SHORT_NAME else 2
+    figure.legend(  # names given here: Matplotlib leaves out those that begin with _
+        axes.lines, _plain(histories), loc="outside lower center", ncols=columns, fontsize=8
+    )
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def draw_intervals(scores: Mapping[str, Score], quantity: str) -> Figure:
+    """Draw a score of several runs with its 95% interval, in the given order from top to bottom.
+
+    Args:
+        scores: name of the run -> score; a score that could not be computed leaves its row empty.
+        quantity: name of the score, for the axis.
+    """
+    figure, axes = new_figure(0.9 + 0.33 * len(scores))
+    for row, score in enumerate(scores.values()):
+        if score.value is None or score.low is None or score.high is None:
+            continue
+        axes.plot([score.low, score.high], [row, row], color=COLOURS[0], linewidth=2, alpha=0.5)
+        axes.plot([score.value], [row], "o", color=COLOURS[0])
+        axes.annotate(
+            f"{score.value:.3f}", (score.value, row), (0, 5), textcoords="offset points",
+            ha="center", fontsize=8,
+        )  # fmt: skip
+    axes.set_yticks(range(len(scores)), _plain(scores))
+    axes.set_ylim(len(scores) - 0.5, -0.7)
+    axes.set_xlabel(f"{quantity}, 95% interval")
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def draw_tradeoff(points: Sequence[Point], quantity: str) -> Figure:
+    """Draw accuracy against the multiply-accumulate operations for one face.
+
+    Args:
+        points: networks, one at least.
+        quantity: name of the accuracy, for the axis.
+    """
+    figure, axes = new_figure(3.4)
+    cost = [point.macs / 1e6 for point in points]
+    accuracy = [point.accuracy for point in points]
+    axes.scatter(cost, accuracy, color=COLOURS[0], zorder=3)
+    for point, x, y in zip(points, cost, accuracy, strict=True):
+        axes.annotate(
+            point.name, (x, y), (4, 4), textcoords="offset points", fontsize=8, parse_math=False
+        )
+    if max(cost) > 8 * min(cost):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+    axes.margins(x=0.15, y=0.12)
+    axes.set_xlabel("million MACs per face")
+    axes.set_ylabel(quantity)
+    return figure
+
+
+@mpl.rc_context({**STYLE, "axes.grid": False})
+def draw_parallel(columns: Mapping[str, Sequence[float | str]], quantity: str) -> Figure:
+    """Draw parallel coordinates: one line per trial from its settings to its score.
+
+    Args:
+        columns: name of a setting -> value in each trial; numbers are placed by size, words in the
+            order in which they first occur. The last column is the score, which colours the lines.
+        quantity: name of the score, for the colour bar.
+    """
+    figure, axes = new_figure(3.2)
+    scaled = np.array([_scaled(values) for values in columns.values()])  # (columns, trials)
+    scores = np.array(list(columns.values())[-1], dtype=float)
+    span = Normalize(scores.min(), scores.max() or 1)
+    for trial in np.argsort(scores):
+        axes.plot(scaled[:, trial], color=_BY_VALUE(span(scores[trial])), linewidth=1.6)
+    for position, (name, values) in enumerate(columns.items()):
+        axes.axvline(position, color=INK, linewidth=0.8, alpha=0.5)
+        for text, height in _ticks(values):
+            axes.annotate(
+                text, (position, height), (4, 3), textcoords="offset points", fontsize=8,
+                va="bottom", parse_math=False,
+            )  # fmt: skip
+        axes.annotate(
+            name, (position, 1.06), ha="center", va="bottom", fontsize=8, annotation_clip=False,
+            parse_math=False,
+        )  # fmt: skip
+    axes.set_xlim(-0.3, len(columns) - 0.45)
+    axes.set_ylim(-0.06, 1.06)
+    axes.axis("off")
+    figure.colorbar(
+        mpl.cm.ScalarMappable(span, _BY_VALUE), ax=axes, label=quantity, pad=0.02, aspect=30
+    )
+    return figure
+
+
+def _plain(names: Iterable[str]) -> list[str]:
+    """Return names with dollar signs escaped: Matplotlib reads formulas between two of them."""
+    return [name.replace("$", r"\$") for name in names]
+
+
+def _scaled(values: Sequence[float | str]) -> list[float]:
+    """Return positions from 0 to 1: of numbers by size, of words by first occurrence."""
+    numbers = _numbers(values)
+    low, high = min(numbers), max(numbers)
+    return [(number - low) / (high - low) if high > low else 0.5 for number in numbers]
+
+
+def _ticks(values: Sequence[float | str]) -> list[tuple[str, float]]:
+    """Return the texts beside an axis with their positions; of numbers, the ends only."""
+    placed = dict(zip(values, _scaled(values), strict=True))
+    if all(isinstance(value, float) for value in placed):
+        ends = (min(placed, key=placed.__getitem__), max(placed, key=placed.__getitem__))
+        placed = {value: placed[value] for value in ends}
+    return [
+        (f"{value:.4g}" if isinstance(value, float) else str(value), height)
+        for value, height in placed.items()
+    ]
+
+
+def _numbers(values: Sequence[float | str]) -> list[float]:
+    if any(isinstance(value, str) for value in values):
+        order = list(dict.fromkeys(values))
+        return [float(order.index(value)) for value in values]
+    return [float(value) for value in values]

@@ -1,0 +1,57 @@
+"""Maps over faces: heat maps in Inferno's colours, which colour-blind readers can follow."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mien.images.crop import SIZE_PX
+from mien.types import Image
+
+_SHOWN_PX: Final = 3 * SIZE_PX
+_OPACITY: Final = 0.75  # where the heat is 1: the face still shows through
+_SMOOTHING_PX: Final = 4.0  # in the enlarged image: edges of cells and patches mean nothing
+_GRAY: Final = 128
+
+# A drop in probability that counts as full brightness at least. If no patch lowers the probability
+# by this much, the answer hardly depends on any place, and the map stays pale.
+LEAST_DROP: Final = 0.05
+
+Heat = npt.NDArray[np.floating]
+
+
+def overlay(image: Image, heat: Heat) -> Image:
+    """Return an enlarged face with a heat map over it; where the heat is 0, the face is unchanged.
+
+    Args:
+        image: face crop.
+        heat: heat map; values are clipped to 0 and 1.
+
+    Shape: uint8 (48, 48), float (48, 48) -> uint8 (144, 144, 3), blue-green-red.
+    """
+    size = (_SHOWN_PX, _SHOWN_PX)
+    large = cv2.resize(np.clip(heat, 0, 1).astype(np.float32), size)
+    smooth = np.asarray(cv2.GaussianBlur(large, (0, 0), _SMOOTHING_PX), np.float32)
+    return _blend(enlarge(image), smooth)
+
+
+def enlarge(image: Image) -> Image:
+    """Return a face at the size of an `overlay`. Shape: uint8 (48, 48) -> uint8 (144, 144)."""
+    large = cv2.resize(image, (_SHOWN_PX, _SHOWN_PX), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(large, np.uint8)
+
+
+def heat_legend() -> Image:
+    """Return the colours of the heat from 0 to 1 over gray. Shape: uint8 (16, 256, 3)."""
+    heat = np.tile(np.linspace(0, 1, 256), (16, 1))
+    return _blend(np.full(heat.shape, _GRAY, np.uint8), heat)
+
+
+def _blend(image: Image, heat: Heat) -> Image:
+    """Lay the heat's colours over a gray image. Shape: (h, w), (h, w) -> uint8 (h, w, 3)."""
+    colours = cv2.applyColorMap(np.rint(heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    share = _OPACITY * np.sqrt(heat)[..., None]  # the root makes weak places visible, too
+    return np.asarray(np.rint((1 - share) * image[..., None] + share * colours), np.uint8)

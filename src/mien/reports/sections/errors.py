@@ -1,0 +1,220 @@
+"""The errors: confusion matrix, scores and curves of each emotion, the most frequent mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from mien.bundle.scores import ClassScore
+from mien.evaluation.curves import macro_roc_curve, pool_classes, precision_recall_curve, roc_curve
+from mien.evaluation.describe import show_score
+from mien.evaluation.metrics import Floats
+from mien.evaluation.result import Confused
+from mien.labels import COLOURS as EMOTION_COLOURS
+from mien.labels import EMOTIONS
+from mien.reports.faces import Sample, take_samples
+from mien.reports.figures.cells import draw_cells
+from mien.reports.sections.base import SECTIONS, EvaluationSection
+from mien.reports.svg import COLOURS, INK, STYLE, new_figure
+from mien.types import Array, Mask
+
+_PAIRS: Final = 5  # of emotions, those confused most often
+_EXAMPLES: Final = 6  # of each pair
+_CURVE_POINTS: Final = 200
+
+_Trace = Callable[[Mask, Floats], tuple[Floats, Floats]]
+
+
+class Curve(NamedTuple):
+    """A curve with its name in the legend, its colour and its line style."""
+
+    name: str
+    x: Floats
+    y: Floats
+    colour: str
+    line: str = "-"
+
+
+@SECTIONS.register("errors")
+class ErrorsSection(EvaluationSection):
+    """Where the network's answers differ from the labels."""
+
+    title = "Errors"
+    order = 30
+
+    @cached_property
+    def confused(self) -> list[tuple[Confused, list[Sample]]]:
+        """The pairs of emotions confused most often, with example faces if there is the data."""
+        pairs = self.evaluation.most_confused(_PAIRS)
+        return [(pair, self._examples(pair)) for pair in pairs]
+
+    @property
+    def absent(self) -> list[str]:
+        """Emotions without an image in the split."""
+        return [row.emotion for row in self.evaluation.per_class if not row.images]
+
+    def figures(self) -> dict[str, Figure]:
+        """Return the confusion matrix, and scores and curves of each emotion."""
+        return {
+            "confusion": draw_confusion(np.array(self.evaluation.confusion)),
+            "classes": draw_class_scores(self.evaluation.per_class),
+            "roc": draw_curves(
+                self._roc_curves(),
+                x="share of other faces read so (false positive rate)",
+                y="share of its faces read so (true positive rate)",
+                chance=True,
+            ),
+            "precision-recall": draw_curves(
+                self._precision_recall_curves(), x="recall", y="precision", top=1.02
+            ),
+        }
+
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the confusion matrix and the scores of each emotion."""
+        return {
+            "confusion": [
+                {"label": emotion, **dict(zip(EMOTIONS, row, strict=True))}
+                for emotion, row in zip(EMOTIONS, self.evaluation.confusion, strict=True)
+            ],
+            "classes": [
+                {
+                    **row.model_dump(),
+                    "average_precision": self.evaluation.areas.precision[row.emotion],
+                }
+                for row in self.evaluation.per_class
+            ],
+        }
+
+    def numbers(self) -> dict[str, Any]:
+        """Return the pairs of emotions confused most often."""
+        evaluation = self.content.evaluation
+        pairs = evaluation.most_confused(_PAIRS) if evaluation else []
+        return {"most_confused": [pair.model_dump() for pair in pairs]}
+
+    def count_faces(self) -> int:
+        """Return the number of faces of the data set that the section shows."""
+        return sum(len(examples) for _, examples in self.confused)
+
+    def _examples(self, pair: Confused) -> list[Sample]:
+        """Return faces of a confused pair, the most confident first."""
+        if self.content.dataset is None:
+            return []
+        label, read = EMOTIONS.index(pair.label), EMOTIONS.index(pair.read)
+        (rows,) = np.nonzero((self.labels == label) & (self.probabilities.argmax(1) == read))
+        rows = rows[np.argsort(-self.probabilities[rows, read], kind="stable")]
+        return take_samples(self.content.dataset, self.evaluation, rows[:_EXAMPLES].tolist())
+
+    def _roc_curves(self) -> list[Curve]:
+        areas = self.evaluation.areas
+        curves = self._class_curves(roc_curve, areas.roc)
+        micro = roc_curve(*pool_classes(self.labels, self.probabilities))
+        curves.append(Curve(f"micro {areas.roc_micro:.3f}", *micro, INK, "--"))
+        if areas.roc_macro is not None:
+            macro = macro_roc_curve(self.labels, self.probabilities)
+            curves.append(Curve(f"macro {areas.roc_macro:.3f}", *macro, INK, "-."))
+        return curves
+
+    def _precision_recall_curves(self) -> list[Curve]:
+        areas = self.evaluation.areas
+        micro = precision_recall_curve(*pool_classes(self.labels, self.probabilities))
+        return [
+            *self._class_curves(precision_recall_curve, areas.precision),
+            Curve(f"micro {areas.precision_micro:.3f}", *micro, INK, "--"),
+        ]
+
+    def _class_curves(self, trace: _Trace, areas: dict[str, float | None]) -> list[Curve]:
+        """Return the curve of each emotion that some images have, and some have not."""
+        return [
+            Curve(
+                f"{row.emotion} {show_score(areas[row.emotion])}",
+                *trace(self.labels == label, self.probabilities[:, label]),
+                EMOTION_COLOURS[label],
+            )
+            for label, row in enumerate(self.evaluation.per_class)
+            if row.roc_auc is not None
+        ]
+
+
+@mpl.rc_context({**STYLE, "axes.grid": False})
+def draw_confusion(counts: Array) -> Figure:
+    """Draw a confusion matrix: counts and their shares of the row, by which cells are shaded.
+
+    Shape: counts (7, 7), labels by predictions.
+    """
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    figure, axes = new_figure(4.6)
+    draw_cells(axes, shares, columns=EMOTIONS, rows=EMOTIONS)
+    for row, column in np.ndindex(*counts.shape):
+        for text, y, size in (
+            (f"{counts[row, column]:,}", row + 0.44, 9.5),
+            (f"{shares[row, column]:.0%}", row + 0.76, 7),
+        ):
+            axes.text(column + 0.5, y, text, ha="center", va="center", fontsize=size)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("label")
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def draw_class_scores(scores: Sequence[ClassScore]) -> Figure:
+    """Draw precision, recall and F1 of each emotion that has images, as bars."""
+    present = [row for row in scores if row.images]
+    figure, axes = new_figure(3.6)
+    height = 0.27
+    positions = np.arange(len(present))
+    for index, quantity in enumerate(("precision", "recall", "f1")):
+        axes.barh(
+            positions + (index - 1) * height, [getattr(row, quantity) for row in present],
+            height * 0.9, color=COLOURS[index], label=quantity.replace("f1", "F1"),
+        )  # fmt: skip
+    axes.set_yticks(positions, [row.emotion for row in present])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
+    return figure
+
+
+@mpl.rc_context(STYLE)
+def draw_curves(
+    curves: Sequence[Curve], *, x: str, y: str, chance: bool = False, top: float | None = None
+) -> Figure:
+    """Draw curves of the emotions and their averages, named in a legend below.
+
+    Args:
+        curves: curves to draw.
+        x: label of the x axis.
+        y: label of the y axis.
+        chance: draw the diagonal, which is the ROC curve of guessing.
+        top: upper limit of the y axis, which then begins at 0; None leaves it to the curves.
+    """
+    figure, axes = new_figure(4.9)
+    if chance:
+        axes.plot([0, 1], [0, 1], color=INK, alpha=0.4, linewidth=1, linestyle=":")
+    for curve in curves:
+        kept = _evenly(curve.x, curve.y)
+        axes.plot(
+            curve.x[kept], curve.y[kept], linewidth=1.4, label=curve.name, color=curve.colour,
+            linestyle=curve.line,
+        )  # fmt: skip
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    if top is not None:
+        axes.set_ylim(0, top)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
+    return figure
+
+
+def _evenly(x: Floats, y: Floats) -> Array:
+    """Return positions of points spaced evenly along a curve.
+
+    A curve has a point per face, and every point adds to the size of the page.
+    """
+    way = np.cumsum(np.abs(np.diff(x, prepend=x[0])) + np.abs(np.diff(y, prepend=y[0])))
+    return np.unique(np.searchsorted(way, np.linspace(0, way[-1], _CURVE_POINTS)))

@@ -1,0 +1,105 @@
+"""Example faces: drawn at random, the mistakes, the narrow successes, and doubtful labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.curation.label_reader import doubt
+from mien.data import FaceDataset
+from mien.data.votes import find_majorities, labels_of
+from mien.evaluation.metrics import Floats
+from mien.reports.faces import Sample, take_samples
+from mien.reports.sections.base import SECTIONS, EvaluationSection
+from mien.types import Mask
+
+_DRAWN: Final = 24
+_SHOWN: Final = 12  # of each other kind
+_SEED: Final = 0
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """Labels that may be wrong.
+
+    Args:
+        images: number of doubted labels.
+        samples: the faces with the most doubtful labels.
+        mistakes_voted: number of the network's mistakes on which most FER+ voters named one of the
+            seven emotions; None without votes.
+        voters_agree: number of these on which they named the emotion that the network read.
+    """
+
+    images: int
+    samples: list[Sample]
+    mistakes_voted: int | None
+    voters_agree: int | None
+
+
+@SECTIONS.register("faces")
+class FacesSection(EvaluationSection):
+    """Faces of the evaluated split."""
+
+    title = "Example faces"
+    order = 40
+    needs = ("evaluation", "dataset")
+    without = "Faces are shown only if there are an evaluation and the data set."
+
+    @cached_property
+    def drawn(self) -> list[Sample]:
+        """Faces drawn at random, which show the score as it is."""
+        rows = np.random.default_rng(_SEED).permutation(self.evaluation.protocol.images)[:_DRAWN]
+        return self._take(rows)
+
+    @cached_property
+    def mistakes(self) -> list[Sample]:
+        """Faces that were not read as labelled, the most confident first."""
+        wrong = ~self._right
+        order = np.argsort(-self._confidence, kind="stable")
+        return self._take(order[wrong[order]][:_SHOWN])
+
+    @cached_property
+    def least_certain(self) -> list[Sample]:
+        """Faces that were read as labelled, the least confident first."""
+        order = np.argsort(self._confidence, kind="stable")
+        return self._take(order[self._right[order]][:_SHOWN])
+
+    @cached_property
+    def doubts(self) -> Doubts:
+        """Labels that the network doubts, by confident learning; and FER+ votes on mistakes."""
+        doubts = doubt(self.labels, self.probabilities)
+        order = np.argsort(-doubts, kind="stable")
+        rows = order[doubts[order] > 0]
+        votes = self._dataset.split(self.evaluation.protocol.split).votes
+        mistakes_voted = voters_agree = None
+        if votes is not None and votes.any():
+            majorities = labels_of(find_majorities(votes))
+            voted = ~self._right & (majorities >= 0)
+            mistakes_voted = int(voted.sum())
+            voters_agree = int((voted & (majorities == self.probabilities.argmax(1))).sum())
+        return Doubts(len(rows), self._take(rows[:_SHOWN]), mistakes_voted, voters_agree)
+
+    def count_faces(self) -> int:
+        """Return the number of faces of the data set that the section shows."""
+        shown = (self.drawn, self.mistakes, self.least_certain, self.doubts.samples)
+        return sum(map(len, shown))
+
+    @property
+    def _dataset(self) -> FaceDataset:
+        assert self.content.dataset is not None
+        return self.content.dataset
+
+    @cached_property
+    def _right(self) -> Mask:
+        return self.evaluation.right()
+
+    @cached_property
+    def _confidence(self) -> Floats:
+        return np.asarray(self.probabilities.max(1))
+
+    def _take(self, rows: npt.NDArray[np.intp]) -> list[Sample]:
+        return take_samples(self._dataset, self.evaluation, rows.tolist())

@@ -1,0 +1,123 @@
+"""The summary: the scores with their protocol, what is missing, and what to try next."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from mien.bundle.bundle import Bundle, shipped_bundles
+from mien.bundle.scores import ClassScore
+from mien.data import fer2013
+from mien.evaluation import Evaluation
+from mien.evaluation.result import Confused
+from mien.reports.advice import advise
+from mien.reports.sections.base import SECTIONS, Section
+from mien.runs.test_log import count_measurements
+
+
+class Reference(NamedTuple):
+    """An accuracy to compare with.
+
+    Args:
+        model: name of the model.
+        accuracy: its accuracy, 0 to 1.
+        same_images: whether it was measured on the evaluated images.
+        availability: what of the model is open.
+    """
+
+    model: str
+    accuracy: float
+    same_images: bool
+    availability: str
+
+
+@SECTIONS.register("summary")
+class SummarySection(Section):
+    """The scores, and everything that a reader must know before using them."""
+
+    title = "Summary"
+    order = 10
+
+    @cached_property
+    def ranked(self) -> list[ClassScore]:
+        """Scores of the emotions in the split, by F1 from low to high."""
+        evaluation = self.content.evaluation
+        scored = [row for row in evaluation.per_class if row.f1 is not None] if evaluation else []
+        return sorted(scored, key=lambda row: row.f1 or 0.0)
+
+    @property
+    def most_confused(self) -> Confused | None:
+        """The most frequent mistake; None without any."""
+        evaluation = self.content.evaluation
+        pairs = evaluation.most_confused(1) if evaluation else []
+        return pairs[0] if pairs else None
+
+    @property
+    def majority_share(self) -> float:
+        """Accuracy of always guessing the most common label."""
+        evaluation = self.content.evaluation
+        assert evaluation is not None
+        return max(row.images for row in evaluation.per_class) / evaluation.protocol.images
+
+    @property
+    def test_measurements(self) -> int:
+        """Number of logged measurements of the run on a test split."""
+        return count_measurements(self.content.run.path) if self.content.run else 0
+
+    @property
+    def human_accuracy(self) -> str:
+        """Accuracy of people on FER-2013 with its std; empty for other data."""
+        if self._usage is None:
+            return ""
+        return f"{fer2013.HUMAN_ACCURACY:.2f} ± {fer2013.HUMAN_ACCURACY_STD:.2f}"
+
+    @cached_property
+    def references(self) -> list[Reference]:
+        """Accuracies of other models on FER-2013's held-out images; none for other data."""
+        if self._usage is None or self._usage == fer2013.USAGES["train"]:
+            return []
+        assert self.content.evaluation is not None
+        same = self._usage == fer2013.USAGES["test"]
+        others = (
+            Reference(one.model, one.accuracy, same, one.note) for one in fer2013.PUBLISHED_SCORES
+        )
+        return [*_shipped_references(self.content.evaluation), *others]
+
+    @property
+    def advice(self) -> list[str]:
+        """What to try next, one sentence each."""
+        return advise(self.content)
+
+    def numbers(self) -> dict[str, Any]:
+        """Return what the report is about, its scores, and what is missing."""
+        content = self.content
+        return {
+            "model": content.name,
+            "data": content.data,
+            "split": content.split,
+            "evaluation": content.evaluation.summary().model_dump(mode="json")
+            if content.evaluation
+            else None,
+            "missing": list(content.missing),
+        }
+
+    @cached_property
+    def _usage(self) -> str | None:
+        evaluation = self.content.evaluation
+        if evaluation is None:
+            return None
+        return fer2013.find_usage([row.images for row in evaluation.per_class])
+
+
+def _shipped_references(evaluation: Evaluation) -> list[Reference]:
+    """Return the accuracies of shipped Bundles on the evaluated images."""
+    protocol = evaluation.protocol
+    return [
+        Reference(f"mien's {name}", score.accuracy.value, True, "comes with mien")
+        for name, path in shipped_bundles().items()
+        for score in Bundle(path).metadata.scores
+        if name != protocol.model
+        and score.protocol.fingerprint == protocol.fingerprint
+        and score.protocol.split == protocol.split
+        and score.accuracy.value is not None
+    ]

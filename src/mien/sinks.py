@@ -1,0 +1,67 @@
+"""Sinks: where readings go, for whoever calls `mien.Reader`.
+
+    import mien
+
+    reader = mien.Reader()
+    with mien.sinks.CsvSink("faces.csv") as sink:
+        for frame, readings in reader.stream("clip.mp4"):
+            sink.add(frame, readings)
+
+A sink of one's own is a subclass of `Sink`, and writes its file through an `AtomicTarget`. With an
+entry point of the group ``mien.sinks`` it is also used by ``mien predict --sink NAME=PATH``. Names
+are imported on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from mien.reports.timeline_sink import TimelineSink
+    from mien.vision.sinks.base import SINKS, Sink, SinkContext
+    from mien.vision.sinks.crops import CropsSink
+    from mien.vision.sinks.csv import CsvSink
+    from mien.vision.sinks.jsonl import JsonlSink
+    from mien.vision.sinks.photo import PhotoSink
+    from mien.vision.sinks.video import VideoSink
+    from mien.vision.sinks.window import WindowSink
+    from mien.vision.target import AtomicTarget
+
+_MODULES: Final = {
+    "SINKS": "mien.vision.sinks.base",
+    "AtomicTarget": "mien.vision.target",
+    "CropsSink": "mien.vision.sinks.crops",
+    "CsvSink": "mien.vision.sinks.csv",
+    "JsonlSink": "mien.vision.sinks.jsonl",
+    "PhotoSink": "mien.vision.sinks.photo",
+    "Sink": "mien.vision.sinks.base",
+    "SinkContext": "mien.vision.sinks.base",
+    "TimelineSink": "mien.reports.timeline_sink",
+    "VideoSink": "mien.vision.sinks.video",
+    "WindowSink": "mien.vision.sinks.window",
+}
+
+__all__ = [
+    "SINKS",
+    "AtomicTarget",
+    "CropsSink",
+    "CsvSink",
+    "JsonlSink",
+    "PhotoSink",
+    "Sink",
+    "SinkContext",
+    "TimelineSink",
+    "VideoSink",
+    "WindowSink",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,0 +1,145 @@
+"""The kept weights of a run: from its checkpoint or its weights file to a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from pydantic import BaseModel
+from torch import Tensor
+
+from mien.bundle.metadata import Calibration, FaceGate
+from mien.errors import RunError
+from mien.io.records import read_record
+from mien.models import Classifier, build_model
+from mien.models.weights import VOTES_HEAD, open_network
+from mien.models.weights import mix_votes as mix_votes_into
+from mien.recipes.sections import TrainSection
+from mien.runs.run import Run
+from mien.training.callbacks import History
+
+_Record = TypeVar("_Record", bound=BaseModel)
+
+
+def load_kept(run: Run) -> tuple[Classifier, list[dict[str, float]]]:
+    """Return a run's network with its kept weights and its calibrated answer, and its history.
+
+    The network is in evaluation mode, on the CPU, without a face gate. A run that was copied from
+    elsewhere may lack its checkpoints: its ``model.safetensors`` is enough.
+
+    Raises:
+        RunError: if there are no weights yet, or they or the calibration are damaged.
+    """
+    if not run.kept_checkpoint.is_file() and run.weights_path.is_file():
+        classifier, votes_head = open_network(run.recipe.model, run.weights_path)
+        rows = _rows_until_kept(run)
+    else:
+        classifier, votes_head, rows = load_fitted(run)
+        calibration = read_calibration(run)
+        if calibration:
+            classifier.calibrate(calibration.matrix, calibration.bias)
+    mix_votes(run, classifier, votes_head)
+    return classifier, rows
+
+
+def load_fitted(run: Run) -> tuple[Classifier, dict[str, Tensor], list[dict[str, float]]]:
+    """Return a run's network and its votes' layer, uncalibrated, and its history.
+
+    The votes' layer is an empty dictionary if the run has none.
+
+    Raises:
+        RunError: if no epoch has ended yet, or the checkpoint is damaged or of another network.
+    """
+    if not run.kept_checkpoint.is_file():
+        raise RunError(
+            f"{run.path}: no epoch has ended yet, so there are no weights to use; "
+            f"continue it: mien train --resume {run.path}"
+        )
+    checkpoint = load_checkpoint(run.kept_checkpoint)
+    state, prefix = checkpoint["state_dict"], "classifier."
+    own = {name.removeprefix(prefix): state[name] for name in state if name.startswith(prefix)}
+    votes_head = {name: state[name] for name in VOTES_HEAD if name in state}
+    classifier = build_model(run.recipe.model)
+    try:
+        classifier.load_state_dict(own)
+    except RuntimeError as error:  # its message lists every tensor
+        raise RunError(
+            f"{run.kept_checkpoint}: is of another network than recipe.toml beside it describes; "
+            "put the recipe back as it was trained, or train again"
+        ) from error
+    return classifier.eval(), votes_head, checkpoint["callbacks"][History.__qualname__]["rows"]
+
+
+def mix_votes(run: Run, classifier: Classifier, votes_head: dict[str, Tensor]) -> None:
+    """Mix the votes into the network's answer if the run's calibration says so."""
+    if calibration := read_calibration(run):
+        try:
+            mix_votes_into(classifier, votes_head, calibration, run.weights_path)
+        except RunError as error:
+            raise RunError(f"{error}; copy the run back from a backup, or train again") from None
+
+
+def add_face_gate(run: Run, classifier: Classifier) -> None:
+    """Give a network the face gate of its run, if there is one, for export.
+
+    Raises:
+        RunError: if the gate is damaged, or of another network.
+    """
+    gate = read_face_gate(run)
+    if gate is None:
+        return
+    if len(gate.weight) != classifier.last_layer.in_features:
+        raise RunError(
+            f"{run.face_gate_path}: has {len(gate.weight)} weights, expected "
+            f"{classifier.last_layer.in_features}; copy it back from a backup, or train again"
+        )
+    classifier.add_face_gate(gate.weight, gate.bias)
+
+
+def read_calibration(run: Run) -> Calibration | None:
+    """Return the calibration of a run; None if it has none."""
+    return _read(Calibration, run.calibration_path)
+
+
+def read_face_gate(run: Run) -> FaceGate | None:
+    """Return the face gate of a run; None if it has none."""
+    return _read(FaceGate, run.face_gate_path)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Return the content of a checkpoint: tensors and plain values only, never code.
+
+    Raises:
+        RunError: if it is damaged.
+    """
+    try:
+        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch names no common base for what a damaged file raises
+        reason = (str(error).splitlines() or ["empty"])[0][:80]
+        raise RunError(
+            f"{path}: damaged ({reason}); copy the run back from a backup, or train again"
+        ) from error
+    return checkpoint
+
+
+def chosen_by(train: TrainSection) -> str:
+    """Return the split by which weights are chosen; empty if no split has a say."""
+    by_val = train.keep == "best" or train.early_stopping_patience or train.schedule == "plateau"
+    return "val" if by_val else ""
+
+
+def _rows_until_kept(run: Run) -> list[dict[str, float]]:
+    """Return the history of a run up to the epoch whose weights are kept."""
+    rows, train = run.history(), run.recipe.train
+    if train.keep == "last" or not rows:
+        return rows
+    watched = [row[train.monitor] for row in rows]
+    best = max(watched) if train.monitor == "val_accuracy" else min(watched)
+    return rows[: watched.index(best) + 1]
+
+
+def _read(kind: type[_Record], path: Path) -> _Record | None:
+    if not path.is_file():
+        return None
+    return read_record(kind, path, mend="copy it back from a backup, or train again")

@@ -1,0 +1,81 @@
+"""Check where results may be written: never over the sources that they were read from."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from mien.errors import MienError
+from mien.io.files import expand_user, refuse_irregular
+
+_MAX_STEM_BYTES: Final = 200  # of the 255 bytes of a file name
+
+
+class SourceFiles:
+    """The files among some sources; contains every path that leads to one, by links too.
+
+    Args:
+        sources: paths and addresses of the sources; an empty string, for pixels, is ignored.
+    """
+
+    def __init__(self, sources: Iterable[str] = ()) -> None:
+        self._files = {_file(source) for source in sources if source} - {None}
+
+    def __contains__(self, path: str | Path) -> bool:
+        return _file(path) in self._files
+
+
+def refuse_source(path: Path, sources: SourceFiles) -> None:
+    """Refuse to write to a source.
+
+    Raises:
+        MienError: if `path` leads to one of the sources.
+    """
+    if path in sources:
+        raise MienError(f"{path}: is one of the sources, which are never replaced; name another")
+
+
+def refuse_output(path: Path, sources: SourceFiles) -> None:
+    """Refuse to write a file that cannot be written, or that is a source.
+
+    Raises:
+        MienError: if `path` leads to one of the sources, is no regular file, or its folder cannot
+            be written.
+    """
+    refuse_source(path, sources)
+    refuse_irregular(path)
+    refuse_unwritable(path.parent)
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Refuse a folder in which nothing can be written; it need not exist yet.
+
+    Raises:
+        MienError: if no file can be created in the folder.
+    """
+    try:
+        nearest = next(place for place in (folder, *folder.parents) if place.exists())
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise MienError(f"{folder}: cannot be written ({error.strerror})") from error
+
+
+def short_stem(source: str) -> str:
+    """Return the stem of a source's name, short enough for a suffix to be added to it."""
+    stem = Path(source).stem or "picture"
+    while len(os.fsencode(stem)) > _MAX_STEM_BYTES:
+        stem = stem[:-1]
+    return stem
+
+
+def _file(path: str | Path) -> tuple[int, int] | None:
+    """Return the device and the inode of a file; None if there is none."""
+    try:
+        status = expand_user(path).stat()
+    except (MienError, OSError, ValueError):  # ValueError: the path contains a null character
+        return None
+    return status.st_dev, status.st_ino

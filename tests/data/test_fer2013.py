@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from mien.data.fer2013 import (
+    CLASS_COUNTS,
+    FERPLUS_VOTES,
+    NUM_ROWS,
+    SPLIT_SIZES,
+    USAGES,
+    VOTES_OF_EMOTIONS,
+)
+from mien.data.split import SPLITS, split_of
+from mien.labels import EMOTIONS, parse_emotion
+
+
+def test_published_sizes():
+    assert SPLIT_SIZES == {"Training": 28_709, "PublicTest": 3_589, "PrivateTest": 3_589}
+    assert NUM_ROWS == 35_887
+    assert {len(counts) for counts in CLASS_COUNTS.values()} == {len(EMOTIONS)}
+
+
+def test_every_split_has_a_usage_that_names_it():
+    assert tuple(USAGES) == SPLITS
+    assert {split: split_of(usage) for split, usage in USAGES.items()} == {s: s for s in SPLITS}
+    assert set(USAGES.values()) == set(CLASS_COUNTS)
+
+
+def test_every_emotion_has_the_vote_of_its_name():
+    votes = [FERPLUS_VOTES[vote] for vote in VOTES_OF_EMOTIONS]
+    assert [parse_emotion(vote) for vote in votes] == list(range(len(EMOTIONS)))
+    assert set(FERPLUS_VOTES) - set(votes) == {"contempt", "unknown", "NF"}

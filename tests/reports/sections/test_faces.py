@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mien.labels import EMOTIONS
+from mien.reports.sections import SECTIONS
+
+FacesSection = SECTIONS["faces"]
+
+
+@pytest.fixture(scope="module")
+def section(content):
+    return FacesSection(content)
+
+
+def test_its_sample_shows_what_is_in_the_evaluation(text):
+    right, wrong = text.count('class="drawn right"'), text.count('class="drawn wrong"')
+    assert right + wrong == 24
+    assert f"{right} are read as labelled" in text
+    assert f"{wrong} are not" in text
+    assert text.count("<br>label: ") == len(re.findall(r'class="(\w+ )wrong"', text))
+    assert text.count('class="unsure wrong"') == 0
+
+
+def test_the_mistakes_are_the_most_confident(section, content):
+    mistakes = section.mistakes
+    assert 0 < len(mistakes) <= 12
+    assert not any(sample.right for sample in mistakes)
+    sure = [sample.probability for sample in mistakes]
+    assert sure == sorted(sure, reverse=True)
+    probabilities = np.array(content.evaluation.probabilities)
+    assert sure[0] == probabilities[~content.evaluation.right()].max()
+
+
+def test_the_least_certain_are_read_as_labelled(section, content):
+    right = content.evaluation.right()
+    confidence = np.array(content.evaluation.probabilities).max(1)
+    assert [one.probability for one in section.least_certain] == sorted(confidence[right])[:12]
+    assert all(one.right for one in section.least_certain)
+
+
+def with_answers(content, labels, probabilities):
+    update = {"labels": tuple(labels), "probabilities": tuple(map(tuple, probabilities))}
+    return replace(content, evaluation=content.evaluation.model_copy(update=update))
+
+
+def test_the_surest_doubts_are_labels_that_were_changed(content):
+    labels = np.array(content.evaluation.labels)
+    probabilities = np.full((len(labels), 7), 0.02)
+    probabilities[np.arange(len(labels)), labels] = 0.88
+    probabilities[5] += np.eye(7)[labels[5]] * 0.05  # surer than the mean of its class
+    wrong = labels.copy()
+    wrong[5] = (wrong[5] + 1) % 7
+    doubts = FacesSection(with_answers(content, wrong.tolist(), probabilities.tolist())).doubts
+    assert doubts.images == 1
+    assert doubts.samples[0].label == EMOTIONS[wrong[5]]
+    assert doubts.samples[0].emotion == EMOTIONS[labels[5]]
+    assert doubts.voters_agree is None
+
+
+def test_voters_are_asked_about_mistakes_where_there_are_votes(content, faces):
+    votes = np.zeros((len(faces), 10), np.int8)
+    votes[:, 1] = 10  # happiness, all of them
+    voted = replace(content, dataset=replace(content.dataset, votes=votes))
+    section = FacesSection(voted)
+    wrong = ~content.evaluation.right()
+    read = np.array(content.evaluation.probabilities).argmax(1)
+    assert section.doubts.mistakes_voted == wrong.sum()
+    happy = EMOTIONS.index("happy")
+    assert section.doubts.voters_agree == np.count_nonzero(wrong & (read == happy))
+    assert f"For {wrong.sum()} of its mistakes, most FER+ voters" in str(section.render({}))
+    assert "FER+" not in str(FacesSection(content).render({}))

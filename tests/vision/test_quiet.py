@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mien.errors import SourceError
+from mien.vision.quiet import quiet_video
+from mien.vision.sources import open_source
+
+LEVEL = "OPENCV_FFMPEG_LOGLEVEL"
+
+
+def test_the_level_holds_while_somebody_is_inside_and_is_put_back(monkeypatch):
+    monkeypatch.delenv(LEVEL, raising=False)
+    with quiet_video():
+        with quiet_video():
+            assert os.environ[LEVEL] == "-8"
+        assert os.environ[LEVEL] == "-8"
+    assert LEVEL not in os.environ
+
+
+def test_the_users_own_level_stays(monkeypatch):
+    monkeypatch.setenv(LEVEL, "48")
+    with quiet_video():
+        assert os.environ[LEVEL] == "48"
+    assert os.environ[LEVEL] == "48"
+
+
+def test_a_bad_video_is_opened_quietly_and_nothing_is_left_behind(tmp_path, monkeypatch, capfd):
+    monkeypatch.delenv(LEVEL, raising=False)
+    path = tmp_path / "text.mp4"
+    path.write_text("I am text")
+    with pytest.raises(SourceError):
+        open_source(path)
+    assert capfd.readouterr().err == ""
+    assert LEVEL not in os.environ
+
+
+def test_importing_the_reader_changes_neither_environment_nor_signals():
+    program = """
+import os
+import signal
+import cv2  # which changes LD_LIBRARY_PATH itself
+
+def state():
+    level = cv2.utils.logging.getLogLevel()
+    return dict(os.environ), signal.getsignal(signal.SIGINT), os.umask(0o022), level
+
+os.umask(0o022)
+before = state()
+import mien.cli.outputs, mien.sinks, mien.vision.detectors.base, mien.vision.reader
+mien.sinks.SINKS.all()
+mien.vision.sources.SOURCES.all()
+mien.vision.detectors.base.DETECTORS.all()
+assert state() == before
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
