@@ -77,7 +77,9 @@ def done() -> set[int]:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    "number", CASES, ids=[BLOCKS[number].partition("#")[0].strip() for number in CASES]
+    "number",
+    CASES,
+    ids=[BLOCKS[number].partition("#")[0].splitlines()[0].strip() for number in CASES],
 )
 def test_a_block_of_the_readme_runs(mien, folder, done, monkeypatch, number):
     monkeypatch.chdir(folder)

@@ -155,8 +155,9 @@ def _documentation(form: type[Section], keys: list[str], model: type[ModelSectio
         keys: parts of the dotted key.
         model: class of the recipe's [model] section.
     """
+    from mien.recipes.documentation import document
     from mien.recipes.recipe import Recipe
-    from mien.recipes.sections import ModelSection, Section
+    from mien.recipes.sections import Section
     from mien.sweeps.spec import Sweep
 
     key, *rest = keys
@@ -169,9 +170,7 @@ def _documentation(form: type[Section], keys: list[str], model: type[ModelSectio
     is_section = isinstance(inside, type) and issubclass(inside, Section)
     if rest:
         return _documentation(inside, rest, model) if is_section else ""
-    inherited = ModelSection.model_fields.get(key) if issubclass(form, ModelSection) else None
-    own = field.description or (inherited and inherited.description)
-    return own or (inside.__doc__ if is_section else "") or ""
+    return document(form)[key] or (inside.__doc__ if is_section else "") or ""
 
 
 def _model_section(family: str) -> type[ModelSection]:

@@ -129,9 +129,7 @@ def test_emotion_folders_beside_split_folders_are_named(tmp_path):
 def test_loose_images_in_a_split_folder_are_named(tmp_path):
     put_train_and_val(tmp_path)
     put(tmp_path / "train" / "2.png")
-    with pytest.raises(
-        DataError, match=r"2\.png: is in no emotion folder, expected train/<emo"
-    ):
+    with pytest.raises(DataError, match=r"2\.png: is in no emotion folder, expected train/<emo"):
         load_dataset(tmp_path)
     dataset = load_dataset(tmp_path, skip_bad=True)
     assert len(dataset) == 2
