@@ -25,6 +25,7 @@ from mien.data.synthetic.faces import synthetic_faces
 from mien.data.write import write_dataset
 from mien.runs.run import Run
 from mien.training.train import train
+from mien.vision.quiet import quiet_video
 
 # The smallest training that goes through every stage; its scores mean nothing.
 TINY = ["train.epochs=2", "model.channels=[8,16,16,16]", "train.batch_size=32"]
@@ -44,6 +45,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the user's cache and the network out of the tests."""
     os.environ["MIEN_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     os.environ["MIEN_OFFLINE"] = "1"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def silent_ffmpeg() -> None:
+    """Start FFmpeg as mien does: tests that write videos would start it with all its messages."""
+    with quiet_video():
+        cv2.VideoCapture("nothing", cv2.CAP_FFMPEG)
 
 
 def distinct_faces(count: int, seed: int) -> FaceDataset:

@@ -28,5 +28,5 @@ def test_a_bundle_that_does_not_say_its_cost_has_no_share_of_the_peak(run, monke
 
 
 def test_an_empty_batch_is_refused(run):
-    with pytest.raises(MienError, match="a batch of 0 faces"):
+    with pytest.raises(MienError, match="batch of 0 faces: expected at least 1"):
         measure_speed(Bundle(run.bundle_path), batch=0)

@@ -16,6 +16,7 @@ from mien.errors import BundleError
 from mien.evaluation.calibration import softmax
 from mien.labels import EMOTIONS
 from mien.models import Classifier
+from mien.models.base import Network
 from mien.training.export import export
 
 
@@ -30,8 +31,8 @@ def test_it_says_what_it_is(bundle, run):
     assert metadata.name == "quick"
     assert metadata.parameters == run.record.parameters
     assert metadata.recipe["train"]["epochs"] == 2
-    assert metadata.data["fingerprint"] == run.record.data.fingerprint
-    assert metadata.scores[0]["protocol"]["split"] == "val"
+    assert metadata.data.fingerprint == run.record.data.fingerprint
+    assert metadata.scores[0].protocol.split == "val"
     assert "not feelings" in metadata.note
 
 
@@ -95,11 +96,17 @@ def test_new_metadata_leave_the_graph_alone(run, faces, tmp_path):
     )
 
 
-class _Unstable(nn.Module):
+class _Unstable(Network):
     """Cancels numbers so large that no two runtimes round them alike."""
 
-    def forward(self, unit):
-        flat = unit.flatten(1) * 1e6
+    backbone = cam_layer = None
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Sequential()
+
+    def forward_features(self, images):
+        flat = images.flatten(1) * 1e6
         return (flat.cumsum(1)[:, -1:] - flat.sum(1, keepdim=True)) * torch.ones(7)
 
 
@@ -118,7 +125,7 @@ def test_what_is_no_bundle_is_said(run, tmp_path):
         Bundle(tmp_path / "text.onnx")
     model = onnx.load(run.bundle_path)
     properties = {p.key: p.value for p in model.metadata_props}
-    onnx.helper.set_model_props(model, {**properties, "mien_format": "2"})
+    onnx.helper.set_model_props(model, {**properties, "mien_format": "3"})
     onnx.save(model, tmp_path / "future.onnx")
     with pytest.raises(BundleError, match="does not know"):
         Bundle(tmp_path / "future.onnx")
@@ -148,4 +155,4 @@ def test_every_shipped_bundle_reads_and_states_its_protocol(name, faces):
     bundle = Bundle(find_bundle(name))
     assert bundle.path.stat().st_size < 4e6
     assert bundle.predict(faces.images[:3])[1].shape == (3, 7)
-    assert bundle.metadata.scores[0]["protocol"]["images"] > 1000
+    assert bundle.metadata.scores[0].protocol.images > 1000

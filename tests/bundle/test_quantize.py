@@ -60,6 +60,6 @@ def test_the_same_faces_give_the_same_file(run, int8, faces, tmp_path):
 def test_what_cannot_be_quantised_is_refused_and_nothing_is_left(run, int8, faces, tmp_path):
     with pytest.raises(BundleError, match="is int8 already"):
         quantize(int8, faces.train.images, tmp_path / "twice.onnx")
-    with pytest.raises(BundleError, match="5 faces .*, expected at least 100"):
+    with pytest.raises(BundleError, match=r"5 faces .*, expected at least 100"):
         quantize(Bundle(run.bundle_path), faces.images[:5], tmp_path / "few.onnx")
     assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tests.conftest import TINY as QUICK
+from tests.conftest import TINY
 
 from mien.bundle.bundle import Bundle
 from mien.errors import Interrupted, RecipeError, RunError
@@ -19,15 +19,11 @@ from mien.training.kept import load_kept
 from mien.training.listener import TrainingListener
 from mien.training.train import resume, train
 
-TINY = [
-    "train.batch_size=64", "train.epochs=2", "train.frozen_epochs=1", "train.keep=last",
-    "model.dense=[16]", "train.early_stopping_patience=0", "train.precision=fp32",
-]  # fmt: skip
-
-
-# The same by a network that trains in a moment, where it does not matter which.
+# A network that trains in a moment.
 SMALL = [
-    *TINY[:4], "model.stem=8", "model.channels=[8]", "model.blocks=[0]", "train.schedule=constant",
+    "train.batch_size=64", "train.epochs=2", "train.frozen_epochs=1", "train.keep=last",
+    "model.dense=[16]", "train.precision=fp32", "model.stem=8", "model.channels=[8]",
+    "model.blocks=[0]", "train.schedule=constant",
     "train.optimizer=adam", "train.lr=1e-3", "train.unfrozen_lr=1e-4", "train.ema_decay=0",
     "train.calibration_share=0", "train.votes_in_answer=0", "calibration.prior=0",
     "train.face_gate=false",
@@ -37,7 +33,7 @@ SMALL = [
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
     """A weights file in the published layout; its values are made up."""
-    state = build_model(load_recipe("densenet169").model, seed=5).network.state_dict()
+    state = build_model(load_recipe("mien-s", SMALL).model, seed=5).network.state_dict()
     features = {key: tensor.clone() for key, tensor in state.items() if "features." in key}
     path = tmp_path_factory.mktemp("weights") / "model.safetensors"
     save_file({**features, "classifier.bias": torch.zeros(1000)}, path)
@@ -63,18 +59,18 @@ class LeaveIn(TrainingListener):
 @pytest.fixture(scope="module")
 def first_phase(published, layouts, tmp_path_factory):
     """A run whose last checkpoint is that of the first phase's end."""
-    overrides = [*TINY, f"model.weights={published}"]
+    overrides = [*SMALL, f"model.weights={published}"]
     out = tmp_path_factory.mktemp("first") / "run"
     with pytest.raises(Interrupted):
-        train("densenet169", layouts["csv"], out, overrides=overrides, listener=LeaveIn(2))
+        train("mien-s", layouts["csv"], out, overrides=overrides, listener=LeaveIn(2))
     return Run(out)
 
 
 @pytest.fixture(scope="module")
 def both_phases(published, layouts, tmp_path_factory):
-    overrides = [*TINY, f"model.weights={published}"]
+    overrides = [*SMALL, f"model.weights={published}"]
     out = tmp_path_factory.mktemp("both") / "run"
-    return train("densenet169", layouts["csv"], out, overrides=overrides)
+    return train("mien-s", layouts["csv"], out, overrides=overrides)
 
 
 def test_the_first_phase_leaves_the_backbone_as_it_was(first_phase, published):
@@ -93,8 +89,8 @@ def test_the_first_phase_trains_the_head(first_phase):
 def test_the_second_phase_trains_everything_at_its_own_rate(both_phases, published):
     given = load_file(published)
     changed = features(load_file(both_phases.weights_path))
-    for key in ("features.conv0.weight", "features.norm5.weight", "features.norm0.running_mean"):
-        assert not torch.equal(changed[key], given[key]), key
+    same = [key for key, tensor in changed.items() if torch.equal(tensor, given[key])]
+    assert not same
     assert [row["lr"] for row in both_phases.history()] == [1e-3, 1e-4]
 
 
@@ -151,7 +147,7 @@ def test_patience_and_plateau_do_not_count_the_first_phase(layouts, tmp_path):
 
 
 def test_any_family_can_be_trained_in_two_phases(layouts, tmp_path):
-    overrides = [*QUICK, "train.frozen_epochs=1", "train.schedule=constant"]
+    overrides = [*TINY, "train.frozen_epochs=1", "train.schedule=constant"]
     run = train("quick", layouts["csv"], tmp_path / "run", overrides=overrides)
     assert [row["lr"] for row in run.history()] == [run.recipe.train.lr, 1e-5]
 

@@ -30,9 +30,10 @@ _openings: Final = _Openings()
 def quiet_video() -> Iterator[None]:
     """Silence OpenCV inside this block, and FFmpeg for the videos that are opened in it.
 
-    OpenCV reads FFmpeg's level from an environment variable whenever it opens a video. The variable
-    belongs to the whole process: the first thread to enter sets it, and the last to leave removes
-    it. A level that the user has set stays.
+    OpenCV reads FFmpeg's level from an environment variable when a process first uses FFmpeg, so
+    FFmpeg is silent unless the process has opened a video by OpenCV before. The variable belongs to
+    the whole process: the first thread to enter sets it, and the last to leave removes it. A level
+    that the user has set stays.
     """
     with _openings.lock:
         if _openings.count == 0:
