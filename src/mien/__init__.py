@@ -12,9 +12,9 @@ Names are imported on first use: reading a photo never imports torch.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any, Final
 
+from mien.lazy import lazy_names
 from mien.version import VERSION
 
 if TYPE_CHECKING:
@@ -35,28 +35,30 @@ if TYPE_CHECKING:
 
 __version__ = VERSION
 
-_PLACES: Final = {
-    "EMOTIONS": "mien.labels:EMOTIONS",
-    "Bundle": "mien.bundle.bundle:Bundle",
-    "Evaluation": "mien.evaluation:Evaluation",
-    "FaceDataset": "mien.data:FaceDataset",
-    "MienError": "mien.errors:MienError",
-    "Reader": "mien.vision:Reader",
-    "Reading": "mien.vision:Reading",
-    "Recipe": "mien.recipes:Recipe",
-    "Run": "mien.runs.run:Run",
-    "evaluate": "mien.runs.evaluations:evaluate",
-    "export": "mien.training.export:export",
-    "list_recipes": "mien.recipes:list_recipes",
-    "load_dataset": "mien.data:load_dataset",
-    "load_recipe": "mien.recipes:load_recipe",
-    "read": "mien.vision:read",
-    "resume": "mien.training.train:resume",
+_MODULES: Final = {
+    "EMOTIONS": "mien.labels",
+    "Bundle": "mien.bundle.bundle",
+    "Evaluation": "mien.evaluation",
+    "FaceDataset": "mien.data",
+    "MienError": "mien.errors",
+    "Reader": "mien.vision",
+    "Reading": "mien.vision",
+    "Recipe": "mien.recipes",
+    "Run": "mien.runs.run",
+    "evaluate": "mien.runs.evaluations",
+    "export": "mien.training.export",
+    "list_recipes": "mien.recipes",
+    "load_dataset": "mien.data",
+    "load_recipe": "mien.recipes",
+    "read": "mien.vision",
+    "resume": "mien.training.train",
     "sinks": "mien.sinks",
-    "synthetic_faces": "mien.data.synthetic.faces:synthetic_faces",
-    "train": "mien.training.train:train",
-    "write_report": "mien.reports.report:write_report",
+    "synthetic_faces": "mien.data.synthetic.faces",
+    "train": "mien.training.train",
+    "write_report": "mien.reports.report",
 }
+
+_import = lazy_names(__name__, _MODULES)
 
 __all__ = [
     "EMOTIONS",
@@ -83,20 +85,14 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module 'mien' has no attribute {name!r}")
-    module, _, attribute = _PLACES[name].partition(":")
     try:
-        place = importlib.import_module(module)
-        value = getattr(place, attribute) if attribute else place
+        return _import(name)
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "mien":
             raise
         raise ModuleNotFoundError(
             f"mien.{name} needs {error.name}: pip install 'mien[train]'", name=error.name
         ) from error
-    globals()[name] = value
-    return value
 
 
 def __dir__() -> list[str]:

@@ -12,7 +12,6 @@ themselves, and Kaggle's answer to an account that has not accepted the competit
 from __future__ import annotations
 
 import gzip
-import http.client
 import shutil
 import sys
 import tarfile
@@ -28,7 +27,13 @@ from mien.data.fer2013 import NUM_ROWS
 from mien.data.load import load_dataset
 from mien.data.votes import VoteFile, read_votes
 from mien.errors import DataError, MienError
-from mien.io.download import IDLE_TIMEOUT_S, TOTAL_TIMEOUT_S, download, reason_of, root_cause
+from mien.io.download import (
+    IDLE_TIMEOUT_S,
+    TOTAL_TIMEOUT_S,
+    DownloadError,
+    download,
+    root_cause,
+)
 from mien.io.files import atomic_file, atomic_folder, expand_user, refuse_existing
 
 FERPLUS_URL: Final = "https://raw.githubusercontent.com/microsoft/FERPlus/master/fer2013new.csv"
@@ -86,8 +91,8 @@ def fetch_ferplus(folder: str | Path, *, url: str = FERPLUS_URL) -> VoteFile:
                 idle_timeout_s=_IDLE_TIMEOUT_S,
                 total_timeout_s=_TOTAL_TIMEOUT_S,
             )
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise _not_fetched(url, reason_of(error)) from None
+        except DownloadError as error:
+            raise _not_fetched(url, str(error)) from None
         try:
             votes = read_votes(temporary)
         except DataError as error:

@@ -15,6 +15,10 @@ TOTAL_TIMEOUT_S: Final = 300.0
 _CHUNK_BYTES: Final = 1 << 16
 
 
+class DownloadError(Exception):
+    """A download failed; its message is the reason, in words."""
+
+
 def download(
     url: str,
     path: Path,
@@ -33,26 +37,31 @@ def download(
         total_timeout_s: longest duration of the whole download, in seconds.
 
     Raises:
-        OSError: if the server cannot be reached, or the download is too large, takes too long or
+        DownloadError: if `url` is not such an address, the server cannot be reached or does not
+            speak HTTP, the file cannot be written, or the download is too large, takes too long or
             breaks off.
-        http.client.HTTPException: if the answer is not HTTP.
-        ValueError: if `url` is not such an address.
     """
     if not url.lower().startswith(("https://", "http://")):
-        raise ValueError("expected an address that begins with https:// or http://")
+        raise DownloadError("expected an address that begins with https:// or http://")
     deadline = time.monotonic() + total_timeout_s
     count = 0
-    with urllib.request.urlopen(url, timeout=idle_timeout_s) as answer, path.open("wb") as handle:
-        try:
+    try:
+        with (
+            urllib.request.urlopen(url, timeout=idle_timeout_s) as answer,
+            path.open("wb") as handle,
+        ):
             for block in read_blocks(answer, max_bytes=max_bytes, deadline=deadline):
                 count += handle.write(block)
-        except TimeoutError as error:
-            if time.monotonic() > deadline:
-                error.args = (f"it took more than {total_timeout_s:g} s",)
-            raise
-        promised = answer.headers.get("Content-Length", "")
+            promised = answer.headers.get("Content-Length", "")
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise DownloadError(f"the server says {error.code} {error.reason}") from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        if isinstance(error, TimeoutError) and time.monotonic() > deadline:
+            raise DownloadError(f"it took more than {total_timeout_s:g} s") from None
+        raise DownloadError(root_cause(error)) from None
     if promised.isdecimal() and int(promised) != count:
-        raise OSError(f"it broke off after {count:,} of {int(promised):,} bytes")
+        raise DownloadError(f"it broke off after {count:,} of {int(promised):,} bytes")
 
 
 def read_blocks(
@@ -77,14 +86,6 @@ def read_blocks(
         if time.monotonic() > deadline:
             raise TimeoutError
         yield block
-
-
-def reason_of(error: Exception) -> str:
-    """Return the reason of a failed download in words."""
-    if isinstance(error, urllib.error.HTTPError):
-        error.close()
-        return f"the server says {error.code} {error.reason}"
-    return root_cause(error)
 
 
 def root_cause(error: BaseException) -> str:

@@ -33,6 +33,8 @@ class Network(nn.Module, ABC):
         section: class of the recipe's [model] section for this family.
         weights_layout: name of the published layout of weights that the backbone can begin with;
             empty if there is none.
+        features: the backbone, layers from normalized images to features, which a two-phase
+            training freezes first.
         num_features: number of features that `forward_features` returns for each image.
         head: layers from features to logits; the last one is an ``nn.Linear``.
         input_px: side of the centre crop that the network reads, in pixels.
@@ -43,26 +45,28 @@ class Network(nn.Module, ABC):
     section: ClassVar[type[ModelSection]]
     weights_layout: ClassVar[str] = ""
 
+    features: nn.Module
     num_features: int
     head: nn.Sequential
     input_px: int = SIZE_PX
 
     @property
     @abstractmethod
-    def backbone(self) -> nn.Module:
-        """The layers below the head, which a two-phase training freezes first."""
-
-    @property
-    @abstractmethod
     def cam_layer(self) -> nn.Module:
         """The layer whose rectified map Grad-CAM explains: 5x5 cells or more."""
 
-    @abstractmethod
+    @property
+    def backbone(self) -> nn.Module:
+        """The layers below the head."""
+        return self.features
+
     def forward_features(self, images: Tensor) -> Tensor:
-        """Return the features of normalised images.
+        """Return the features of normalized images.
 
         Shape: (batch, 1, 48, 48), or 3 channels of RGB -> (batch, num_features).
         """
+        features: Tensor = self.features(images)
+        return features
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (see the class)."""
@@ -120,19 +124,9 @@ class CustomNetwork(Network):
         _expect_same(module, self)
 
     @property
-    def backbone(self) -> nn.Module:
-        """The module without its last linear layer."""
-        return self.features
-
-    @property
     def cam_layer(self) -> nn.Module:
         """The last convolution."""
         return self.features.get_submodule(self._cam_layer)
-
-    def forward_features(self, images: Tensor) -> Tensor:
-        """Return what the last linear layer takes in (see `Network`)."""
-        features: Tensor = self.features(images)
-        return features
 
 
 def register_callable(build: Callable[[ModelSection], nn.Module]) -> str:

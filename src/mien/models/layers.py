@@ -39,15 +39,16 @@ def dense_layers(width: int, model: ModelSection) -> list[nn.Module]:
     return [*layers, nn.Linear(width, NUM_CLASSES)]
 
 
-def last_located(layers: nn.Sequential, kind: type[nn.Module]) -> nn.Module:
+def last_located(layers: nn.Module, kind: type[nn.Module]) -> nn.Module:
     """Return the last layer of a kind whose map still has 5x5 cells or more, for explanations.
 
     Args:
-        layers: from 48×48 px on, each max-pooling halving the map, up to where it is flattened.
-        kind: of layer; the first of all where there is none.
+        layers: sequence of layers that starts at 48×48 px and in which each max-pooling halves the
+            map.
+        kind: class of the layer; if none has it, the first layer of all is returned.
     """
-    cells, found = SIZE_PX, layers[0]
-    for layer in layers:
+    cells, found = SIZE_PX, next(layers.children())
+    for layer in layers.children():
         if isinstance(layer, nn.MaxPool2d):
             cells //= 2
         if isinstance(layer, nn.Flatten) or cells < LEAST_CAM_CELLS:

@@ -158,12 +158,7 @@ class AveragedWeights(WeightAveraging):
 
     @torch.no_grad()
     def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **kwargs: Any
     ) -> None:
         """Move the average towards the weights after this step."""
         assert self._average_model is not None

@@ -113,12 +113,7 @@ class StopWhenAsked(Callback):
         self.stopping = self._request()
 
     def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **kwargs: Any
     ) -> None:
         """Stop after a step."""
         if self._request() and not self.between_epochs:

@@ -6,8 +6,9 @@ here imports torch.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mien.lazy import lazy_names
 
 if TYPE_CHECKING:
     from mien.vision.reader import Reader, read
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Reader", "Reading", "read"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.reader"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Reader": "mien.vision.reader",
+        "Reading": "mien.vision.reading",
+        "read": "mien.vision.reader",
+    },
+)

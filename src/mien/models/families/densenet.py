@@ -84,11 +84,6 @@ class DenseNet(Network):
         initialize(self.head, model)
 
     @property
-    def backbone(self) -> nn.Module:
-        """The convolutions with the published weights."""
-        return self.features
-
-    @property
     def cam_layer(self) -> nn.Module:
         """The deepest rectified map of 5x5 cells or more: what the third block takes has 3x3."""
         return self.features.get_submodule("transition2.relu")

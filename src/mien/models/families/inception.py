@@ -81,19 +81,9 @@ class Inception(Network):
         initialize(self, model)
 
     @property
-    def backbone(self) -> nn.Module:
-        """The stem and the inception blocks."""
-        return self.features
-
-    @property
     def cam_layer(self) -> nn.Module:
         """The last block whose map still has 5x5 cells or more."""
         return last_located(self.features, InceptionBlock)
-
-    def forward_features(self, images: Tensor) -> Tensor:
-        """Return the averaged map of the last stage (see `Network`)."""
-        features: Tensor = self.features(images)
-        return features
 
 
 def _conv(width: int, channels: int, kernel_px: int) -> nn.Sequential:

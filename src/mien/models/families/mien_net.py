@@ -106,19 +106,9 @@ class MienNet(Network):
         initialize(self, model)
 
     @property
-    def backbone(self) -> nn.Module:
-        """The convolutions and the average pooling."""
-        return self.features
-
-    @property
     def cam_layer(self) -> nn.Module:
         """The end of the last stage whose map still has 5x5 cells or more."""
         return self.features.get_submodule(self._cam_layer)
-
-    def forward_features(self, images: Tensor) -> Tensor:
-        """Return the averaged map of the last stage (see `Network`)."""
-        features: Tensor = self.features(images)
-        return features
 
     @classmethod
     def published_names(cls) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import Field
-from torch import Tensor, nn
+from torch import nn
 
 from mien.images.crop import SIZE_PX
 from mien.models.base import Network
@@ -70,19 +70,9 @@ class Stacked(Network):
         initialize(self, model)
 
     @property
-    def backbone(self) -> nn.Module:
-        """The convolution stages."""
-        return self.features
-
-    @property
     def cam_layer(self) -> nn.Module:
         """The last rectified map that still has 5x5 cells or more."""
         return last_located(self.features, nn.ReLU)
-
-    def forward_features(self, images: Tensor) -> Tensor:
-        """Return the flattened or averaged map of the last stage (see `Network`)."""
-        features: Tensor = self.features(images)
-        return features
 
 
 def _conv(width: int, channels: int, model: StackedModel) -> list[nn.Module]:

@@ -74,9 +74,7 @@ def fetch_yunet(url: str | None = None) -> Path:
     if (cached := find_yunet()) is not None:
         return cached
     # Imported now: HTTP and SSL take 20 ms, which whoever has the file can save.
-    from http.client import HTTPException
-
-    from mien.io.download import download, reason_of
+    from mien.io.download import DownloadError, download
 
     path, url = cached_path(), url or URL
     with atomic_file(path) as temporary:
@@ -88,10 +86,8 @@ def fetch_yunet(url: str | None = None) -> Path:
                 idle_timeout_s=_IDLE_TIMEOUT_S,
                 total_timeout_s=_TOTAL_TIMEOUT_S,
             )
-        except (OSError, HTTPException, ValueError) as error:
-            raise MienError(
-                f"{url}: YuNet cannot be downloaded ({reason_of(error)}); {by_hand()}"
-            ) from None
+        except DownloadError as error:
+            raise MienError(f"{url}: YuNet cannot be downloaded ({error}); {by_hand()}") from None
         if _digest(temporary) != SHA256:
             raise MienError(f"{url}: sent another file than {FILE_NAME}, by SHA-256; {by_hand()}")
     _failure_mark().unlink(missing_ok=True)

@@ -5,22 +5,23 @@ Names are imported on first use, so that a source is described without importing
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from mien.lazy import lazy_names
 
 if TYPE_CHECKING:
     from mien.vision.sources._open import expected_kind, open_picture, open_source
     from mien.vision.sources.base import SOURCES, Frame, Limits, Opener, Source
 
 _MODULES: Final = {
-    "SOURCES": "base",
-    "Frame": "base",
-    "Limits": "base",
-    "Opener": "base",
-    "Source": "base",
-    "expected_kind": "_open",
-    "open_picture": "_open",
-    "open_source": "_open",
+    "SOURCES": "mien.vision.sources.base",
+    "Frame": "mien.vision.sources.base",
+    "Limits": "mien.vision.sources.base",
+    "Opener": "mien.vision.sources.base",
+    "Source": "mien.vision.sources.base",
+    "expected_kind": "mien.vision.sources._open",
+    "open_picture": "mien.vision.sources._open",
+    "open_source": "mien.vision.sources._open",
 }
 
 __all__ = [
@@ -34,8 +35,4 @@ __all__ = [
     "open_source",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_names(__name__, _MODULES)
