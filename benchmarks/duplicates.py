@@ -73,13 +73,13 @@ def matches(image: Images, picture: npt.NDArray[np.float32]) -> bool:
 def by_correlation(images: Images, others: Images, least: float) -> Mask:
     """Return the images whose pixels correlate with those of another image."""
 
-    def normalise(some: Images) -> npt.NDArray[np.float32]:
+    def normalize(some: Images) -> npt.NDArray[np.float32]:
         flat = some.reshape(len(some), -1).astype(np.float32)
         flat -= flat.mean(1, keepdims=True)
         return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
 
-    pool = normalise(others).T
-    rows = normalise(images)
+    pool = normalize(others).T
+    rows = normalize(images)
     return np.concatenate(
         [(rows[i : i + 256] @ pool).max(1) >= least for i in range(0, len(rows), 256)]
     )

@@ -111,8 +111,8 @@ def measure(training: Training, run: Run, seconds_alone: float | None) -> dict[s
 def accuracy_by_duplicate(run: Run) -> dict[str, Any]:
     """Return how many test images stand in train, and the accuracy on these and on the others."""
     dataset = load_split_data(run.recipe.data, run.record.data.paths)
-    learnt = {image.tobytes() for image in dataset.train.images}
-    duplicate = np.array([image.tobytes() in learnt for image in dataset.test.images])
+    learned = {image.tobytes() for image in dataset.train.images}
+    duplicate = np.array([image.tobytes() in learned for image in dataset.test.images])
     right = evaluation_of(run, "test").right()
     return {
         "test_images_in_train": int(duplicate.sum()),

@@ -1,4 +1,4 @@
-"""The errors that a user of mien can cause, and mend."""
+"""The errors that a user of mien can cause and fix, and suggestions for misspelled words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class MienError(Exception):
-    """Something that the user can mend: what happened, where, what was expected, how to mend it."""
+    """An error that the user can fix: what happened, where, what was expected, how to fix it."""
 
 
 class DataError(MienError):
@@ -23,7 +23,7 @@ class RunError(MienError):
 
 
 class BundleError(MienError):
-    """A file is not a Bundle, or not one that this version can read."""
+    """A file is not a Bundle, or is a Bundle that this version cannot read."""
 
 
 class SourceError(MienError):
@@ -31,10 +31,12 @@ class SourceError(MienError):
 
 
 class Interrupted(MienError):  # noqa: N818 - nothing went wrong
-    """The user stopped something; says what there is so far and how to go on."""
+    """The user stopped the work; the message says what was kept and how to continue."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return `` (did you mean 'x'?)`` for the known word nearest to ``word``, else nothing."""
+    """Return `` (did you mean 'x'?)`` for the known word nearest to ``word``; empty if none is
+    near.
+    """
     matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f" (did you mean {matches[0]!r}?)" if matches else ""

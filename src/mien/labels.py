@@ -35,7 +35,8 @@ def parse_emotion(word: str) -> int:
     """Return the label, 0 to 6, of an emotion given by name (``happy``, ``Happiness``) or digit.
 
     Raises:
-        DataError: if the word names none of the seven emotions; the message suggests the nearest.
+        DataError: if the word names none of the seven emotions; the message suggests the nearest
+            name.
     """
     name = word.strip().lower()
     if name.isdecimal() and int(name) < NUM_CLASSES:

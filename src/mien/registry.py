@@ -24,7 +24,7 @@ from mien.errors import MienError, nearest
 T = TypeVar("T")
 _Decorated = TypeVar("_Decorated")
 
-# Modules of a registry's package that are no implementations themselves.
+# Modules of a registry's package that are not implementations.
 BASE: Final = "base"
 
 
@@ -32,10 +32,10 @@ class Registry(Generic[T]):
     """All implementations of one kind.
 
     Args:
-        kind: what an implementation is called in messages, for example ``detector``.
+        kind: name of the kind in messages, for example ``detector``.
         group: group of the entry points by which plugins add theirs.
         package: dotted name of the package whose modules are the built-in implementations. Modules
-            whose names begin with an underscore, and ``base``, are none.
+            whose names begin with an underscore, and ``base``, are not implementations.
         elsewhere: further built-in implementations by name, for those that have to lie in a higher
             layer: their modules' dotted names.
     """
@@ -52,7 +52,7 @@ class Registry(Generic[T]):
     def register(self, name: str) -> Callable[[_Decorated], _Decorated]:
         """Return a decorator that registers a class or function of a built-in module by ``name``.
 
-        The name has to be the module's. Plugins need no decorator: an entry point names theirs.
+        It must be the name of the module. Plugins need no decorator: an entry point names theirs.
         """
 
         def add(implementation: _Decorated) -> _Decorated:
@@ -62,7 +62,7 @@ class Registry(Generic[T]):
         return add
 
     def add(self, name: str, implementation: T) -> None:
-        """Register an implementation by name, for the time that this process runs.
+        """Register an implementation by name, until this process ends.
 
         Raises:
             MienError: if another implementation has that name.
@@ -80,7 +80,7 @@ class Registry(Generic[T]):
         return name in self._registered or name in self._built_in or name in self._plugins
 
     def __getitem__(self, name: str) -> T:
-        """Return the implementation of that name, imported now if it has not been.
+        """Return the implementation of that name, importing it if necessary.
 
         Raises:
             MienError: if there is none, or the plugin that has it cannot be imported.
@@ -96,7 +96,7 @@ class Registry(Generic[T]):
         raise MienError(self.unknown(name))
 
     def unknown(self, name: str) -> str:
-        """Return a message that says that nothing has this name, and offers the nearest one."""
+        """Return a message that nothing has this name, with the nearest known name."""
         known = self.names()
         return (
             f"no {self.kind} is called {name!r}{nearest(name, known)}; there are: "
@@ -104,7 +104,7 @@ class Registry(Generic[T]):
         )
 
     def all(self) -> dict[str, T]:
-        """Return every implementation by name, sorted by it; all are imported."""
+        """Return every implementation by name, in the order of the names; all are imported."""
         return {name: self[name] for name in self.names()}
 
     @cached_property
@@ -121,18 +121,19 @@ class Registry(Generic[T]):
         plugins = {found.name: found for found in entry_points(group=self.group)}
         for name in plugins.keys() & self._built_in:
             raise MienError(
-                f"{self.kind} {name!r}: the installed package {_package(plugins[name])} gives that "
-                "name to another one than is built in; rename it there, or uninstall that package"
+                f"{self.kind} {name!r}: the installed package {_package(plugins[name])} gives "
+                f"that name to another {self.kind} than the built-in one; rename it there, or "
+                f"uninstall that package"
             )
         return plugins
 
     def _load(self, plugin: EntryPoint) -> T:
         try:
             implementation: T = plugin.load()
-        except Exception as error:  # a plugin may raise whatever it likes
+        except Exception as error:  # a plugin may raise any exception
             raise MienError(
                 f"{self.kind} {plugin.name!r} of the installed package {_package(plugin)} cannot "
-                f"be imported ({type(error).__name__}: {error}); mend or uninstall that package"
+                f"be imported ({type(error).__name__}: {error}); fix or uninstall that package"
             ) from error
         return implementation
 

@@ -48,7 +48,7 @@ def test_weights_are_int8_and_keep_to_seven_bits(int8):
     assert all(numpy_helper.to_array(scale).ndim == 1 for scale in scales)  # one a channel
 
 
-def test_batch_normalisation_is_folded(int8):
+def test_batch_normalization_is_folded(int8):
     assert "BatchNormalization" not in {node.op_type for node in onnx.load(int8.path).graph.node}
 
 

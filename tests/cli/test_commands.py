@@ -326,15 +326,15 @@ def test_evaluate_says_the_overlap_and_the_score_without_it(mien, faces, tmp_pat
     assert f"on {rest['images']} images." in said
 
 
-def test_evaluate_refuses_the_word_test_for_what_a_run_has_learnt(mien, run, layouts, tmp_path):
+def test_evaluate_refuses_the_word_test_for_what_a_run_has_learned(mien, run, layouts, tmp_path):
     lines = layouts["csv"].read_text().splitlines()
-    learnt = [line.replace("Training", "PrivateTest") for line in lines if "Training" in line]
-    (tmp_path / "learnt.csv").write_text("\n".join([lines[0], *learnt]) + "\n")
-    outcome = mien("evaluate", run.path, "--data", tmp_path / "learnt.csv", "--split", "test")
+    learned = [line.replace("Training", "PrivateTest") for line in lines if "Training" in line]
+    (tmp_path / "learned.csv").write_text("\n".join([lines[0], *learned]) + "\n")
+    outcome = mien("evaluate", run.path, "--data", tmp_path / "learned.csv", "--split", "test")
     assert outcome.code == 2
     assert outcome.out == ""
     assert outcome.err.count("\n") == 1
-    assert "learnt: its test split is no test for" in outcome.err
+    assert "learned: its test split is no test for" in outcome.err
     assert "measure on images that the run does not know" in outcome.err
 
 

@@ -114,7 +114,7 @@ def test_the_splits_are_judged_as_the_files_state_them(mien, clean, tmp_path):
     assert list(audit["split_counts"]) == ["train", "test"]
 
 
-def test_a_run_reads_only_what_it_has_not_learnt(mien, faces, run, tmp_path):
+def test_a_run_reads_only_what_it_has_not_learned(mien, faces, run, tmp_path):
     write_dataset(faces.train, tmp_path / "train.csv", "csv")  # a part, so another data set
     arguments = ("--model", run.path, "--out", tmp_path / "audit", "--json")
     alone = json.loads(mien("data", "audit", tmp_path / "train.csv", *arguments).out)

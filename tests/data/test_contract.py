@@ -32,7 +32,7 @@ def assert_same(left: FaceDataset, right: FaceDataset) -> None:
     assert left.fingerprint == right.fingerprint
 
 
-def test_it_is_recognised_by_itself_alone(layouts, layout):
+def test_it_is_recognized_by_itself_alone(layouts, layout):
     assert find_source(layouts[layout]).layout == layout
     known = {name: FORMATS[name]().sniff([layouts[layout]]) for name in before(layout)}
     assert not any(known.values()), known

@@ -154,7 +154,7 @@ def test_what_is_no_web_address_is_not_opened(tmp_path, url):
 
 
 @pytest.mark.parametrize("url", ["http://[", "http://127.0.0.1:x/", "http://a b/"])
-def test_a_misspelt_address_is_said(tmp_path, url):
+def test_a_misspelled_address_is_said(tmp_path, url):
     with pytest.raises(MienError) as error:
         fetch_ferplus(tmp_path / "out", url=url)
     assert_one_line_and_nothing_kept(error, tmp_path / "out", "cannot be downloaded")

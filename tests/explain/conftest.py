@@ -1,4 +1,4 @@
-"""A network that can have learnt one thing only: faces that differ by nothing but the mouth."""
+"""A network that can have learned one thing only: faces that differ by nothing but the mouth."""
 
 from __future__ import annotations
 

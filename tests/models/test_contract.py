@@ -200,7 +200,7 @@ def test_it_exports_and_agrees_with_torch(recipe, images, tmp_path):
 
 def test_folded_branches_read_as_they_were_trained(images):
     model = build_model(load_recipe("quick", VARIANTS["branches"]).model)
-    for _ in range(3):  # moves the statistics of batch normalisation away from 0 and 1
+    for _ in range(3):  # moves the statistics of batch normalization away from 0 and 1
         model(to_unit(images))
     model.eval()
     folded = fold(model)
@@ -211,7 +211,7 @@ def test_folded_branches_read_as_they_were_trained(images):
     assert count_macs(model) == count_macs(folded)
 
 
-def test_standardised_input_knows_neither_brightness_nor_contrast():
+def test_standardized_input_knows_neither_brightness_nor_contrast():
     model = build_model(load_recipe("quick").model).eval()
     unit = torch.rand(4, 1, 48, 48, generator=torch.manual_seed(0))
     with torch.no_grad():

@@ -72,7 +72,7 @@ def test_data_that_has_changed_is_not_measured_on(copy, layouts, tmp_path):
     assert count_measurements(copy) == 0
 
 
-def test_a_test_split_that_was_learnt_is_not_compared_on(faces, tmp_path):
+def test_a_test_split_that_was_learned_is_not_compared_on(faces, tmp_path):
     images = faces.images.copy()
     (test,) = np.nonzero(faces.splits == "test")
     images[test] = faces.train.images[: len(test)]

@@ -37,7 +37,7 @@ def test_one_cycle_matches_torchs():
 
 
 class Counter(pl.LightningModule):
-    """A weight and a buffer of whole numbers, as a network and its batch normalisation have."""
+    """A weight and a buffer of whole numbers, as a network and its batch normalization have."""
 
     def __init__(self):
         super().__init__()
@@ -112,7 +112,7 @@ def test_history_text_has_a_row_an_epoch():
     assert history_csv([row]).splitlines()[1] == "1,1.5,0.25,1.25,0.5,0.1,2,100"
 
 
-def test_a_network_without_batch_normalisation_is_averaged(layouts, tmp_path):
+def test_a_network_without_batch_normalization_is_averaged(layouts, tmp_path):
     settings = ["model.batch_norm=false", "model.dense_batch_norm=false", "train.ema_decay=0.9"]
     run = train("quick", layouts["csv"], tmp_path / "run", overrides=[*TINY, *settings])
     assert len(run.history()) == 2

@@ -97,6 +97,6 @@ def test_a_teacher_that_is_not_there_is_said_before_anything_is_trained(layouts,
 def test_a_teacher_of_other_splits_is_refused(run, layouts):
     (teacher,) = load_teachers(load_recipe("quick", [*TINY, f"distill.teachers=['{run.path}']"]))
     other = load_dataset(layouts["csv"], fractions=(0.6, 0.2, 0.2))
-    with pytest.raises(RecipeError, match="it may have learnt from images of val or test"):
+    with pytest.raises(RecipeError, match="it may have learned from images of val or test"):
         check_teachers([teacher], other)
     check_teachers([teacher], load_dataset(*Run(run.path).record.data.paths))

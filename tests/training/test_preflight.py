@@ -38,7 +38,7 @@ def test_it_is_said_before_there_is_a_run(layouts, tmp_path, settings, expected)
 
 def test_a_teacher_of_other_splits_leaves_no_run(run, layouts, tmp_path):
     settings = [*TINY, f"distill.teachers=['{run.path}']", "data.fractions=[0.6,0.2,0.2]"]
-    with pytest.raises(MienError, match="it may have learnt from images of val or test"):
+    with pytest.raises(MienError, match="it may have learned from images of val or test"):
         train("quick", layouts["csv"], tmp_path / "run", overrides=settings)
     assert not (tmp_path / "run").exists()
 

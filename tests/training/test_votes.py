@@ -153,20 +153,20 @@ def test_int8_is_measured_by_itself(calibrated, tmp_path):
     assert bundle.metadata.calibration == Bundle(calibrated.bundle_path).metadata.calibration
 
 
-def test_the_protocol_says_that_votes_were_learnt(calibrated, layouts):
+def test_the_protocol_says_that_votes_were_learned(calibrated, layouts):
     voted = load_dataset(layouts["csv"])
     assert voted.votes is None
     assert "votes" not in Bundle(calibrated.bundle_path).metadata.checkpoint
 
 
-def test_a_data_set_with_votes_is_learnt_from_and_said(faces, tmp_path):
+def test_a_data_set_with_votes_is_learned_from_and_said(faces, tmp_path):
     votes = np.zeros((len(faces), 10), np.int8)
     votes[np.arange(len(faces)), faces.labels] = 7
     path = tmp_path / "voted.parquet"
     write_dataset(replace(faces, votes=votes), path, "parquet")
     run = train("mien-s", path, tmp_path / "run", overrides=[*MIEN, "train.epochs=1"])
     assert run.record.data.train_voted == len(faces.train)
-    assert "learnt FER+'s votes" in Bundle(run.bundle_path).metadata.checkpoint
+    assert "learned FER+'s votes" in Bundle(run.bundle_path).metadata.checkpoint
 
 
 @pytest.fixture(scope="module")

@@ -1,1 +1,1 @@
-"""A trained network to a Bundle, one self-describing ONNX file, and back."""
+"""Bundles: export a trained network as one self-describing ONNX file, run it and measure it."""

@@ -56,11 +56,12 @@ def export_bundle(
         classifier: trained classifier, on any device.
         metadata: metadata of the Bundle.
         path: path of the file, which is replaced if it exists.
-        samples: face crops on which torch and ONNX Runtime have to agree, beside synthetic images.
+        samples: face crops on which torch and ONNX Runtime have to agree, in addition to synthetic
+            images.
 
     Raises:
-        BundleError: if a logit or a probability differs from what torch computes in float64 by
-            more than 1e-5 (of the largest logit, where that is above 1), and by more than three
+        BundleError: if a logit or a probability differs from what torch computes in float64 by more
+            than 1e-5 (relative to the largest logit if that is above 1), and by more than three
             times what torch's own float32 does; no file is written then.
 
     Shape: samples uint8 (N, 48, 48).

@@ -24,7 +24,7 @@ _DATA_KEYS_OF_FORMAT_1: Final = {
 
 
 class Calibration(Record):
-    """How logits become probabilities, and what that was worth on images not used to fit it."""
+    """The map from logits to probabilities, and its scores on images that it was not fitted on."""
 
     images: int
     """Number of images that the calibration was fitted on; none of them was trained on."""
@@ -33,15 +33,15 @@ class Calibration(Record):
     bias: tuple[float, ...]
     """Bias added to the product. Shape: (7,)."""
     mapped: bool = False
-    """Whether matrix and bias were fitted before, on all of these images; then only the following
-    figures are estimated by cross-fitting."""
+    """Whether matrix and bias were fitted before, on all of these images; only the following
+    figures are then estimated by cross-fitting."""
     votes_share: float = 0.0
     """Share of the votes' layer in the probabilities; 0 without one."""
     prior_share: float = 0.0
-    """Share of the log class shares of the training images that is taken out of the logits."""
+    """Share of the log class shares of the training images that is subtracted from the logits."""
     offset: tuple[float, ...] = ()
-    """Class offsets added to the log of the mixed probabilities to take the prior out; if no votes
-    are mixed in, the bias contains them. Shape: (7,)."""
+    """Class offsets added to the log of the mixed probabilities, which remove the prior; if no
+    votes are mixed in, the bias contains them. Shape: (7,)."""
     temperature: float = 1.0
     """Temperature that divides the logits last; 1 if the matrix contains it."""
     uncertain_below: float
@@ -61,7 +61,7 @@ class Calibration(Record):
 
 
 class FaceGate(Record):
-    """A gate on the features that takes certainty from non-faces, and what it is worth."""
+    """A gate on the features that lowers the confidence on non-faces, and its measured effect."""
 
     weight: tuple[float, ...]
     """Weights that multiply the features. Shape: (features,)."""
@@ -78,7 +78,7 @@ class FaceGate(Record):
 
 
 class TrainingData(Record):
-    """Which images a Bundle was trained on, without any of them."""
+    """The data that a Bundle was trained on, described without any of its images."""
 
     name: str = ""
     """Name of the data set."""
@@ -89,16 +89,16 @@ class TrainingData(Record):
     split_counts: dict[str, int] = {}
     """Number of images in each split."""
     chosen_by: str = ""
-    """Split by which the weights were chosen; empty if no split had a say."""
+    """Split by which the weights were chosen; empty if they were chosen by no split."""
 
 
 class BundleMetadata(Record):
-    """What a Bundle says of itself."""
+    """The metadata of a Bundle."""
 
     mien_format: Literal[2] = FORMAT
     """Version of this format."""
     name: Name
-    """Name of the recipe, and so of the Bundle."""
+    """Name of the recipe, which is also the name of the Bundle."""
     labels: tuple[str, ...] = EMOTIONS
     """Emotion of each column of the outputs."""
     crop_margin: float = 0.0
@@ -118,9 +118,9 @@ class BundleMetadata(Record):
     recipe: dict[str, Any] = {}
     """The recipe as it was run, as plain data."""
     data: TrainingData = TrainingData()
-    """Which images the network was trained on."""
+    """Data that the network was trained on."""
     epoch: int | None = None
-    """Epoch after which the weights were taken."""
+    """Epoch at the end of which the weights were kept."""
     checkpoint: str = ""
     """How the weights were chosen, in words."""
     scores: tuple[ScoreSummary, ...] = ()
@@ -132,7 +132,7 @@ class BundleMetadata(Record):
         "emotions of people at work or in education is prohibited (Regulation 2024/1689, "
         "Article 5(1)(f))."
     )
-    """What the reader of a figure or a reading ought to know."""
+    """Notice about the use of readings, for everybody who sees them."""
     mien_version: str
     """Version of mien that exported the Bundle."""
 
@@ -145,7 +145,8 @@ class BundleMetadata(Record):
         """Return the metadata that ONNX properties hold.
 
         Raises:
-            ValueError: if a property is missing, or is not what this version of mien knows.
+            ValueError: if a property is missing, or has a value that this version of mien does not
+                know.
         """
         fields = {name: json.loads(value) for name, value in properties.items()}
         if fields.get("mien_format") == 1:

@@ -90,7 +90,7 @@ def quantize(bundle: Bundle, images: npt.NDArray[np.uint8], path: Path, *, seed:
     onnx.helper.set_model_props(model, metadata.as_properties())
     with atomic_file(path) as temporary:
         temporary.write_bytes(model.SerializeToString())
-        Bundle(temporary).predict(images[:1])  # it runs, or it is not written
+        Bundle(temporary).predict(images[:1])  # raises before the file is renamed if it cannot run
     return Bundle(path)
 
 

@@ -10,13 +10,13 @@ NO_TTA: Final = "none"
 
 
 class Record(BaseModel):
-    """A record that is written once and then stays as it is."""
+    """A record that cannot be changed once it is made."""
 
     model_config = ConfigDict(frozen=True)
 
 
 class Score(Record):
-    """A score and its 95% bootstrap interval; None where it cannot be computed."""
+    """A score and its 95% bootstrap interval; None if it cannot be computed."""
 
     value: float | None
     low: float | None
@@ -24,7 +24,7 @@ class Score(Record):
 
 
 class ClassScore(Record):
-    """Scores of one class; None where the split has no image of it."""
+    """Scores of one class; None if the split has no image of it."""
 
     emotion: str
     images: int
@@ -35,7 +35,7 @@ class ClassScore(Record):
 
 
 class WithoutOverlap(Record):
-    """Scores on the images that have no duplicate among those the model knows."""
+    """Scores on the images without a duplicate among the images that the model knows."""
 
     images: int
     accuracy: Score
@@ -90,7 +90,7 @@ class Protocol(Record):
 class ScoreSummary(Record):
     """The scores of one evaluation with their protocol, without the figures of single images.
 
-    What an evaluation adds beyond these fields (areas under curves, a scorecard) is kept as it is.
+    Further fields of an evaluation (areas under curves, a scorecard) are kept unchanged.
     """
 
     model_config = ConfigDict(extra="allow")

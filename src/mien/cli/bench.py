@@ -62,9 +62,7 @@ def bench(
 
 
 def _say(speeds: list[Speed]) -> None:
-    table = new_table(
-        "bundle", "threads", "batch", "ms a call", "95%", "faces/s", "GOP/s", "of peak"
-    )
+    table = new_table("bundle", "threads", "batch", "ms/call", "95%", "faces/s", "GOP/s", "of peak")
     for speed in speeds:
         done, share = speed.operations_per_second, speed.share_of_peak
         table.add_row(

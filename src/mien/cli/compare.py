@@ -27,7 +27,7 @@ def compare(
 ) -> None:
     """Compare runs: scores with intervals, F1 of each emotion, costs, and a test for each pair.
 
-    A run that was not measured on the split yet is measured now, and keeps the evaluation.
+    A run that has not been measured on the split is measured now, and keeps the evaluation.
     """
     from mien.evaluation.significance import compare as rank
     from mien.reports.comparison import comparison_records, comparison_tables, write_comparison

@@ -1,4 +1,4 @@
-"""What the verbs print with: two consoles, tables, paths and JSON."""
+"""Terminal output of all verbs: two consoles, tables, paths and JSON."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def say_path(label: str, path: Path) -> None:
     """Print a path on a line of its own, so that it can be copied whole.
 
     Args:
-        label: what lies at the path, in one word.
+        label: kind of file at the path, in one word.
         path: path to print.
     """
     out.print(f"{label:<12}{path}", soft_wrap=True)
@@ -92,7 +92,7 @@ def quiet_libraries() -> Iterator[None]:
     threads start.
     """
     before, standard = sys.stderr, sys.__stderr__
-    if standard is None or before is not standard:  # closed, or replaced by somebody else
+    if standard is None or before is not standard:  # closed, or replaced by the program that calls
         yield
         return
     number = standard.fileno()

@@ -42,7 +42,7 @@ def demo(
 
     photo = photo or _astronaut()
     if photo:
-        open_picture(photo)  # a photo that cannot be read is reported before the training
+        open_picture(photo)  # reports a photo that cannot be read before the training
     out.rule("1  Data", align="left", style="dim")
     paths = data or [_drawn_faces()]
     _say_data(paths, skip_bad=skip_bad)

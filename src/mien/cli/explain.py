@@ -50,7 +50,7 @@ def explain(
     max_pixels: MaxPixelsOption = MAX_PIXELS,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a page that shows which places of each face the answer depends on.
+    """Write a page that shows which regions of each face the answer depends on.
 
     It has a Grad-CAM and an occlusion map for each face. A map shows where, not why. Grad-CAM needs
     torch and the float weights of a run; without them the page has occlusion maps only. Exit code 0

@@ -12,7 +12,7 @@ from mien.cli.console import say_path
 def fetch(
     url: Annotated[
         str | None,
-        typer.Option(help="Address of a copy of the file, whose checksum has to be the same."),
+        typer.Option(help="Address of a copy of the file; its checksum must be the same."),
     ] = None,
 ) -> None:
     """Download the face detector YuNet (233 kB, MIT licence), which finds turned and small faces.

@@ -1,4 +1,4 @@
-"""The command ``mien``: its verbs, and how it ends after an error.
+"""The command ``mien``: its verbs, its help, and its one-line errors.
 
 Every verb imports what it needs when it runs, so that ``mien --help`` answers at once.
 """
@@ -91,7 +91,7 @@ def root(
 
 
 def _join_paragraphs(group: typer.Typer) -> None:
-    """Join the lines of each paragraph of the help texts, which typer would break where they do."""
+    """Join the lines of each paragraph of the help, which typer would break at the same points."""
     for command in group.registered_commands:
         paragraphs = inspect.cleandoc(inspect.getdoc(command.callback) or "").split("\n\n")
         command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
@@ -104,7 +104,7 @@ _join_paragraphs(app)
 
 
 def main() -> None:
-    """Run the command line; an error that the user can mend is one line and exit code 2."""
+    """Run the command line; print an error that the user can fix as one line, and exit with 2."""
     for stream in (sys.stdout, sys.stderr):  # an ASCII terminal gets ? for other characters
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -122,7 +122,7 @@ def main() -> None:
 
 
 def _in_words(error: Exception) -> str:
-    """Return one line about an error that the user can mend; empty for a defect of mien."""
+    """Return one line about an error that the user can fix; empty for a defect of mien."""
     match error:
         case MienError():
             return str(error)

@@ -39,7 +39,7 @@ class Request:
 
 
 def requests(options: dict[str, tuple[str, Path | None]], more: Iterable[str]) -> list[Request]:
-    """Return the sinks that were asked for.
+    """Return the sinks that the options request.
 
     Args:
         options: name of a sink and its path by option; None for an option that was not given.
@@ -59,8 +59,8 @@ def open_sinks(
     """Return the sinks of a run, the one for the terminal first.
 
     Args:
-        wanted: sinks that were asked for.
-        context: run that they are created for.
+        wanted: requested sinks.
+        context: source and settings of the run that the sinks belong to.
         stack: stack that closes them, also if a later one cannot be created.
         as_json: whether the terminal shows JSON instead of tables.
 

@@ -40,7 +40,7 @@ class ProgressBar(TrainingListener):
         self._began = self._last_means = 0.0
 
     def working(self, what: str) -> None:
-        """Print the step."""
+        """Print the name of the step that begins."""
         err.print(what, style="dim")
 
     def started(self, run: Run, total_epochs: int, batches: int, batch_size: int) -> None:
@@ -94,7 +94,7 @@ class ProgressBar(TrainingListener):
         )
 
     def stopping(self) -> None:
-        """Print what takes the next seconds."""
+        """Print that the results are being written."""
         err.print("Stopping: writing the results so far; Ctrl-C again stops at once")
 
     def ended(self) -> None:

@@ -55,7 +55,7 @@ class JsonArray(Sink):
             self._has_records = True
 
     def close(self) -> None:
-        """End the array; without any frame nothing is printed, as an error says why."""
+        """End the array; without any frame nothing is printed, because an error explains why."""
         if self._has_frames:
             print("\n]" if self._has_records else "[]", flush=True)
             self._has_frames = False
@@ -143,7 +143,8 @@ class Screen(Sink):
                 table.add_row(f"#{track}", f"{counts.total():,}", _shares(counts))
             out.print(table)
             if len(ranked) > _MAX_PEOPLE:
-                out.print(f"and {len(ranked) - _MAX_PEOPLE:,} people seen for less", style="dim")
+                hidden = len(ranked) - _MAX_PEOPLE
+                out.print(f"and {hidden:,} people on screen for less time", style="dim")
 
 
 def _bar() -> Progress:

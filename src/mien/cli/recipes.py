@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mien.recipes.sections import ModelSection, Section
 
 _WIDTH: Final = 80
-_DOTTED: Final = ("set", "grid", "search")  # the sections of a sweep that hold keys of recipes
+_DOTTED: Final = ("set", "grid", "search")  # the sections of a sweep that contain recipe keys
 _SECTION: Final = re.compile(r"\[([\w.]+)\]")
 _KEY: Final = re.compile(r"([\w.]+)\s*=")
 
@@ -38,7 +38,7 @@ def recipes(
     """
     if name is not None:
         if as_json:
-            raise typer.BadParameter("not for one recipe, which is TOML", param_hint="--json")
+            raise typer.BadParameter("only for the list; one recipe is TOML", param_hint="--json")
         print(_with_documentation(_find(name)))
         return
     from mien.recipes.recipe import list_recipes
@@ -126,7 +126,7 @@ def _with_documentation(path: Path) -> str:
     form: type[Section] = Recipe
     if "recipe" in values:
         recipe = str(values["recipe"])
-        beside = path.parent / recipe  # where a sweep's own recipe file stands
+        beside = path.parent / recipe  # where a sweep keeps a recipe file of its own
         form, values = Sweep, read_toml(beside if recipe.endswith(".toml") else _find(recipe))
     model = _model_section(values.get("model", {}).get("family", DEFAULT_FAMILY))
     lines: list[str] = []
@@ -151,7 +151,7 @@ def _documentation(form: type[Section], keys: list[str], model: type[ModelSectio
     """Return the documentation of a section or a setting; empty if there is none.
 
     Args:
-        form: class of the recipe, the sweep or the section that the first key stands in.
+        form: class of the recipe, the sweep or the section that contains the first key.
         keys: parts of the dotted key.
         model: class of the recipe's [model] section.
     """

@@ -36,13 +36,13 @@ def report(
         typer.Option(
             "--figures",
             help="Also write each figure as SVG and PNG and all numbers as JSON and CSV, to the "
-            "folder figures beside the page.",
+            "folder figures next to the page.",
         ),
     ] = False,
 ) -> None:
     """Write a report: scores, errors, calibration, robustness, explanation, how to reproduce it.
 
-    An evaluation that a run keeps is used as it is, and the page says what is missing.
+    A run's kept evaluation is used without measuring again. The page says what is missing.
     """
     from mien.reports.report import figures_folder, write_report
 

@@ -21,7 +21,7 @@ class SweepProgress(SweepListener):
         self._total = self._ended = 0
 
     def started(self, folder: SweepFolder, total: int) -> None:
-        """Print how many trials there are, and how many have ended already."""
+        """Print the number of trials, and how many of them have ended already."""
         self._folder, self._total = folder, total
         self._ended = sum(trial.ended for trial in folder.trials())
         trials = f"{total} {'trial' if total == 1 else 'trials'}"

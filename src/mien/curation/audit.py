@@ -1,4 +1,4 @@
-"""Audit a data set: run every check on it, or look for it inside another data set."""
+"""Audit a data set: run every check on it, or find its images in another data set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def audit_dataset(
     trained_on: Mask | None = None,
     progress: Progress | None = None,
 ) -> Audit:
-    """Check a data set for everything that is known to go wrong with data sets of faces.
+    """Check a data set for all known defects of face data sets.
 
     Labels are compared with FER+ votes if there are any, else with the predictions of a classifier:
     the Bundle if one is given, else one fitted by cross-validation on the data set itself.
@@ -58,8 +58,8 @@ def audit_overlap(
     """Check how much of a data set is inside another, as exact or near duplicates.
 
     Args:
-        dataset: data set whose images are looked for, such as a test set.
-        other: data set that they are looked for in, such as a network's training data.
+        dataset: data set whose images are searched for, such as a test set.
+        other: data set that is searched, such as a network's training data.
         progress: progress callback for the search for duplicates, called with the fraction done, 0
             to 1.
     """

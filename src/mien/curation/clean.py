@@ -23,8 +23,8 @@ from mien.types import Integers
 
 LeakRule = Literal["drop", "move", "keep"]
 
-# Splits that an image of a split may have no duplicate in. They keep their images, so that scores
-# on them stay comparable.
+# For each split, the splits in which its images may have no duplicate. Those splits keep their
+# images, so that scores on them stay comparable.
 _LATER: Final = {"train": ("test", "val"), "val": ("test",)}
 
 
@@ -43,8 +43,8 @@ def decide(
         dataset: data set to clean.
         duplicates: all duplicates within it (`mien.data.duplicates.groups.find_duplicates`).
         leaks: ``drop`` images of train with a duplicate in val or test, and images of val with one
-            in test; ``move`` such images and all their duplicates into train, which loses nothing
-            for training; or ``keep`` them.
+            in test; ``move`` such images and all their duplicates into train, which keeps all of
+            them for training; or ``keep`` them.
 
     Returns:
         Decisions in the order of the images. An image that is not dropped may have two: a new label

@@ -52,7 +52,7 @@ class Finding(_Record):
         title: the finding in one line.
         count: number of images concerned.
         why: why it matters.
-        what_to_do: how to mend it.
+        what_to_do: advice: how to fix it.
         figures: numbers that were counted or measured, by name.
         items: the cases, the clearest first.
     """

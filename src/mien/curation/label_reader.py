@@ -17,14 +17,14 @@ from mien.types import Array, Floats, Images, Integers, Labels, Mask
 
 _FOLDS: Final = 3
 _COMPONENTS: Final = 200
-_INVERSE_PENALTY: Final = 0.01  # strong regularisation, so that a weak classifier is unsure
+_INVERSE_PENALTY: Final = 0.01  # strong regularization, so that a weak classifier is unsure
 _SEED: Final = 0
 _MIN_IMAGES: Final = 100
 
 
 @dataclass(frozen=True)
 class LabelReading:
-    """A classifier's opinion of the images.
+    """A classifier's probabilities for the images of a data set.
 
     Args:
         probabilities: probability of each emotion. Shape: (N, 7).
@@ -45,7 +45,7 @@ def doubt(labels: Labels, probabilities: Array) -> Floats:
 
     Shape: labels (N,), probabilities (N, 7) -> (N,).
     Source: Northcutt, Jiang and Chuang, Confident Learning: Estimating Uncertainty in Dataset
-    Labels, 2021: the confident joint, ranked by normalised margin.
+    Labels, 2021: the confident joint, ranked by normalized margin.
     """
     thresholds = np.array(
         [

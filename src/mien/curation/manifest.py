@@ -111,7 +111,7 @@ def read_manifest(path: Path, dataset: FaceDataset) -> list[Decision]:
 
 
 def manifest_path(path: Path, layout: str) -> Path:
-    """Return the path of a data set's manifest: inside its folder, or beside its file."""
+    """Return the path of a data set's manifest: inside its folder, or next to its file."""
     if FORMATS[layout].suffix:
         return path.with_name(path.name + _FILES_SUFFIX)
     return path / _FOLDERS_MANIFEST
@@ -206,5 +206,5 @@ def _check_fits(decision: Decision, dataset: FaceDataset, positions: dict[str, i
     if (decision.split, decision.label) != (split, label):
         raise DataError(
             f"says that {decision.id[:60]!r} is {decision.label[:20]} in {decision.split[:20]}, "
-            f"but it is {label} in {split}; is it the manifest of other data?"
+            f"but it is {label} in {split}; is it the manifest of another data set?"
         )

@@ -1,4 +1,4 @@
-"""FER-2013 and FER+: the facts that hold for these data sets alone.
+"""FER-2013 and FER+: facts and published scores of these two data sets.
 
 Source: Goodfellow et al., Challenges in Representation Learning, 2013; Barsoum et al., Training
 Deep Networks for Facial Expression Recognition with Crowd-Sourced Label Distribution, 2016 (FER+).
@@ -39,7 +39,7 @@ class PublishedScore(NamedTuple):
 
 
 # The first four are open weights, measured here without test-time augmentation; the others are
-# what their authors' own training code gives.
+# results of their authors' own training code.
 PUBLISHED_SCORES: Final = (
     PublishedScore("face-api.js", 0.588, "open weights"),
     PublishedScore("mini-Xception", 0.654, "open weights"),

@@ -1,11 +1,11 @@
 """Download FER-2013 and FER+'s votes from their publishers.
 
 FER-2013 comes from Kaggle through kagglehub, which uses the user's own account; FER+'s votes come
-from Microsoft's repository. Nothing is downloaded unless asked for, mien sends no user data, and a
+from Microsoft's repository. Nothing is downloaded unless requested, mien sends no user data, and a
 download that cannot be read is not kept.
 
 Tested with kagglehub 1.0.2 without a network, without an account, and against a local server in
-place of Kaggle. Not tested, for want of an account and of internet access: Kaggle and GitHub
+place of Kaggle. Not tested, because there was no account and no internet access: Kaggle and GitHub
 themselves, and Kaggle's answer to an account that has not accepted the competition's rules.
 """
 
@@ -19,6 +19,7 @@ import zlib
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,8 +31,7 @@ from mien.errors import DataError, MienError
 from mien.io.download import (
     IDLE_TIMEOUT_S,
     TOTAL_TIMEOUT_S,
-    DownloadError,
-    download,
+    downloaded,
     root_cause,
 )
 from mien.io.files import atomic_file, atomic_folder, expand_user, refuse_existing
@@ -82,17 +82,14 @@ def fetch_ferplus(folder: str | Path, *, url: str = FERPLUS_URL) -> VoteFile:
     """
     path = expand_user(folder) / FERPLUS_FILE
     refuse_existing(path)
-    with atomic_file(path) as temporary:
-        try:
-            download(
-                url,
-                temporary,
-                max_bytes=_MAX_BYTES,
-                idle_timeout_s=_IDLE_TIMEOUT_S,
-                total_timeout_s=_TOTAL_TIMEOUT_S,
-            )
-        except DownloadError as error:
-            raise _not_fetched(url, str(error)) from None
+    with downloaded(
+        url,
+        path,
+        max_bytes=_MAX_BYTES,
+        failed=partial(_not_fetched, url),
+        idle_timeout_s=_IDLE_TIMEOUT_S,
+        total_timeout_s=_TOTAL_TIMEOUT_S,
+    ) as temporary:
         try:
             votes = read_votes(temporary)
         except DataError as error:
@@ -109,7 +106,7 @@ def fetch_fer2013(folder: str | Path, *, layout: str = "folders") -> FaceDataset
 
     Args:
         folder: path of the new folder; with ``csv``, folder that ``fer2013.csv`` is put in.
-        layout: ``folders`` for the folder release, for which Kaggle asks no account; ``csv`` for
+        layout: ``folders`` for the folder release, for which Kaggle needs no account; ``csv`` for
             the competition's file, for which an account has to accept the competition's rules.
 
     Returns:
@@ -152,7 +149,7 @@ def _from_kaggle(ask: Callable[[Any], str], *, log_in: str, by_hand: str) -> Pat
 
     Args:
         ask: download function, called with the module ``kagglehub``.
-        log_in: advice for a user whom Kaggle does not let in.
+        log_in: advice for a user whose login Kaggle refuses.
         by_hand: advice for a download by hand.
     """
     try:

@@ -143,23 +143,23 @@ def _without_unstated(rows: Rows, name: str, *, skip_bad: bool) -> Rows:
     ]
     if not skip_bad:
         raise DataError(
-            f"{lines[0]} ({len(lines):,} of {len(rows):,}); mend it, or skip it with --skip-bad"
+            f"{lines[0]} ({len(lines):,} of {len(rows):,}); fix it, or leave it out with --skip-bad"
         )
     return rows.take(~unstated, skipped=lines)
 
 
 def find_source(data: Paths) -> Found:
-    """Return the layout of a data set and its files, as the first format recognises them.
+    """Return the layout of a data set and its files, as the first format recognizes them.
 
     Raises:
-        DataError: if a path does not exist or is given twice, or no format recognises the files.
+        DataError: if a path does not exist or is given twice, or no format recognizes the files.
     """
     paths = as_paths(data)
     if not paths:
         raise DataError("no data set was given, expected the path of a file or folder")
     for path in paths:
         if not path.exists():
-            raise DataError(f"{path}: no such file or folder; is the path right?")
+            raise DataError(f"{path}: no such file or folder; check the path")
     path = paths[0]
     if len({path.resolve() for path in paths}) < len(paths):
         raise DataError(f"{path}: given twice; its images would count twice")

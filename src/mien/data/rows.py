@@ -17,7 +17,8 @@ from mien.types import Array, Images, Integers, Labels, Mask, Strings, Votes
 class Rows:
     """The images of one data set, in the order of its files.
 
-    Shape: as in `mien.data.FaceDataset`; ``splits`` is empty where the files state no split.
+    Shape: as in `mien.data.FaceDataset`; ``splits`` holds an empty text for an image whose split
+    the files do not state.
     """
 
     images: Images

@@ -1,4 +1,4 @@
-"""Read how large the images of a data set were before they became 48×48 crops."""
+"""Read the sizes of a data set's image files, before their images became 48×48 crops."""
 
 from __future__ import annotations
 

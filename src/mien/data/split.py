@@ -1,4 +1,4 @@
-"""Names of splits, and how images are split if the files state no splits."""
+"""Names of splits, and the rules by which images are assigned to train, val and test."""
 
 from __future__ import annotations
 

@@ -68,9 +68,9 @@ class Exploration:
         split_rule: how its splits were made, in words.
         counts: number of images by split, then by emotion; without empty splits.
         intensity: percentiles by emotion of the images' mean gray level; None without images.
-        contrast: percentiles by emotion of the images' standard deviation of gray levels.
+        contrast: percentiles by emotion of the std of the images' gray levels.
         intensity_of_all: percentiles of the mean gray level over all images.
-        contrast_of_all: percentiles of the standard deviation over all images.
+        contrast_of_all: percentiles of the std of gray levels over all images.
         sizes: sizes of the image files, the most frequent first.
         votes: agreement of labels and FER+ votes; None without votes.
     """
@@ -125,7 +125,7 @@ def explore(dataset: FaceDataset, *, sizes: Sequence[Size] | None = None) -> Exp
 
 
 def gray_levels(images: Images) -> tuple[Floats, Floats]:
-    """Return the mean and the standard deviation of each image's gray levels.
+    """Return the mean and the std of each image's gray levels.
 
     Shape: uint8 (N, height, width) -> (N,), (N,).
     """

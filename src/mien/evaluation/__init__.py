@@ -1,4 +1,4 @@
-"""Probabilities and labels to an Evaluation: plain numbers, each with the protocol beside it."""
+"""Evaluate networks: scores, intervals, calibration, robustness and tests, with their protocol."""
 
 from mien.evaluation.evaluate import evaluate_bundle
 from mien.evaluation.result import Evaluation

@@ -1,7 +1,7 @@
-"""Calibration: a map from logits to probabilities, and a threshold below which to answer uncertain.
+"""Calibration: a map from logits to probabilities, and the threshold below which it is uncertain.
 
 If a recipe asks for it, the answer also averages the probabilities learned from labels and those
-learned from FER+ votes, and the class prior of the training images is taken out of it. Everything
+learned from FER+ votes, and the class prior of the training images is removed from it. Everything
 is fitted on images that the network was not trained on, and its effect is estimated by
 cross-fitting: fitted on all folds but one, measured on that one.
 """
@@ -25,18 +25,18 @@ from mien.types import Labels, Mask
 TARGET_ACCURACY: Final = 0.85  # of the answered images
 _FOLDS: Final = 5
 _TEMPERATURES: Final = (0.05, 20.0)  # a temperature outside has another cause than overconfidence
-# Strength of the regularisation towards temperature scaling; docs/experiments.md has the trials.
+# Strength of the regularization towards temperature scaling; docs/experiments.md has the trials.
 _PENALTY: Final = 30.0
 _LEAST_PROBABILITY: Final = 1e-12  # as in mien.models.answer
 
 
 @dataclass(frozen=True)
 class AnswerSettings:
-    """How a recipe wants the answer to be composed.
+    """A recipe's settings for the composition of the answer.
 
     Args:
         votes_share: share of the votes' layer in the probabilities, 0 to 1.
-        prior_share: share of the log prior that is taken out of the answer, 0 to 1.
+        prior_share: share of the log prior that is subtracted from the answer, 0 to 1.
         log_prior: logarithm of the class shares of the training images; needed only if
             `prior_share` is not 0. Shape: (7,).
     """
@@ -76,7 +76,7 @@ class _Map:
 
 
 def refuse_too_few(images: int) -> None:
-    """Refuse a calibration split that is too small.
+    """Raise a MienError if a calibration split is too small.
 
     Args:
         images: number of images in the calibration split.
@@ -171,7 +171,7 @@ def _fit(
     settings: AnswerSettings,
     mapped: bool,
 ) -> _Map:
-    """Fit the map of the label logits, mix the votes in, take the prior out, fit a temperature."""
+    """Fit the map of the label logits, mix the votes in, remove the prior, fit a temperature."""
     classes = logits.shape[1]
     matrix, bias = (np.eye(classes), np.zeros(classes)) if mapped else fit_map(logits, labels)
     offset, share = settings.offset, settings.votes_share
@@ -187,7 +187,7 @@ def _fit(
 
 
 def fit_map(logits: Floats, labels: Labels) -> tuple[Floats, Floats]:
-    """Return the matrix and the bias of matrix scaling, regularised towards temperature scaling.
+    """Return the matrix and the bias of matrix scaling, regularized towards temperature scaling.
 
     Few images do not determine 56 parameters; the fewer there are, the closer the result is to
     temperature scaling, which has one parameter. Unlike a temperature, a matrix can correct an
@@ -195,7 +195,7 @@ def fit_map(logits: Floats, labels: Labels) -> tuple[Floats, Floats]:
 
     Shape: (N, 7), (N,) -> (7, 7), (7,).
     Source: Guo et al., On Calibration of Modern Neural Networks, 2017; the penalty after Kull et
-    al., Beyond temperature scaling, 2019; deviation: it also penalises the diagonal.
+    al., Beyond temperature scaling, 2019; deviation: it also penalizes the diagonal.
     """
     minimize = import_scipy("optimize", purpose="calibrating").minimize
     classes = logits.shape[1]
@@ -220,7 +220,7 @@ def fit_map(logits: Floats, labels: Labels) -> tuple[Floats, Floats]:
 
 
 def fit_temperature(logits: Floats, labels: Labels) -> float:
-    """Return the temperature that minimises the cross-entropy of the logits with the labels.
+    """Return the temperature that minimizes the cross-entropy of the logits with the labels.
 
     Shape: (N, 7), (N,).
     Source: Guo et al., On Calibration of Modern Neural Networks, 2017.

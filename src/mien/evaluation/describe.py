@@ -1,4 +1,4 @@
-"""Scores and protocols in words, for people."""
+"""Describe scores and protocols in plain words."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def describe_without_overlap(scores: ScoreSummary) -> str:
 
 
 def _known_images(protocol: Protocol) -> list[str]:
-    """Return how many of the images the run knows, where no other part of the line says so."""
+    """Return how many of the images the run knows, if no other part of the line says so."""
     if protocol.same_data:
         if protocol.chosen_on_split or not protocol.chosen_by:
             return []

@@ -267,7 +267,7 @@ def import_scipy(module: str, *, purpose: str) -> Any:
 
     Args:
         module: name of the module, for example ``stats``.
-        purpose: what it is needed for; the beginning of the message.
+        purpose: purpose of the module, with which the message begins.
 
     Raises:
         MienError: if scipy is not installed.

@@ -1,4 +1,4 @@
-"""The result of an evaluation: scores with their intervals and their protocol, to JSON and back."""
+"""The result of an evaluation, saved as JSON: scores with their intervals and their protocol."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Evaluation(ScoreSummary):
     probabilities: tuple[tuple[float, ...], ...]
     """Probabilities of each image. Shape: (N, 7)."""
     scorecard: Scorecard | None = None
-    """Four figures beyond the label; None if they were not asked for or cannot be measured."""
+    """Four figures beyond the label; None if they were not requested or cannot be measured."""
     no_scorecard: str = ""
     """Reason why the four figures cannot be measured."""
 
@@ -69,7 +69,7 @@ class Evaluation(ScoreSummary):
         return measure_areas(*self._arrays())
 
     def headline(self) -> dict[str, Score]:
-        """Return the scores over all classes, by the names under which people are shown them."""
+        """Return the scores over all classes, by their display names."""
         return {
             "accuracy": self.accuracy,
             "macro F1": self.macro_f1,
@@ -81,7 +81,7 @@ class Evaluation(ScoreSummary):
         """Return the most frequent confusions of a label with another emotion, most frequent first.
 
         Args:
-            count: highest number of confusions to return.
+            count: maximum number of confusions to return.
         """
         cells = np.array(self.confusion)
         np.fill_diagonal(cells, 0)
@@ -104,7 +104,7 @@ class Evaluation(ScoreSummary):
         return np.asarray(probabilities.argmax(1) == labels)
 
     def describe_protocol(self) -> str:
-        """Return how the scores were measured, as one line for people."""
+        """Return how the scores were measured, as one readable line."""
         return describe.describe_protocol(self.protocol)
 
     def describe_overlap(self) -> str:
@@ -112,7 +112,7 @@ class Evaluation(ScoreSummary):
         return describe.describe_overlap(self.protocol)
 
     def describe_without_overlap(self) -> str:
-        """Return the scores without these images as one line; empty if there are none."""
+        """Return the scores on the other images as one line; empty if there are no duplicates."""
         return describe.describe_without_overlap(self)
 
     def summary(self) -> ScoreSummary:

@@ -2,7 +2,7 @@
 
 The labels of FER-2013 agree with the FER+ majority for 65% of the faces, so accuracy alone says
 little about other faces. The scorecard adds the agreement with that majority, the accuracy on
-corrupted faces, and the share of answers that survive changes which keep the expression.
+corrupted faces, and the share of answers that stay the same under changes that keep the expression.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FACES: Final = 500  # number of faces drawn from a split; 57 changed copies of e
 CROP_SIDES: Final = (1.1, 0.9)  # side of the wider and the tighter crop, relative to the original
 SHIFT_PX: Final = 3
 
-_Hits = metrics.Counts  # (N,), number of changed copies of each face that are read as wanted
+_Hits = metrics.Counts  # (N,), number of changed copies of each face that are read correctly
 
 
 class Figure(Score):
@@ -45,7 +45,7 @@ class Scorecard(Record):
     label_agreement: Figure
     """Accuracy on all faces of the split."""
     votes_agreement: Figure
-    """Share of answers that are the FER+ majority, on the faces that have one."""
+    """Share of answers that equal the FER+ majority, on the faces that have one."""
     corruption_accuracy: Figure
     """Mean accuracy over the ten corruptions at five strengths of `mien.evaluation.robustness`, on
     drawn faces."""

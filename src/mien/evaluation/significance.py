@@ -1,4 +1,4 @@
-"""Compare the evaluations of several runs: ranked where that is fair, and tested in pairs."""
+"""Compare the evaluations of several runs: rank those measured alike, and test them in pairs."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class Pair:
     Args:
         better: name of the run with the higher accuracy.
         worse: name of the other run.
-        only_better: number of images that only the better run reads right.
-        only_worse: number of images that only the worse run reads right.
+        only_better: number of images that only the better run reads correctly.
+        only_worse: number of images that only the worse run reads correctly.
         p_value: two-sided p-value of McNemar's exact test.
         p_adjusted: the same, adjusted by Holm's method for all pairs of the group.
     """

@@ -33,10 +33,10 @@ def describe_tta(tta: str) -> str:
 
 
 def check_tta(tta: str) -> None:
-    """Refuse the name of a test-time augmentation that does not exist.
+    """Raise a MienError if no test-time augmentation has this name.
 
     Raises:
-        MienError: if there is none of that name.
+        MienError: if there is no test-time augmentation of that name.
     """
     if tta not in TTA:
         raise MienError(

@@ -1,1 +1,1 @@
-"""Explanations: which places of a face a network's answer depends on, and a check of the maps."""
+"""Explanations: which regions of a face a network's answer depends on, and a check of the maps."""

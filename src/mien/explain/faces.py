@@ -83,7 +83,7 @@ class FaceMaps:
 
     @property
     def drop(self) -> float:
-        """How far the probability drops when the most important place is covered, 0 to 1."""
+        """Drop of the probability when the most important region is covered, 0 to 1."""
         return max(0.0, float(self.occlusion.max()))
 
 
@@ -129,7 +129,7 @@ def explain_faces(
     Args:
         bundle: Bundle that read the faces.
         classifier: network of the Bundle, for Grad-CAM and similar faces; None without either.
-        faces: faces to explain, one at least.
+        faces: faces to explain, at least one.
         known: data set to search for similar faces; None for no search.
 
     Returns:

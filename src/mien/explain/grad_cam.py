@@ -1,4 +1,4 @@
-"""Grad-CAM: places that are evidence for an emotion, by the gradients of its logit."""
+"""Grad-CAM: regions that are evidence for an emotion, by the gradients of its logit."""
 
 from __future__ import annotations
 

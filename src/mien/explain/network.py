@@ -41,14 +41,14 @@ def load_network(model: str | Path | None = None) -> Classifier:
     """Return the network of a run or a Bundle with its float weights, in evaluation mode.
 
     Its logits are those of the Bundle, with FER+ votes mixed in if the Bundle mixes them in, but
-    without the face gate: what makes an image a face is evidence for no emotion.
+    without the face gate: the features of faces in general are evidence for no emotion.
 
     Args:
         model: run directory, name of a shipped Bundle, or path of a ``.onnx`` file with its float
-            weights beside it (``NAME.safetensors``). None for the best shipped Bundle.
+            weights next to it (``NAME.safetensors``). None for the best shipped Bundle.
 
     Raises:
-        BundleError: if there is no such Bundle, or no weights lie beside it, or they are those of
+        BundleError: if there is no such Bundle, or its float weights are missing or belong to
             another network.
         RunError: if the run is damaged.
         ModuleNotFoundError: if torch is not installed.
@@ -63,11 +63,12 @@ def load_network(model: str | Path | None = None) -> Classifier:
 
 
 def _load_beside(path: Path) -> Classifier:
-    """Return the network of a Bundle from the float weights that lie beside it."""
+    """Return the network of a Bundle from the float weights in the same folder."""
     weights = path.with_suffix(".safetensors")
     if not weights.is_file():
         raise BundleError(
-            f"{path.name}: no float weights lie beside it (expected {weights.name}), and a Bundle "
+            f"{path.name}: no float weights are in the same folder (expected {weights.name}), and "
+            f"a Bundle "
             "alone gives no gradients; name its run directory instead"
         )
     from mien.models.weights import mix_votes, open_network

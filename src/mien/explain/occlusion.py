@@ -1,6 +1,6 @@
-"""Occlusion: how far the probability of an emotion drops when a place of the face is covered.
+"""Occlusion: how far the probability of an emotion drops when a region of the face is covered.
 
-It needs predictions of a Bundle alone: neither gradients nor torch.
+It needs only predictions of a Bundle, neither gradients nor torch.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mien.types import Images, Labels, Maps, Mask
 
 PATCH_PX: Final = 10  # covers an eye, or half of a mouth
 STRIDE_PX: Final = 5
-_CANDIDATES: Final = 4  # faces read for each face wanted, to find those read as labelled
+_CANDIDATES: Final = 4  # candidates read for each face, to find faces that are read as labelled
 
 
 def occlusion_maps(
@@ -27,11 +27,11 @@ def occlusion_maps(
     patch_px: int = PATCH_PX,
     stride_px: int = STRIDE_PX,
 ) -> Maps:
-    """Return how far the probability of an emotion drops when each place is covered.
+    """Return how far the probability of an emotion drops when each region is covered.
 
-    A patch in the face's mean gray covers one place after another. A pixel's value is the mean drop
-    over the patches that cover it; it is negative where covering raises the probability. At the
-    default sizes each face is read 82 times.
+    A patch in the face's mean gray covers one region after another. A pixel's value is the mean
+    drop over the patches that cover it; it is negative if covering raises the probability there. At
+    the default sizes each face is read 82 times.
 
     Args:
         bundle: Bundle that reads the faces.
@@ -68,7 +68,7 @@ def mean_occlusion(
         bundle: Bundle that reads the faces.
         images: face crops of a split.
         labels: labels of the images.
-        per_class: number of faces per emotion; of an emotion with fewer, all.
+        per_class: number of faces per emotion; all faces of an emotion that has fewer.
         seed: seed of the draw.
 
     Shape: uint8 (N, 48, 48), (N,) -> float32 (7, 48, 48), NaN for an emotion without faces.
@@ -87,7 +87,7 @@ def mean_occlusion(
 
 
 def _patches(patch_px: int, stride_px: int) -> Mask:
-    """Return a mask per place of the patch, evenly from border to border. Shape: (P, 48, 48)."""
+    """Return a mask for each position of the patch, from border to border. Shape: (P, 48, 48)."""
     last = SIZE_PX - patch_px
     starts = np.rint(np.linspace(0, last, -(-last // stride_px) + 1)).astype(int)
     along = np.arange(SIZE_PX)

@@ -51,12 +51,12 @@ class Example:
 
 @dataclass(frozen=True, eq=False)
 class Importance:
-    """How far the probability of an emotion drops where its faces are covered.
+    """Drop of the probability of an emotion by the region of its faces that is covered.
 
     Args:
         emotion: name of the emotion.
         face: mean face of the emotion. Shape: uint8 (48, 48).
-        map: mean drop of the probability at each place. Shape: float32 (48, 48).
+        map: mean drop of the probability at each pixel. Shape: float32 (48, 48).
         eyes: mean drop over the band of the eyes.
         mouth: mean drop over the band of the mouth.
     """
@@ -103,7 +103,7 @@ def explain_split(
     classifier, without = find_network(model)
     if classifier is None:
         return Overview((), importances, None, without)
-    # Imported here: without torch there is no network, and the importances still stand.
+    # Imported here: without torch there is no network, but the importances can be measured.
     from mien.explain.grad_cam import grad_cam
     from mien.explain.sanity import check_maps
 

@@ -17,7 +17,7 @@ from mien.models import Classifier
 from mien.types import Array, Images, Labels, Maps
 
 LIMIT: Final = 0.5  # largest correlation, in absolute value, that passes
-_NETWORKS: Final = 5  # a single random network may look at the same place by chance
+_NETWORKS: Final = 5  # a single random network may depend on the same region by chance
 
 
 class Sanity(Record):
@@ -59,7 +59,7 @@ def check_maps(
 
     Shape: uint8 (N, 48, 48), (N,).
     Source: Adebayo et al., Sanity Checks for Saliency Maps, 2018; deviations: all weights are
-    randomised at once instead of layer by layer, in five networks; the limit of 0.5 is ours.
+    randomized at once instead of layer by layer, in five networks; the limit of 0.5 is ours.
     """
     maps = grad_cam(classifier, images, labels)
     mapped = maps.any((1, 2))
@@ -89,7 +89,7 @@ def check_maps(
 
 
 def randomize(classifier: Classifier, *, seed: int = 0) -> Classifier:
-    """Return a copy of a network with random weights and fresh batch normalisation statistics.
+    """Return a copy of a network with random weights and fresh batch normalization statistics.
 
     Args:
         classifier: network to copy; it stays unchanged.

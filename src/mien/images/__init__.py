@@ -1,1 +1,1 @@
-"""A single image: decode it, read its header, repair it, make a face crop of it."""
+"""Single images: decode files, read headers, repair PNG files, make face crops."""

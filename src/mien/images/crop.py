@@ -14,7 +14,7 @@ from mien.types import Image, Images, Mask
 
 SIZE_PX: Final = 48
 
-_MIN_STD: Final = 1.0  # gray levels; a blank image has a lower standard deviation
+_MIN_STD: Final = 1.0  # gray levels; a blank image has a lower std
 
 
 class _Sliceable(Protocol):
@@ -46,7 +46,7 @@ def to_crop(image: Image) -> Image:
 
 
 def centre_crop(images: _Pixels, size_px: int) -> _Pixels:
-    """Return a view of the central square of arrays or tensors; all of it where it is smaller.
+    """Return a view of the central square of arrays or tensors; all of it if it is smaller.
 
     Args:
         images: images, or anything else with height and width as its last two axes.
@@ -59,7 +59,7 @@ def centre_crop(images: _Pixels, size_px: int) -> _Pixels:
 
 
 def is_blank(images: Images) -> Mask:
-    """Return which images are blank: the standard deviation is less than one gray level.
+    """Return which images are blank: their std is less than one gray level.
 
     Shape: uint8 (N, height, width) -> bool (N,).
     """

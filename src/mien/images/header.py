@@ -1,4 +1,4 @@
-"""Read an image's size from its file's header, instead of decoding it or before."""
+"""Read an image's size from the header of its file, without decoding the pixels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SIZES_AT: Final = (
     (b"GIF8", "<HH", 6),
     (b"BM", "<ii", 18),
 )
-# A file with one of these may have an orientation, which may swap width and height.
+# A file with one of these signatures may have an orientation that swaps width and height.
 _MAY_BE_TURNED: Final = (b"Exif", b"eXIf", b"EXIF")
 _JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_END: Final = 0xD9

@@ -1,1 +1,1 @@
-"""Files, downloads and what else touches the machine."""
+"""Input and output: whole files, records, downloads, locks, signals, quiet libraries."""

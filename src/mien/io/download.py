@@ -6,9 +6,13 @@ import http.client
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+
+from mien.errors import MienError
+from mien.io.files import atomic_file
 
 IDLE_TIMEOUT_S: Final = 30.0
 TOTAL_TIMEOUT_S: Final = 300.0
@@ -17,6 +21,45 @@ _CHUNK_BYTES: Final = 1 << 16
 
 class DownloadError(Exception):
     """A download failed; its message is the reason, in words."""
+
+
+@contextmanager
+def downloaded(
+    url: str,
+    path: Path,
+    *,
+    max_bytes: int,
+    failed: Callable[[str], MienError],
+    idle_timeout_s: float = IDLE_TIMEOUT_S,
+    total_timeout_s: float = TOTAL_TIMEOUT_S,
+) -> Iterator[Path]:
+    """Download a file and yield its temporary path; the file gets its name when the block ends.
+
+    The block checks what was downloaded: if it raises an error, no file is left.
+
+    Args:
+        url: address that begins with http:// or https://.
+        path: path of the file.
+        max_bytes: largest accepted size, in bytes.
+        failed: function that makes the error for a reason in words.
+        idle_timeout_s: longest pause of the server, in seconds.
+        total_timeout_s: longest duration of the whole download, in seconds.
+
+    Raises:
+        MienError: if the download fails, as `failed` makes it.
+    """
+    with atomic_file(path) as temporary:
+        try:
+            download(
+                url,
+                temporary,
+                max_bytes=max_bytes,
+                idle_timeout_s=idle_timeout_s,
+                total_timeout_s=total_timeout_s,
+            )
+        except DownloadError as error:
+            raise failed(str(error)) from None
+        yield temporary
 
 
 def download(

@@ -13,15 +13,16 @@ from typing import Final
 
 from mien.errors import MienError, RunError
 
-_KEPT_OF_NAMES: Final = 16  # letters: a longer temporary name might be one too long for the disk
+_KEPT_OF_NAMES: Final = 16  # letters; with more, the temporary name might be too long for the disk
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` to write to; it takes that name when the block ends.
+    """Yield a temporary path to write to; it takes the name ``path`` when the block ends.
 
-    Beside it, because only a rename inside one file system is atomic. If the block raises (a full
-    disk, Ctrl-C), nothing is left, and an older file of that name stays as it was.
+    It is in the folder of ``path``, because only a rename inside one file system is atomic. If the
+    block raises (a full disk, Ctrl-C), nothing is left, and an older file of that name is
+    unchanged.
 
     Raises:
         MienError: if the file cannot be written, or is a folder or a device.
@@ -45,7 +46,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` in UTF-8, whole or not at all.
 
-    Names of files that are no UTF-8 keep their bytes, as `os.fsdecode` hides them in text.
+    File names that are not UTF-8 keep their bytes, which `os.fsdecode` escapes in text.
     """
     write_bytes(path, text.encode(errors="surrogateescape"))
 
@@ -57,7 +58,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def refuse_existing(path: Path) -> None:
-    """Raise a MienError if there is something at ``path``: nothing is ever written over."""
+    """Raise a MienError if ``path`` exists: mien never overwrites it."""
     try:
         exists = path.exists()
     except OSError as error:  # a name that is too long
@@ -80,7 +81,7 @@ def refuse_irregular(path: Path) -> None:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside ``path`` to fill; it takes that name when the block ends.
+    """Yield a temporary folder to fill; it takes the name ``path`` when the block ends.
 
     Raises:
         MienError: if ``path`` exists already, or the folder cannot be written.
@@ -107,8 +108,8 @@ def locked_file(path: Path, *, timeout_s: float = 0.0) -> Iterator[None]:
 
     Args:
         path: path of the lock file, which stays when the lock ends.
-        timeout_s: how long to wait for another process to give up the lock, in seconds; negative
-            for as long as it takes.
+        timeout_s: maximum wait for another process to release the lock, in seconds; a negative
+            number waits without limit.
 
     Raises:
         BlockingIOError: if another process holds the lock.
@@ -129,7 +130,7 @@ def locked_folder(path: Path, *, busy: str) -> Iterator[None]:
 
     Args:
         path: path of the folder.
-        busy: what the other process does; the end of the message.
+        busy: activity of the other process, with which the message ends.
 
     Raises:
         RunError: if another process holds the lock, or the folder cannot be written.
@@ -148,7 +149,7 @@ def expand_user(path: str | Path) -> Path:
     """Return a path with ``~`` written out.
 
     Raises:
-        MienError: if it begins with the ``~name`` of nobody.
+        MienError: if it begins with the ``~name`` of an unknown user.
     """
     try:
         return Path(path).expanduser()
@@ -157,7 +158,7 @@ def expand_user(path: str | Path) -> Path:
 
 
 def cache_dir() -> Path:
-    """Return the folder for what mien can make again: ``MIEN_CACHE``, else the user's cache."""
+    """Return the folder for replaceable files: ``MIEN_CACHE``, else the user's cache."""
     if chosen := os.environ.get("MIEN_CACHE"):
         return expand_user(chosen)
     import platformdirs

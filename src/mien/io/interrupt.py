@@ -1,4 +1,4 @@
-"""Stop on request: what Ctrl-C and SIGTERM do to work that has to leave whole files behind."""
+"""Turn Ctrl-C and SIGTERM into a request to stop, so that work ends with complete files."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)  # a terminal sends the first, 
 
 
 class StopRequest:
-    """A request to stop; calling it returns whether somebody has made it."""
+    """A request to stop; calling it returns whether it has been made."""
 
     def __init__(self) -> None:
         self._asked = threading.Event()  # other threads may call this one
 
     def __call__(self) -> bool:
-        """Return whether Ctrl-C or SIGTERM has asked to stop."""
+        """Return whether Ctrl-C or SIGTERM has requested a stop."""
         return self._asked.is_set()
 
     def listen(self) -> None:

@@ -1,4 +1,4 @@
-"""Names that are also file names: those of recipes, sweeps and Bundles."""
+"""Names that have to be valid file names: those of recipes, sweeps and Bundles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What other libraries print or warn of their own workings, kept from the user for a while."""
+"""Silence the log messages and warnings of other libraries for the duration of a block."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet_logger(*names: str, warnings_of: str = "") -> Iterator[None]:
-    """Let loggers pass nothing below an error inside this block; their levels are then put back.
+    """Let loggers pass only errors inside this block; their levels are restored at its end.
 
     Args:
         names: names of the loggers; an empty string for the root logger.

@@ -44,11 +44,11 @@ def read_record(
         kind: class of the record.
         path: path of the file.
         error: class of the error that is raised for a file that cannot be read or is damaged.
-        mend: what a user can do about a damaged file; the last part of the message.
+        mend: advice for a damaged file, with which the message ends.
 
     Raises:
-        MienError: if the file cannot be read, is not JSON or is not such a record; of the class
-            `error`.
+        MienError: if the file cannot be read, is not JSON or is not a record of this kind; of the
+            class `error`.
     """
     try:
         return kind.model_validate(json.loads(path.read_bytes()))

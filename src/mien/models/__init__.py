@@ -1,4 +1,4 @@
-"""A recipe's [model] to a network: a module per family, and what all of them share."""
+"""Networks: one module per family, the classifier around them, and their weights."""
 
 from mien.models.classifier import (
     Classifier,

@@ -18,13 +18,13 @@ class AnswerLayer(nn.Module):
     """Last layer of an exported network: label logits, optionally mixed with vote probabilities.
 
     With `mix_votes`, the probabilities of the labels' layer are averaged with those of the layer
-    that learnt the FER+ votes; the logits are then the logarithm of the average, plus an offset,
+    that learned the FER+ votes; the logits are then the logarithm of the average, plus an offset,
     divided by a temperature.
 
     With `add_face_gate`, the logits are multiplied by ``sigmoid(features @ weight + bias)``.
     Trained networks are confident about many images that are not faces. A gate near 1 leaves the
-    logits as they are; one near 0 takes all of them to 0, where every emotion is equally likely.
-    The most likely emotion never changes.
+    logits unchanged; a gate near 0 takes all of them to 0, which makes every emotion equally
+    likely. The most likely emotion never changes.
 
     Args:
         labels: layer from features to the logits of the labels.

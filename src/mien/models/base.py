@@ -1,4 +1,4 @@
-"""Network: what every family of networks declares, and how any other module becomes one."""
+"""The contract of network families: their base class, and a wrapper for other modules."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Network(nn.Module, ABC):
 
     Attributes:
         section: class of the recipe's [model] section for this family.
-        weights_layout: name of the published layout of weights that the backbone can begin with;
+        weights_layout: name of the published layout of weights that the backbone can start from;
             empty if there is none.
         features: the backbone, layers from normalized images to features, which a two-phase
             training freezes first.
@@ -154,7 +154,7 @@ def register_callable(build: Callable[[ModelSection], nn.Module]) -> str:
 
 
 def _expect_same(module: nn.Module, network: CustomNetwork) -> None:
-    """Raise a RecipeError unless a network computes what the module did that it was made of."""
+    """Raise a RecipeError unless a network computes the same as the module that it wraps."""
     modes = [(part, part.training) for part in (*module.modules(), *network.modules())]
     try:
         with torch.no_grad():
@@ -173,5 +173,5 @@ def _expect_same(module: nn.Module, network: CustomNetwork) -> None:
     if expected.shape != (2, NUM_CLASSES) or not torch.allclose(expected, ours, atol=_TOLERANCE):
         raise RecipeError(
             f"network {type(module).__name__}: expected an nn.Linear with {NUM_CLASSES} outputs as "
-            "its last layer, with nothing (no softmax) behind it"
+            "its last layer, with nothing (no softmax) after it"
         )

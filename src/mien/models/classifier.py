@@ -90,7 +90,7 @@ class Classifier(nn.Module):
         if unit.shape[-1] > self.network.input_px:
             unit = centre_crop(unit, self.network.input_px)
         if self.normalization == "standardize":
-            # Spelt out: the exporter takes torch.std_mean apart into sums that lose three digits.
+            # Spelled out: the exporter takes torch.std_mean apart into sums that lose three digits.
             centred = unit - _image_mean(unit)
             std = _image_mean(centred.square()).sqrt()
             return centred / std.clamp_min(_LEAST_STD)
@@ -133,9 +133,9 @@ class Classifier(nn.Module):
             last.bias.copy_(last.bias.double() @ turn + torch.as_tensor(bias))
 
     def mix_votes(self, weight: Tensor, bias: Tensor, mix: Mix) -> None:
-        """Average the probabilities with those of the layer that learnt the FER+ votes.
+        """Average the probabilities with those of the layer that learned the FER+ votes.
 
-        Use it for export, explanations and teaching only: training further would not update the
+        Use it for export, explanations and teachers only: training further would not update the
         votes' layer.
 
         Args:
@@ -160,7 +160,7 @@ class Classifier(nn.Module):
     def add_face_gate(self, weight: npt.ArrayLike, bias: float) -> None:
         """Multiply the logits by ``sigmoid(features @ weight + bias)``.
 
-        Use it for export only: training and explanations do without the gate.
+        Use it for export only: training and explanations use the network without the gate.
 
         Shape: weight (features,).
         """
@@ -197,7 +197,7 @@ def count_parameters(module: nn.Module) -> int:
 def build_model(model: ModelSection, *, seed: int = 0) -> Classifier:
     """Build the network that a recipe's [model] describes, with weights drawn from ``seed``.
 
-    Published weights are loaded apart (`mien.models.weights.load_weights`).
+    Published weights are loaded separately (`mien.models.weights.load_weights`).
 
     Raises:
         RecipeError: if there is no such family, or a value does not fit it.

@@ -63,11 +63,11 @@ class Foldable(nn.Module, ABC):
 
     @abstractmethod
     def folded(self) -> nn.Module:
-        """Return the one layer that computes the same in evaluation mode."""
+        """Return a single layer that computes the same in evaluation mode."""
 
 
 def fold(network: nn.Module) -> nn.Module:
-    """Return a copy for inference: in evaluation mode, with every Foldable as its folded layer."""
+    """Return a copy in evaluation mode, in which every Foldable is replaced by its folded layer."""
     folded = copy.deepcopy(network).eval()
     for name, part in list(folded.named_modules()):
         if isinstance(part, Foldable):
@@ -76,7 +76,7 @@ def fold(network: nn.Module) -> nn.Module:
 
 
 def initialize(module: nn.Module, model: ModelSection) -> None:
-    """Set a module's weights, and its batch normalisation's constants, as the recipe says."""
+    """Set a module's weights, and its batch normalization's constants, as the recipe says."""
     module.apply(_as_keras if model.initialization == "keras" else _kaiming)
 
 

@@ -1,4 +1,4 @@
-"""Weights on disk to a network: those of a run, and published ones."""
+"""Load weights from disk into a network: those of a run, and published ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OURS: Final = "network."  # before each key of a run's weights
 
 
 def find_weights(model: ModelSection) -> Path | None:
-    """Return the file of the weights that a recipe's [model] begins with; None if it names none.
+    """Return the weights file that a recipe's [model] starts from; None if it names none.
 
     Raises:
         RecipeError: if the file is missing, or published weights cannot be downloaded.
@@ -106,7 +106,7 @@ def load_weights(classifier: Classifier, path: Path) -> None:
             keys are ignored.
 
     Raises:
-        RecipeError: if it is no safetensors file, or a key is missing or of another shape; the
+        RecipeError: if it is not a safetensors file, or a key is missing or of another shape; the
             first one is named.
     """
     network = classifier.network
@@ -119,7 +119,7 @@ def load_weights(classifier: Classifier, path: Path) -> None:
     published = "" if whole else network.weights_layout
     expected = f"the weights of {published or 'a network of the same shape'}"
     for key, ours in network.state_dict().items():
-        # Files of before torch 0.4.1 do not count batches; nothing is computed from the count.
+        # Files from before torch 0.4.1 do not count batches; nothing is computed from the count.
         if not key.startswith(prefixes) or key.endswith("num_batches_tracked"):
             continue
         if key not in found:

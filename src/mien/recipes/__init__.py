@@ -1,4 +1,4 @@
-"""What to train, as data: one TOML file a recipe."""
+"""Recipes: everything that decides a training, as data, in one TOML file per recipe."""
 
 from mien.recipes.recipe import Recipe, list_recipes, load_recipe
 

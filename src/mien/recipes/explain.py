@@ -1,4 +1,4 @@
-"""What is wrong with a value of a recipe or a sweep, and where, in words."""
+"""Explain in one line which value of a recipe or a sweep is wrong, and why."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from mien.errors import nearest
 
 
 def explain(error: ErrorDetails, *, form: type[BaseModel], prefix: str = "", of: str = "") -> str:
-    """Return what is wrong with a value, and where.
+    """Return one line that names the wrong value and the expected one.
 
     Args:
         error: first error of a failed validation.
-        form: class that was validated; its keys are offered for an unknown one.
-        prefix: where the validated values lie, for example ``model.``.
-        of: what has no unknown key, for example `` of the family densenet``.
+        form: class that was validated; its keys are suggested for an unknown one.
+        prefix: dotted prefix of the validated keys, for example ``model.``.
+        of: description of the section for an unknown key, for example `` of the family densenet``.
     """
     location = [str(part) for part in error["loc"] if part not in ("int", "float")]
     key = prefix + ".".join(location)

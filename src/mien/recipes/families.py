@@ -1,7 +1,7 @@
-"""The registry of network families, which recipes know by name alone.
+"""The registry of network families, which recipes refer to by name.
 
-A recipe's [model] names a family; the family's settings section stands beside its network in
-`mien.models.families`, or in an installed plugin, and is imported when a recipe is checked for
+A recipe's [model] names a family; the family's settings section is in the module of its network, in
+`mien.models.families` or in an installed plugin, and is imported when a recipe is checked for
 training. A recipe that is only read, such as that of a finished run, needs no torch: its [model]
 stays untyped.
 """
@@ -20,7 +20,7 @@ from mien.registry import Registry
 
 
 class UntypedModel(ModelSection):
-    """A [model] section of any family, with its values as they were recorded."""
+    """A [model] section of any family, with the recorded values."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -1,4 +1,4 @@
-"""Recipe: one training, described whole, and how it is read from TOML."""
+"""Recipe: the complete description of one training, read from TOML and checked."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ SHIPPED: Final = Path(__file__).parent
 
 
 class Recipe(Section):
-    """One training, described whole (see `mien.recipes.sections`)."""
+    """The complete description of one training (see `mien.recipes.sections`)."""
 
     name: Name
     """Name of the recipe, and of the Bundle that it trains."""
     description: str = ""
-    """What the recipe is for, in one line."""
+    """Purpose of the recipe, in one line."""
     source: SourceSection = SourceSection()
     data: DataSection = DataSection()
     model: SerializeAsAny[ModelSection] = Field(default_factory=lambda: typed_section({}))
@@ -70,13 +70,13 @@ class Recipe(Section):
         return self
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain data for TOML, without None and with lists in place of tuples."""
+        """Return plain data for TOML, without None and with lists instead of tuples."""
         return self.model_dump(mode="json", exclude_none=True)
 
     def resolve_paths(self, folder: Path) -> Recipe:
         """Return the recipe with absolute paths of weights and teachers.
 
-        Weights that are not a file keep their name, which is that of published weights.
+        Weights that are not a file are published weights, and keep their name.
 
         Args:
             folder: folder to which relative paths refer.
@@ -90,7 +90,7 @@ class Recipe(Section):
         return self.model_copy(update={"distill": distill, "model": model})
 
     def shorten_paths(self) -> Recipe:
-        """Return the recipe without absolute paths, of which the last two parts stay."""
+        """Return the recipe with absolute paths shortened to their last two parts."""
         distill, model = self.distill, self.model
         distill = distill.model_copy(update={"teachers": tuple(map(_ending, distill.teachers))})
         model = model.model_copy(update={"weights": _ending(model.weights)})

@@ -1,8 +1,8 @@
-"""The reference of all recipe settings as Markdown, made of their documentation.
+"""Write the reference of all recipe settings as Markdown, from their documentation.
 
     python -m mien.recipes.reference docs/reference/recipes.md
 
-replaces what stands below the marker in that file.
+replaces everything below the marker in that file.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The sections of a recipe: every setting that decides how a training goes, with its unit.
+"""The sections of a recipe: every setting of a training, with its default and its unit.
 
-An unknown key is an error, so a misspelt setting cannot be ignored silently.
+An unknown key is an error, so a misspelled setting cannot be ignored silently.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Section(BaseModel):
 
 
 class SourceSection(Section):
-    """Where a recipe comes from, and how it differs from its source."""
+    """The source of a recipe, and the deviations from it."""
 
     title: str = ""
     """Title of the source."""
@@ -43,26 +43,26 @@ class SourceSection(Section):
 
 
 class DataSection(Section):
-    """How the images are split, if the files' own splits are not to be kept.
+    """How the images are split, unless the splits of the files are kept.
 
     The keys are options of `mien.load_dataset`.
     """
 
     fractions: tuple[Fraction, Fraction, Fraction] | None = None
-    """Shares of train, val and test by which all images are split anew, stratified by class; by
+    """Shares of train, val and test by which all images are split afresh, stratified by class; by
     default the files' own splits are kept."""
     validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the files' train split that becomes val; their own val and test are then test."""
     keep_duplicates_together: bool = False
-    """Whether exact and near duplicates stay in one split, if splits are made."""
+    """Whether exact and near duplicates stay in one split when images are split."""
     seed: Seed = 0
-    """Seed of the splits that are made."""
+    """Seed of the random splits."""
 
     @model_validator(mode="after")
     def _one_way_to_split(self) -> Self:
         if self.fractions is not None and self.validation_share:
             raise ValueError(
-                "fractions splits all images anew, which leaves no train split to take val from; "
+                "fractions splits all images afresh, which leaves no train split to take val from; "
                 "set validation_share to 0"
             )
         return self
@@ -71,7 +71,7 @@ class DataSection(Section):
 class ModelSection(Section):
     """Settings that every network family has: its input, and the layers that end in logits.
 
-    A family's own section stands beside its network in `mien.models.families`.
+    A family's own section is in the module of its network, in `mien.models.families`.
     """
 
     family: str = DEFAULT_FAMILY
@@ -88,55 +88,57 @@ class ModelSection(Section):
     initialization: Literal["kaiming", "keras"] = "kaiming"
     """Initialization of the weights: He et al., 2015, or the defaults of Keras."""
     weights: str = "none"
-    """Weights that training begins with: the ``model.safetensors`` of a run of this network, a name
+    """Weights that training starts from: the ``model.safetensors`` of a run of this network, a name
     of published weights that the family knows, or ``none``."""
 
 
 class AugmentSection(Section):
-    """Random changes to each training image, drawn anew in each epoch; all off by default."""
+    """Random changes to each training image, drawn again in each epoch; all are off by default."""
 
     enabled: bool = True
-    """Whether images are changed at all; false turns everything below off."""
+    """Whether images are changed at all; false turns all other settings of this section off."""
     rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
     """Largest rotation, in degrees, in either direction."""
     zoom: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Largest change of the scale of the face, as a share, larger or smaller."""
     crop_margin: tuple[Margin, Margin] = (0.0, 0.0)
-    """Range of the margin that the crop gains on the side of its square, as a share of that side:
-    [-0.1, 0.35] draws crops from 10% tighter to 35% wider than the data set's, as face detectors
-    make them."""
+    """Range of the change of the crop's side, as a share of the side: [-0.1, 0.35] draws crops from
+    10% tighter to 35% wider than the data set's, as face detectors make them."""
     shift: Fraction = 0.0
     """Largest shift along each axis, as a share of the side of the image."""
     shear_degrees: Annotated[float, Field(ge=0, lt=90)] = 0.0
     """Largest horizontal shear, in degrees, in either direction."""
     flip: bool = False
-    """Whether every second image, drawn by chance, is mirrored."""
+    """Whether half of the images, drawn at random, are mirrored left to right."""
     brightness: Fraction = 0.0
-    """Largest change of the brightness, as a share; a network that standardises does not see it."""
+    """Largest change of the brightness, as a share; it has no effect with normalization
+    standardize."""
     contrast: Fraction = 0.0
-    """Largest change of the contrast about the image's mean, as a share; likewise."""
+    """Largest change of the contrast about the image's mean, as a share; it has no effect with
+    normalization standardize."""
     gamma: Annotated[float, Field(ge=0, le=4)] = 0.0
-    """Largest gamma less 1: gray levels are raised to a power from 1 / (1 + gamma) to 1 + gamma."""
+    """Largest gamma minus 1: gray levels are raised to a power from 1 / (1 + gamma) to 1 +
+    gamma."""
     corruption: Fraction = 0.0
     """Share of the images of each batch that are corrupted in one of the four ways below."""
     blur_px: Annotated[float, Field(ge=0, le=8)] = 2.0
-    """Largest standard deviation of a Gaussian blur, in pixels; 0 leaves blur out."""
+    """Largest std of a Gaussian blur, in pixels; 0 leaves blur out."""
     noise_levels: Annotated[float, Field(ge=0, le=128)] = 25.0
-    """Largest standard deviation of Gaussian noise, in gray levels of 255; 0 leaves noise out."""
+    """Largest std of Gaussian noise, in gray levels (0 to 255); 0 leaves noise out."""
     jpeg_quality: Annotated[int, Field(ge=0, le=80)] = 20
-    """Lowest JPEG quality, up to 80; 0 leaves JPEG out."""
+    """Lowest JPEG quality; qualities are drawn from it up to 80; 0 leaves JPEG out."""
     low_resolution_px: Annotated[int, Field(ge=0, le=48)] = 16
     """Smallest side that an image is reduced to and enlarged from, up to twice that; 0 leaves low
     resolution out."""
     erasing: Fraction = 0.0
     """Probability that a rectangle of the image is covered in gray."""
     fill: Literal["reflect", "edge", "zeros"] = "reflect"
-    """What fills the places that a geometric change leaves empty."""
+    """Fill of the areas that a geometric change leaves empty."""
     crop_px: Annotated[int, Field(ge=16, le=48)] = 48
     """Side of the centre crop that the network is trained on, in pixels."""
     mixup: Annotated[float, Field(ge=0, le=8)] = 0.0
-    """Parameter alpha of mixup: each image, and its target, is blended with another one's by a
-    share drawn from Beta(alpha, alpha); 0 is off, else 0.05 at least."""
+    """Parameter alpha of mixup: each image, and its target, is blended with those of another image
+    by a share drawn from Beta(alpha, alpha); 0 is off, other values start at 0.05."""
 
     @model_validator(mode="after")
     def _a_range_of_margins(self) -> Self:
@@ -158,12 +160,12 @@ class AugmentSection(Section):
     @model_validator(mode="after")
     def _mixup_in_float32(self) -> Self:
         if 0 < self.mixup < _LEAST_MIXUP:
-            raise ValueError(f"mixup = {self.mixup}: expected 0, or {_LEAST_MIXUP} at least")
+            raise ValueError(f"mixup = {self.mixup}: expected 0, or at least {_LEAST_MIXUP}")
         return self
 
 
 class DistillSection(Section):
-    """Teachers whose probabilities are learnt beside the labels; none by default."""
+    """Teachers whose probabilities are learned in addition to the labels; none by default."""
 
     teachers: tuple[str, ...] = ()
     """Run directories of the teachers, which were trained on the same data."""
@@ -171,19 +173,20 @@ class DistillSection(Section):
     """Whether each image is read by one teacher alone, all of them equally often: on average the
     student learns the same, at the cost of one teacher."""
     weight: Fraction = 0.7
-    """Share of the teachers in the loss; the labels have the rest."""
+    """Share of the teachers in the loss; the labels make up the rest."""
     temperature: Annotated[float, Field(gt=0, le=100)] = 3.0
     """Temperature that softens the probabilities of teachers and student."""
     views: Annotated[int, Field(ge=0, le=1000)] = 0
     """Number of augmented versions of the data set that are drawn once and kept with the teachers'
-    probabilities, one for each epoch in turn; 0 draws and asks anew in each epoch."""
+    probabilities, one for each epoch in turn; 0 draws new versions, which the teachers read, in
+    each epoch."""
 
 
 class CalibrationSection(Section):
     """How the answer is calibrated on the images that `train.calibration_share` keeps back."""
 
     prior: Fraction = 0.0
-    """Share of the log class shares of the training images that is taken out of the logits: the
+    """Share of the log class shares of the training images that is subtracted from the logits: the
     class shares of a data set are not those of the world."""
 
 
@@ -197,7 +200,7 @@ class TrainSection(Section):
     optimizer: Literal["sgd", "adam", "adamw"] = "adam"
     """Optimizer; sgd uses Nesterov momentum."""
     lr: Annotated[float, Field(gt=0)] = 1e-3
-    """Learning rate, the highest of the schedule."""
+    """Learning rate: the highest value of the schedule."""
     momentum: Fraction = 0.9
     """Momentum of sgd."""
     epsilon: Annotated[float, Field(gt=0)] = 1e-8
@@ -219,24 +222,24 @@ class TrainSection(Section):
     """Weight of the cross-entropy of a second layer that learns the FER+ votes; 0 leaves it out."""
     votes_in_target: Fraction = 0.0
     """Share of the FER+ votes for the seven emotions, as a distribution, in the target of each
-    image that has any; the label has the rest."""
+    image that has any; the label makes up the rest."""
     votes_in_answer: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of the votes' layer in the probabilities of the trained network; the layer that learnt
-    the labels has the rest. Needs votes_weight."""
+    """Share of the votes' layer in the probabilities of the trained network; the layer that learned
+    the labels makes up the rest. Needs votes_weight."""
     mirror_consistency: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Weight of the symmetric Kullback-Leibler divergence between the probabilities of an image and
     of its mirror image; above 0 both pass through the network, at twice the cost."""
     calibration_share: Annotated[float, Field(ge=0, le=0.5)] = 0.0
-    """Share of the train split that is kept back from fitting, to calibrate by; 0 calibrates
+    """Share of the train split that is kept back from fitting, for calibration; 0 calibrates
     nothing."""
     face_gate: bool = False
-    """Whether a gate is fitted that takes certainty from images without a face. Needs
+    """Whether a gate is fitted that lowers the confidence on images without a face. Needs
     calibration_share."""
     class_weights: Literal["none", "balanced"] = "none"
     """Class weights of the loss; balanced gives every class the same total weight."""
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Decay of the exponential moving average of the weights, which is validated and kept in their
-    place; 0 averages nothing."""
+    """Decay of the exponential moving average of the weights, which is validated and kept instead
+    of the last weights; 0 averages nothing."""
     frozen_epochs: Annotated[int, Field(ge=0)] = 0
     """Number of first epochs in which the backbone is frozen and only the head is trained."""
     unfrozen_lr: Annotated[float, Field(gt=0)] = 1e-5
@@ -247,15 +250,15 @@ class TrainSection(Section):
     keep: Literal["best", "last"] = "best"
     """Checkpoint that is kept: the best by the monitored figure, or the last."""
     monitor: Literal["val_accuracy", "val_loss"] = "val_accuracy"
-    """Figure by which the best checkpoint is chosen and early stopping decides."""
+    """Figure that decides the best checkpoint and early stopping."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Precision of training; auto takes bf16 if the processor computes in it."""
+    """Precision of training; auto takes bf16 if the processor supports it."""
     deterministic: bool = True
     """Whether a GPU uses only algorithms that give the same result each time, which a resumed run
     needs to end in the same weights; false lets cuDNN choose the fastest."""
     compile: bool = False
-    """Whether torch.compile compiles the network before training: worth its minute or two on a GPU
-    and in long trainings."""
+    """Whether torch.compile compiles the network before training: this takes a minute or two, and
+    pays off on a GPU and in long trainings."""
     seed: Seed = 0
     """Seed of the initial weights, the order of the images and the augmentation."""
 
@@ -263,7 +266,7 @@ class TrainSection(Section):
     def _an_answer_of_votes_needs_their_layer(self) -> Self:
         if self.votes_in_answer and not self.votes_weight:
             raise ValueError(
-                "votes_in_answer takes the layer that learns the FER+ votes; set votes_weight to "
+                "votes_in_answer needs the layer that learns the FER+ votes; set votes_weight to "
                 "1, or votes_in_answer to 0"
             )
         return self
@@ -272,12 +275,12 @@ class TrainSection(Section):
     def _two_phases_have_two_rates(self) -> Self:
         if self.frozen_epochs >= self.epochs:
             raise ValueError(
-                f"frozen_epochs = {self.frozen_epochs} of {self.epochs} epochs leaves none that "
-                "trains the whole network; give more epochs, or freeze fewer"
+                f"frozen_epochs = {self.frozen_epochs} of {self.epochs} epochs leaves no epoch "
+                f"that trains the whole network; give more epochs, or freeze fewer"
             )
         if self.frozen_epochs and self.schedule not in ("constant", "plateau"):
             raise ValueError(
                 f"frozen_epochs and unfrozen_lr set the rate themselves; schedule {self.schedule} "
-                "would overrule them, use constant or plateau"
+                "would overrule them; set schedule to constant or plateau"
             )
         return self

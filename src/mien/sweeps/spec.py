@@ -59,7 +59,7 @@ class Sweep(Section):
     grid: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = {}
     """Values by setting; every combination is a trial."""
     search: dict[str, Range] = {}
-    """Ranges by setting; an optimiser draws from them, guided by validation accuracy."""
+    """Ranges by setting; an optimizer draws from them, guided by validation accuracy."""
     variants: dict[Name, Settings] = {}
     """Settings by name; each variant is a trial, and keeps the other settings of the base. A
     variant without settings is the baseline."""

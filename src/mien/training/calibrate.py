@@ -45,7 +45,7 @@ def calibrate_answer(
     """
     features = _read_features(classifier, kept_back.images)
     votes_logits = None
-    # Of images without votes the layer has learnt nothing, whatever the recipe says.
+    # Of images without votes the layer has learned nothing, whatever the recipe says.
     share = recipe.train.votes_in_answer if _has_votes(fitted) else 0.0
     if share:
         votes = F.linear(features, votes_head[VOTES_WEIGHT], votes_head[VOTES_BIAS])

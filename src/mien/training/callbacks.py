@@ -168,7 +168,7 @@ class AveragedWeights(WeightAveraging):
         moving = [pair for pair in pairs if pair[0].is_floating_point()]
         counts = [pair for pair in pairs if not pair[0].is_floating_point()]
         torch._foreach_lerp_([mean for mean, _ in moving], [now for _, now in moving], 1 - decay)
-        if counts:  # a network without batch normalisation has none
+        if counts:  # a network without batch normalization has none
             torch._foreach_copy_([mean for mean, _ in counts], [now for _, now in counts])
         self._average_model.n_averaged += 1
         self._latest_update_step = trainer.global_step

@@ -91,7 +91,7 @@ def load_teachers(recipe: Recipe) -> list[Teacher]:
 def check_teachers(teachers: Sequence[Teacher], dataset: FaceDataset) -> None:
     """Raise an error unless every teacher was trained on this data set with these splits.
 
-    A student would learn from any other teacher what that one had learnt from images of val or
+    A student would learn from any other teacher what that one had learned from images of val or
     test.
 
     Raises:
@@ -102,5 +102,5 @@ def check_teachers(teachers: Sequence[Teacher], dataset: FaceDataset) -> None:
             raise RecipeError(
                 f"distill.teachers: {run.path} was trained on {run.record.data.name} "
                 f"({run.record.data.fingerprint}), not on this data set with these splits "
-                f"({dataset.fingerprint}); it may have learnt from images of val or test"
+                f"({dataset.fingerprint}); it may have learned from images of val or test"
             )

@@ -88,7 +88,7 @@ def describe(run: Run, rows: list[dict[str, float]]) -> BundleMetadata:
     if record.initial_weights:
         why += f", begun with the weights {recipe.model.weights}"
     if train.votes_weight and record.data.train_voted:
-        why += ", which learnt FER+'s votes beside the labels"
+        why += ", which learned FER+'s votes beside the labels"
     if recipe.distill.teachers:
         others = len(recipe.distill.teachers)
         why += f", taught by {others} other run{'s' if others > 1 else ''}"

@@ -152,7 +152,7 @@ class Trainable(pl.LightningModule):
         return kind(groups, train.lr, eps=train.epsilon, fused=True)
 
     def _read(self, unit: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return the logits of the labels, and those of the votes if they are learnt."""
+        """Return the logits of the labels, and those of the votes if they are learned."""
         if self.votes_head is None:
             return self.classifier(unit), None
         network = self.classifier.network

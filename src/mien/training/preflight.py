@@ -83,7 +83,7 @@ def preflight(recipe: Recipe, prepared: Prepared, untrained: Classifier) -> None
     Args:
         recipe: recipe of the training.
         prepared: images and teachers of the training.
-        untrained: the recipe's network, whose weights and statistics are spoilt by the step.
+        untrained: the recipe's network, whose weights and statistics are spoiled by the step.
 
     Raises:
         RecipeError: if parts of the recipe do not fit together.

@@ -1,4 +1,4 @@
-"""Augmented versions of a data set that the teachers read once, to be learnt from in turn.
+"""Augmented versions of a data set that the teachers read once, to be learned from in turn.
 
 Reading every image of every epoch by the teachers costs many times as much as the student's own
 step. With ``distill.views = 30``, epoch 31 uses the images of epoch 1 again, with the same answers.

@@ -66,7 +66,7 @@ def test_it_costs_what_densenet169_costs_at_48_px():
     )
 
 
-def test_gray_becomes_rgb_as_imagenet_was_normalised():
+def test_gray_becomes_rgb_as_imagenet_was_normalized():
     classifier = build_model(load_recipe("densenet169").model)
     seen = []
     classifier.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))

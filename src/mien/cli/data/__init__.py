@@ -13,7 +13,7 @@ app = typer.Typer(no_args_is_help=True)
 @app.callback()
 def data(context: typer.Context) -> None:
     """Show, audit, clean, split, download or draw a data set."""
-    # libpng prints warnings of its own beside mien's one line about each bad image.
+    # libpng prints warnings of its own in addition to mien's one line about each bad image.
     context.with_resource(quiet_libraries())
 
 

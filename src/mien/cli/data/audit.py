@@ -1,4 +1,4 @@
-"""``mien data audit``: check a data set for what makes scores wrong."""
+"""``mien data audit``: check a data set for defects that make scores wrong."""
 
 from __future__ import annotations
 

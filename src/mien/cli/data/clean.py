@@ -90,7 +90,7 @@ def clean(
 
 
 def _load(path: list[Path], votes: Path | None, *, skip_bad: bool) -> FaceDataset:
-    """Load a data set with its own splits; without any, with splits that part no duplicates."""
+    """Load a data set with its own splits; if it has none, split it with duplicates together."""
     from mien.cli.data.search import watch_search
     from mien.data import load_dataset
     from mien.data.split import AS_STATED

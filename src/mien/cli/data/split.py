@@ -40,7 +40,7 @@ def split(
 ) -> None:
     """Split a data set afresh, stratified by emotion, or convert it to another layout.
 
-    Without --fractions it keeps its splits. The source is not changed.
+    Without --fractions the data set keeps its splits. The source is not changed.
     """
     from mien.cli.data.counts import print_counts
     from mien.cli.data.search import watch_search

@@ -1,4 +1,4 @@
-"""Check: what every check of an audit declares, and how any other module becomes one."""
+"""The contract of audit checks: their base class, what they check, and their registry."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mien.types import Mask
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """What an audit checks.
+    """The subject of an audit: a data set, its duplicates, and what else the checks need.
 
     Args:
         dataset: data set, loaded with ``skip_bad``.
@@ -50,7 +50,7 @@ class Subject:
 
 
 class NotChecked(Exception):  # noqa: N818 - not an error: the audit reports it
-    """The reason why a check is impossible for a data set."""
+    """Raised with the reason why a check is impossible for a data set."""
 
 
 class Check(ABC):
@@ -63,16 +63,18 @@ class Check(ABC):
 
     Attributes:
         order: rank among the checks, lowest first.
-        passed: what the audit says if nothing was found; empty to say nothing.
+        passed: line of the audit if nothing was found; empty for no line.
     """
 
     order: ClassVar[int]
     passed: ClassVar[str] = ""
+    needs_splits: ClassVar[bool] = False
+    needs_votes: ClassVar[bool] = False
 
     def applies(self, subject: Subject) -> bool:
-        """Return whether the check makes sense for a data set."""
-        del subject
-        return True
+        """Return whether the data set has what the check needs."""
+        splits = subject.has_splits or not self.needs_splits
+        return splits and (subject.has_votes or not self.needs_votes)
 
     @abstractmethod
     def find(self, subject: Subject) -> list[Finding]:

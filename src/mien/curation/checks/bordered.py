@@ -12,7 +12,7 @@ from mien.images.crop import SIZE_PX
 from mien.types import Images, Integers
 
 _BORDER_PX: Final = 4  # a twelfth of the side
-_FLAT_LEVELS: Final = 4  # range of gray levels in a line of a border, which JPEG causes
+_FLAT_LEVELS: Final = 4  # largest range of gray levels in a line of a border; JPEG causes some
 
 
 @CHECKS.register("bordered")
@@ -23,7 +23,7 @@ class Bordered(Check):
     passed = "no images with a border"
 
     def find(self, subject: Subject) -> list[Finding]:
-        """Return one finding about all such images, the widest border first."""
+        """Return one finding about all images with a border, the widest border first."""
         widths = border_widths(subject.dataset.images)
         (rows,) = np.nonzero((widths >= _BORDER_PX) & (widths < SIZE_PX))
         if len(rows) == 0:

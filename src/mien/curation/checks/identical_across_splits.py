@@ -14,14 +14,11 @@ from mien.data.duplicates.groups import repeated
 
 @CHECKS.register("identical_across_splits")
 class IdenticalAcrossSplits(Check):
-    """Groups of identical images of which some are in another split than the others."""
+    """Groups of identical images that are in more than one split."""
 
     order = 10
     passed = "no identical images across splits"
-
-    def applies(self, subject: Subject) -> bool:
-        """Return whether there are splits to compare."""
-        return subject.has_splits
+    needs_splits = True
 
     def find(self, subject: Subject) -> list[Finding]:
         """Return one finding about all groups."""

@@ -35,7 +35,7 @@ class Imbalance(Check):
                 f"({counts[most]:,} and {counts[least]:,})",
                 count=counts[least],
                 why="Accuracy hardly depends on rare classes, so a network may never predict them.",
-                what_to_do="Judge by macro F1 beside accuracy; "
+                what_to_do="Judge by macro F1 as well as accuracy; "
                 "--set train.class_weights=balanced weights the classes.",
                 figures={"ratio": round(ratio, 2)},
             )

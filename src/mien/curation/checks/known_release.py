@@ -9,7 +9,7 @@ from mien.data.fer2013 import find_usage
 
 @CHECKS.register("known_release")
 class KnownRelease(Check):
-    """Published splits of FER-2013, recognised by their class counts."""
+    """Published splits of FER-2013, recognized by their class counts."""
 
     order = 120
 

@@ -17,13 +17,10 @@ class LabelsAgainstVotes(Check):
 
     order = 180
     passed = "no label disagrees with the majority of votes"
-
-    def applies(self, subject: Subject) -> bool:
-        """Return whether there are votes."""
-        return subject.has_votes
+    needs_votes = True
 
     def find(self, subject: Subject) -> list[Finding]:
-        """Return one finding about all such labels, the clearest majority first."""
+        """Return one finding about all labels that disagree, the clearest majority first."""
         dataset = subject.dataset
         assert dataset.votes is not None
         agreement = measure_agreement(dataset.votes, dataset.labels)

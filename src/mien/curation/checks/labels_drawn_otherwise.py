@@ -19,10 +19,7 @@ class LabelsDrawnOtherwise(Check):
 
     order = 150
     passed = "class distributions do not differ between splits"
-
-    def applies(self, subject: Subject) -> bool:
-        """Return whether there are splits to compare."""
-        return subject.has_splits
+    needs_splits = True
 
     def find(self, subject: Subject) -> list[Finding]:
         """Return one finding if a chi-squared test rejects equal distributions."""

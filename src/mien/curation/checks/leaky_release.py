@@ -9,7 +9,7 @@ from mien.data.fer2013 import LEAKY_RELEASE_SIZES, SPLIT_SIZES
 
 @CHECKS.register("leaky_release")
 class LeakyRelease(Check):
-    """A popular release of FER-2013, recognised by the sizes of its splits."""
+    """A popular release of FER-2013, recognized by the sizes of its splits."""
 
     order = 110
     passed = "not the FER-2013 release that shuffled all splits"
@@ -26,8 +26,9 @@ class LeakyRelease(Check):
                 severity="serious",
                 title=f"This is the FER-2013 release that shuffled all splits ({sizes})",
                 count=sum(LEAKY_RELEASE_SIZES),
-                why="About four fifths of FER-2013's PrivateTest are in its training folder. The "
-                "score on FER-2013's test images of a network trained on it is a leak.",
+                why="About four fifths of FER-2013's PrivateTest are in its training folder. A "
+                "network trained on it knows most of FER-2013's test images, so its score on "
+                "them is too high.",
                 what_to_do="Train on the published splits instead "
                 f"({SPLIT_SIZES['Training']:,} Training images).",
             )

@@ -17,10 +17,7 @@ class LightDiffers(Check):
 
     order = 160
     passed = "intensity and contrast do not differ between splits"
-
-    def applies(self, subject: Subject) -> bool:
-        """Return whether there are splits to compare."""
-        return subject.has_splits
+    needs_splits = True
 
     def find(self, subject: Subject) -> list[Finding]:
         """Return one finding if a Kolmogorov-Smirnov test rejects equal distributions."""
@@ -49,7 +46,7 @@ class LightDiffers(Check):
                 f"chance: p {show_p(least)}",
                 count=len(dataset),
                 why="The splits do not come from the same source, so a score on one says less "
-                "about another.",
+                "about the others.",
                 what_to_do="Find the reason: other cameras, other files, another conversion to "
                 "gray?",
                 figures=figures,

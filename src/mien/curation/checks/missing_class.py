@@ -27,11 +27,11 @@ class MissingClass(Check):
                         severity="warning",
                         title=f"{split} has no image of {', '.join(missing)}",
                         count=0,
-                        why="A class without images can be neither learnt nor measured; macro "
+                        why="A class without images can be neither learned nor measured; macro "
                         f"scores over the other classes cannot be compared with those over all "
                         f"{NUM_CLASSES}.",
                         what_to_do="Split afresh, stratified (mien data split --fractions …), or "
-                        "state it beside every score.",
+                        "state it next to every score.",
                     )
                 )
         return findings

@@ -21,7 +21,7 @@ class NearConstant(Check):
     passed = "no images of very low contrast"
 
     def find(self, subject: Subject) -> list[Finding]:
-        """Return one finding about all such images, the lowest contrast first."""
+        """Return one finding about all images of low contrast, the lowest first."""
         images = subject.dataset.images
         stds = np.array([image.std() for image in images])
         (rows,) = np.nonzero((stds < _MIN_STD) & ~is_blank(images))
@@ -34,7 +34,7 @@ class NearConstant(Check):
                 title=f"{len(rows):,} {'image has' if len(rows) == 1 else 'images have'} very low "
                 "contrast",
                 count=len(rows),
-                why="After standardisation they are mostly noise.",
+                why="Once standardized, they are mostly noise.",
                 what_to_do="Look at them, and drop those that show no face.",
                 figures={"gray levels of standard deviation below": _MIN_STD},
                 items=tuple(

@@ -19,10 +19,7 @@ class NearDuplicatesAcrossSplits(Check):
 
     order = 30
     passed = "no near duplicates across splits"
-
-    def applies(self, subject: Subject) -> bool:
-        """Return whether there are splits to compare."""
-        return subject.has_splits
+    needs_splits = True
 
     def find(self, subject: Subject) -> list[Finding]:
         """Return one finding about all pairs."""

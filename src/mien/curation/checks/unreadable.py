@@ -27,7 +27,7 @@ class Unreadable(Check):
                 count=count,
                 why="Tools that skip them silently train and measure on fewer images than they "
                 "say.",
-                what_to_do="Mend or remove the files or rows; until then --skip-bad leaves them "
+                what_to_do="Repair or remove the files or rows; until then --skip-bad leaves them "
                 "out.",
                 items=tuple(Item(images=(), note=line) for line in skipped),
             )

@@ -15,13 +15,10 @@ class VotedNoFace(Check):
     """Images with a majority of votes for "not a face"."""
 
     order = 170
-
-    def applies(self, subject: Subject) -> bool:
-        """Return whether there are votes."""
-        return subject.has_votes
+    needs_votes = True
 
     def find(self, subject: Subject) -> list[Finding]:
-        """Return one finding about all such images."""
+        """Return one finding about all images with that majority."""
         dataset = subject.dataset
         assert dataset.votes is not None
         (rows,) = np.nonzero(find_majorities(dataset.votes) == FERPLUS_VOTES.index("NF"))

@@ -1,4 +1,4 @@
-"""Exact and near duplicates among images, and questions about them.
+"""Exact and near duplicates among images: groups, closest duplicates, overlap of two sets.
 
 Exact duplicates are identical pixel for pixel; near duplicates show the same picture with small
 changes. A search among tens of thousands of images takes seconds, so results are kept in the user's
@@ -49,7 +49,7 @@ class Duplicates:
         """Return which images have a duplicate, other than themselves, among some of the images.
 
         Args:
-            others: mask of the images to look among. Shape: (N,).
+            others: mask of the images to search. Shape: (N,).
         """
         members = np.bincount(self.exact[others], minlength=self.exact.max(initial=0) + 1)
         exact = members[self.exact] > others
@@ -64,7 +64,7 @@ class Duplicates:
         An exact duplicate is closer than a near one; among exact duplicates the first is returned.
 
         Args:
-            others: mask of the images to look among. Shape: (N,).
+            others: mask of the images to search. Shape: (N,).
 
         Returns:
             Positions, -1 for an image without a duplicate there. Shape: (N,).
@@ -149,8 +149,8 @@ def find_overlap(images: Images, others: Images, *, progress: Progress | None = 
     """Find the images of one set that have a duplicate in another.
 
     Args:
-        images: face crops to look for, uint8 (N, 48, 48).
-        others: face crops to look among, uint8 (M, 48, 48).
+        images: face crops to search for, uint8 (N, 48, 48).
+        others: face crops to search, uint8 (M, 48, 48).
         progress: progress callback, called with the fraction done, 0 to 1.
     """
     key = _key("between", images, others)
@@ -171,10 +171,10 @@ def repeated(numbers: Integers, among: Mask | None = None) -> list[Integers]:
 
     Args:
         numbers: a number for each image. Shape: (N,).
-        among: mask of the images to look among; None for all. Shape: (N,).
+        among: mask of the images to search; None for all. Shape: (N,).
 
     Returns:
-        Ascending positions of each such number, in the order of first appearance.
+        Ascending positions of each repeated number, in the order of first appearance.
     """
     positions = np.arange(len(numbers)) if among is None else np.flatnonzero(among)
     order = positions[np.argsort(numbers[positions], kind="stable")]

@@ -42,7 +42,8 @@ _SMALLER: Final = (0.95, 0.90)
 _LARGER: Final = (1.05, 1.10)
 # Correlation at scale 1 below which no measured pair was a near duplicate at another scale.
 _MIN_UNSCALED: Final = 0.65
-# One pixel more than near duplicates may be shifted by, so that a best fit out there is recognised.
+# One pixel more than near duplicates may be shifted by, so that a best fit beyond that limit is
+# recognized.
 _MARGIN_PX: Final = MAX_SHIFT_PX + 1
 
 _BLOCK: Final = 256
@@ -182,7 +183,7 @@ class _Embedding:
         return rows[kept], columns[kept]
 
     def _project(self, thumbnails: _Float32s) -> _Float32s:
-        return _normalise(_flatten(thumbnails) @ self.directions)
+        return _normalize(_flatten(thumbnails) @ self.directions)
 
     def _alike(self, variants: list[_Float32s], start: int) -> tuple[Integers, Integers, _Float32s]:
         tile = self.vectors[start : start + _WIDTH].T
@@ -197,7 +198,7 @@ class _Embedding:
 def _thumbnails(images: Images) -> _Float32s:
     """Return thumbnails' differences of Gaussians. Shape: (n, 48, 48) -> (n, 24, 24).
 
-    Those of blank images are zero, so that they are similar to no other.
+    Those of blank images are zero, so that no other image is similar to them.
     """
     size = _THUMBNAIL_PX
     halved = images.reshape(-1, size, SIZE_PX // size, size, SIZE_PX // size)
@@ -232,10 +233,10 @@ def _directions(images: Images) -> _Float32s:
 
 def _flatten(thumbnails: _Float32s) -> _Float32s:
     flat = thumbnails.reshape(len(thumbnails), _THUMBNAIL_PX**2)
-    return _normalise(flat - flat.mean(1, keepdims=True))
+    return _normalize(flat - flat.mean(1, keepdims=True))
 
 
-def _normalise(vectors: _Float32s) -> _Float32s:
+def _normalize(vectors: _Float32s) -> _Float32s:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, 1e-6), np.float32)
 

@@ -14,7 +14,7 @@ NUM_PIXELS: Final = SIZE_PX * SIZE_PX
 
 
 def parse_pixels(texts: list[bytes]) -> Images | None:
-    """Return the pixels of rows of numbers, (n, 2304); None if any row is not exactly that."""
+    """Return the pixels of rows of numbers, (n, 2304); None if any row holds anything else."""
     # Three separators in front, so that three characters precede every number.
     text = np.frombuffer(b"\n\n\n" + b"\n".join(texts) + b"\n", np.uint8)
     digits = text - np.uint8(48)  # wraps around: everything but 0-9 becomes more than 9

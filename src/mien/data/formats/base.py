@@ -1,4 +1,4 @@
-"""Format: what every data layout declares, and how any other module becomes one."""
+"""The contract of data layouts: their base class, the files that they read, and their registry."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _START_BYTES: Final = 512
 
 @dataclass(frozen=True)
 class Source:
-    """The files of one data set, as a format recognised them.
+    """The files of one data set, as a format recognized them.
 
     Args:
-        name: name of the data set, for people.
+        name: display name of the data set.
         files: files that the data set is read from; they decide when a cached copy is stale.
         root: folder that the ids of images are relative to; None if they name no files.
         refused: one line for each file that belongs to no known emotion or split.
@@ -46,9 +46,9 @@ class Format(ABC):
             expects = "one .npz file with images and labels"
 
     Attributes:
-        expects: what the layout looks like, for the error about files in no known layout.
-        order: rank at which the format is asked whether files are its own, lowest first. Formats
-            that check the content come before those that accept nearly any file or folder.
+        expects: description of the layout, for the error about files in no known layout.
+        order: rank at which the format may claim files as its own, lowest first. Formats that check
+            the content come before those that accept nearly any file or folder.
         suffix: suffix of the file that `write` makes, such as ``.csv``; empty for a folder.
         keeps_votes: whether the layout stores FER+ votes.
         keeps_image_files: whether the layout stores image files, whose size may differ from 48×48.
@@ -71,7 +71,7 @@ class Format(ABC):
             paths: one file or folder, or several files; all of them exist.
 
         Raises:
-            DataError: if the layout is recognised, but what to read is ambiguous.
+            DataError: if the layout is recognized, but what to read is ambiguous.
         """
 
     @abstractmethod
@@ -124,7 +124,7 @@ def visible_files(folder: Path, pattern: str) -> list[Path]:
 
 
 def first_bytes(path: Path) -> bytes:
-    """Return the first bytes of a file, enough to recognise its format.
+    """Return the first bytes of a file, enough to recognize its format.
 
     Raises:
         DataError: if the file cannot be read.

@@ -94,7 +94,7 @@ class FaceFile:
 
 
 def list_faces(root: Path) -> tuple[list[FaceFile], list[str]]:
-    """Return the image files below a folder, and one line for each that has no known emotion.
+    """Return the image files below a folder, and a line for each file without a known emotion.
 
     Files are sorted by name, with numbers in names compared as numbers: files named after their row
     (``Training_17.png``) are in the order of the rows.
@@ -123,10 +123,10 @@ def list_faces(root: Path) -> tuple[list[FaceFile], list[str]]:
                 unknown += [f"{path}: {error}" for path in images]
                 continue
             faces += [FaceFile(path, _split_by_name(path, split), label) for path in images]
-    if parents[0][0]:  # emotion folders beside the split folders belong to no split
+    if parents[0][0]:  # emotion folders next to split folders belong to no split
         beside = [folder for folder, split in splits.items() if not split]
         unknown += [
-            f"{path}: is beside the split folders, expected inside one of them"
+            f"{path}: is next to the split folders, expected inside one of them"
             for folder in beside
             if _is_emotion(folder.name)
             for path in _images(folder)

@@ -1,1 +1,1 @@
-"""Drawn faces, and images without a face."""
+"""Draw synthetic faces, and crops without a face."""

@@ -38,7 +38,8 @@ class DenseNetModel(ModelSection):
     def _published_weights_take_rgb(self) -> Self:
         if self.weights != "none" and self.normalization != "imagenet":
             raise ValueError(
-                "published weights take RGB as ImageNet was normalised; set model.normalization to "
+                "published weights need RGB input normalized as for ImageNet; set "
+                "model.normalization to "
                 "imagenet, or model.weights to none"
             )
         return self
@@ -78,14 +79,16 @@ class DenseNet(Network):
         self.features = nn.Sequential(parts)
         self.num_features = width
         self.head = nn.Sequential(*dense_layers(width, model))
-        for part in self.features.modules():  # as torchvision's
+        for part in self.features.modules():  # as in torchvision
             if isinstance(part, nn.Conv2d):
                 nn.init.kaiming_normal_(part.weight)
         initialize(self.head, model)
 
     @property
     def cam_layer(self) -> nn.Module:
-        """The deepest rectified map of 5x5 cells or more: what the third block takes has 3x3."""
+        """The deepest rectified map of 5x5 cells or more; the input of the third block has only
+        3x3.
+        """
         return self.features.get_submodule("transition2.relu")
 
     def forward_features(self, images: Tensor) -> Tensor:
@@ -139,7 +142,7 @@ def _fetch() -> Path:
     try:
         with quiet_logger("huggingface_hub"):  # which prints a line for every attempt
             return Path(hf_hub_download(_REPOSITORY, _FILE, etag_timeout=10))
-    except Exception as error:  # the hub's, the network's and the disk's errors share no base
+    except Exception as error:  # errors of the hub, the network and the disk share no base
         raise RecipeError(
             f"the ImageNet weights of {_REPOSITORY} cannot be downloaded ({root_cause(error)}); "
             f"download {_FILE} from https://huggingface.co/{_REPOSITORY} on another machine and "

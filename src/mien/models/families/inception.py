@@ -29,10 +29,10 @@ class InceptionModel(ModelSection):
 
 
 class InceptionBlock(nn.Module):
-    """Four branches that look at the same features through windows of different size.
+    """Four branches that process the same features with kernels of different sizes.
 
     A quarter of the channels is 1×1, a half 3×3 and an eighth each two 3×3 (5×5 in effect) and
-    max-pooling; 1×1 convolutions in front halve what the wider ones have to do.
+    max-pooling; 1×1 convolutions in front halve the cost of the wider ones.
 
     Shape: (batch, width, height, width_px) -> (batch, channels, height, width_px).
     Source: Szegedy et al., Rethinking the Inception Architecture, 2016, figure 5; proportions of
@@ -67,7 +67,8 @@ class Inception(Network):
 
     def __init__(self, model: InceptionModel) -> None:
         super().__init__()
-        # 48 -> 24 px; a convolution on every pixel of 48×48 would cost more than all that follows
+        # 48 -> 24 px; a convolution on every pixel of 48×48 would cost more than all other layers
+        # together
         layers: list[nn.Module] = [_conv(input_channels(model), model.stem, 3), nn.MaxPool2d(2)]
         width = model.stem
         for stage, channels in enumerate(model.channels):

@@ -54,14 +54,14 @@ class MienNetModel(ModelSection):
     squeeze: bool = False
     """Whether each residual pair weights its channels by squeeze-and-excitation."""
     branches: bool = False
-    """Whether each 3×3 convolution has a 1×1 branch and an identity branch beside it (RepVGG)."""
+    """Whether each 3×3 convolution has a parallel 1×1 branch and identity branch (RepVGG)."""
 
     @model_validator(mode="after")
     def _one_number_of_blocks_a_stage(self) -> Self:
         if len(self.blocks) != len(self.channels):
             raise ValueError(
                 f"blocks has {len(self.blocks)} numbers and channels {len(self.channels)}; "
-                "give one of each a stage"
+                "give one of each per stage"
             )
         return self
 
@@ -70,8 +70,9 @@ class MienNetModel(ModelSection):
 class MienNet(Network):
     """A stem, then stages of one convolution and residual pairs, each but the last max-pooled.
 
-    Average pooling at the end takes any size, but what is read should end in a map of the size that
-    was trained on: of 2×2 cells each touches the padding, of 3×3 the middle one does not.
+    Average pooling at the end takes maps of any size, but images should end in a map of the size
+    that the network was trained on: in 2×2 cells each touches the padding, in 3×3 the middle one
+    does not.
 
     Source: He et al., Deep Residual Learning for Image Recognition, 2015; deviations: stages widen
     by a convolution of their own, and max-pooling takes the place of strides.
@@ -137,7 +138,7 @@ class _ResidualPair(nn.Module):
 
 
 class _Squeeze(nn.Module):
-    """Squeeze-and-excitation: weights each channel by what all of them are on average.
+    """Squeeze-and-excitation: weights each channel by a function of the means of all channels.
 
     Source: Hu et al., Squeeze-and-Excitation Networks, 2018; reduction 8 instead of 16, since
     these networks are narrow.
@@ -156,7 +157,8 @@ class _Squeeze(nn.Module):
 
 
 class _Branches(Foldable):
-    """A 3×3 and a 1×1 convolution and, where the width stays, the identity, each normalised, added.
+    """A 3×3 and a 1×1 convolution and, if the width stays the same, the identity, each normalized,
+    added.
 
     Source: Ding et al., RepVGG: Making VGG-style ConvNets Great Again, 2021.
     """
@@ -165,7 +167,7 @@ class _Branches(Foldable):
         super().__init__()
         self.width, self.channels = width, channels
         self.parts = nn.ModuleList(
-            [_normalised(width, channels, kernel_px=3), _normalised(width, channels, kernel_px=1)]
+            [_normalized(width, channels, kernel_px=3), _normalized(width, channels, kernel_px=1)]
         )
         if width == channels:
             self.parts.append(nn.BatchNorm2d(channels))
@@ -177,14 +179,14 @@ class _Branches(Foldable):
 
     @torch.no_grad()
     def folded(self) -> nn.Conv2d:
-        """Return the one 3×3 convolution that all branches are in evaluation mode."""
+        """Return one 3×3 convolution that equals all branches in evaluation mode."""
         folded = nn.Conv2d(self.width, self.channels, 3, padding=1, device="meta")
         kernel = torch.zeros(folded.weight.shape, dtype=torch.float64)
         bias = torch.zeros(self.channels, dtype=torch.float64)
         for part in self.parts:
             *convs, norm = list(part.children()) or [part]
             own = torch.eye(self.channels, dtype=torch.float64)[:, :, None, None]
-            for conv in convs:  # none on the identity's branch
+            for conv in convs:  # the identity branch has none
                 assert isinstance(conv, nn.Conv2d)
                 own = conv.weight.double()
             scale, shift = _scale_and_shift(norm)
@@ -196,7 +198,7 @@ class _Branches(Foldable):
 
 
 def _scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor]:
-    """Return what batch normalisation multiplies by and adds in evaluation mode."""
+    """Return the factor and the offset of batch normalization in evaluation mode."""
     assert isinstance(norm, nn.BatchNorm2d)
     mean, variance = norm.running_mean, norm.running_var
     assert mean is not None
@@ -208,10 +210,10 @@ def _scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor]:
 def _conv(width: int, channels: int, model: MienNetModel) -> list[nn.Module]:
     if model.branches:
         return [_Branches(width, channels)]
-    return list(_normalised(width, channels, kernel_px=3))
+    return list(_normalized(width, channels, kernel_px=3))
 
 
-def _normalised(width: int, channels: int, *, kernel_px: int) -> nn.Sequential:
-    # A bias before batch normalisation would be subtracted again.
+def _normalized(width: int, channels: int, *, kernel_px: int) -> nn.Sequential:
+    # A bias before batch normalization would be subtracted again.
     conv = nn.Conv2d(width, channels, kernel_px, padding=kernel_px // 2, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(channels))

@@ -21,8 +21,8 @@ class StackedModel(ModelSection):
     channels: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=5)] = (32, 64, 128)
     """Number of channels of each stage."""
     stages: Annotated[int, Field(ge=1, le=5)] | None = None
-    """Number of stages: cuts ``channels`` short, or repeats the last of them; by default one stage
-    for each of ``channels``."""
+    """Number of stages: shortens ``channels``, or repeats the last number; by default one stage for
+    each number in ``channels``."""
     convs_per_stage: Positive = 1
     """Number of convolutions in each stage."""
     kernel_px: Literal[1, 3, 5, 7] = 3
@@ -76,6 +76,6 @@ class Stacked(Network):
 
 
 def _conv(width: int, channels: int, model: StackedModel) -> list[nn.Module]:
-    # A bias before batch normalisation would be subtracted again.
+    # A bias before batch normalization would be subtracted again.
     conv = nn.Conv2d(width, channels, model.kernel_px, padding="same", bias=not model.batch_norm)
     return [conv, nn.BatchNorm2d(channels)] if model.batch_norm else [conv]

@@ -1,7 +1,7 @@
 """Find YuNet's file, or download it when it is first needed.
 
 The file has 233 kB and is MIT-licensed. The package does not contain it, only its checksum, so that
-a copy from anywhere is recognised.
+a copy from anywhere is recognized.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from mien.errors import MienError
-from mien.io.files import atomic_file, cache_dir, expand_user, write_text
+from mien.io.files import cache_dir, expand_user, write_text
 
 FILE_NAME: Final = "face_detection_yunet_2023mar.onnx"
 SHA256: Final = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
@@ -74,20 +74,15 @@ def fetch_yunet(url: str | None = None) -> Path:
     if (cached := find_yunet()) is not None:
         return cached
     # Imported now: HTTP and SSL take 20 ms, which whoever has the file can save.
-    from mien.io.download import DownloadError, download
+    from mien.io.download import downloaded
 
     path, url = cached_path(), url or URL
-    with atomic_file(path) as temporary:
-        try:
-            download(
-                url,
-                temporary,
-                max_bytes=_MAX_BYTES,
-                idle_timeout_s=_IDLE_TIMEOUT_S,
-                total_timeout_s=_TOTAL_TIMEOUT_S,
-            )
-        except DownloadError as error:
-            raise MienError(f"{url}: YuNet cannot be downloaded ({error}); {by_hand()}") from None
+
+    def failed(reason: str) -> MienError:
+        return MienError(f"{url}: YuNet cannot be downloaded ({reason}); {by_hand()}")
+
+    limits = {"idle_timeout_s": _IDLE_TIMEOUT_S, "total_timeout_s": _TOTAL_TIMEOUT_S}
+    with downloaded(url, path, max_bytes=_MAX_BYTES, failed=failed, **limits) as temporary:
         if _digest(temporary) != SHA256:
             raise MienError(f"{url}: sent another file than {FILE_NAME}, by SHA-256; {by_hand()}")
     _failure_mark().unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Recognise what a spec is, and check the file that it names."""
+"""Recognize what a spec is, and check the file that it names."""
 
 from __future__ import annotations
 

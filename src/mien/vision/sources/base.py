@@ -124,7 +124,7 @@ class Source(ABC):
 
 
 class Opener(ABC):
-    """One kind of source: recognises its specs, and opens them.
+    """One kind of source: recognizes its specs, and opens them.
 
     A spec is whatever a user calls a source: a path, a number, an address, an array. Every opener
     is registered in `SOURCES`, and is created without arguments.
