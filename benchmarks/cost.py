@@ -1,13 +1,13 @@
-"""What an epoch of bn-cnn costs here and in Keras: same images, network, batch and machine.
+"""Measure an epoch of bn-cnn in mien and in Keras: same images, network, batch and machine.
 
-Each as its users get it: Keras in fp32, mien in bf16 where the processor computes in it.
+Both use their defaults: Keras fp32, mien bf16 if the processor supports it.
 
-TensorFlow stands in an environment of its own:
+TensorFlow needs an environment of its own:
 
     python3 -m venv tf && tf/bin/pip install tensorflow==2.21.0
     python benchmarks/cost.py --data path/to/fer2013 --keras tf/bin/python
 
-The two take turns, so that what else the machine does falls on both.
+The two take turns, so that other load on the machine affects both.
 """
 
 import argparse
@@ -41,7 +41,7 @@ class Clock(TrainingListener):
 
 
 def epochs(marks: list[Any], first: int) -> tuple[list[float], list[float]]:
-    """Return the wall and the CPU seconds of every epoch after ``first`` marks."""
+    """Return the wall and the CPU seconds of every epoch after the first ``first`` marks."""
     seconds = np.diff(np.array(marks), axis=0)[first:]
     return seconds[:, 0].tolist(), seconds[:, 1].tolist()
 
@@ -79,7 +79,7 @@ def main() -> None:
 
     recipe = load_recipe("bn-cnn", [f"train.epochs={EPOCHS}"])
     dataset = load_split_data(recipe.data, arguments.data)
-    # Two threads end sooner; one wastes nothing on waiting for the other.
+    # Two threads end sooner; a single thread never waits for another.
     systems = {"keras": 0, "mien": torch.get_num_threads(), "mien, one thread": 1}
     walls: dict[str, list[float]] = {name: [] for name in systems}
     cpus: dict[str, list[float]] = {name: [] for name in systems}
@@ -114,7 +114,7 @@ def main() -> None:
         }
         for name in systems
     ]
-    for row in rows:  # ratios within one run: the machine's mood falls on all alike
+    for row in rows:  # ratios within one run: other load on the machine affects all alike
         for quantity in ("cpu", "wall"):
             ratio = row[f"{quantity}_seconds"] / rows[0][f"{quantity}_seconds"]
             row[f"{quantity}_of_keras"] = round(ratio, 3)

@@ -1,8 +1,8 @@
-"""What the mean of several models' probabilities scores on PublicTest (val), beside each alone.
+"""Score the mean of several models' probabilities on PublicTest (val), and each model alone.
 
     python benchmarks/ensemble.py runs/mien-s runs/mien-s-2 --data path/to/fer2013
 
-The models are runs, Bundle files or shipped Bundles; each has an equal say, and all that are named
+The models are runs, Bundle files or shipped Bundles; all have the same weight, and all named models
 take part: a subset that was chosen on val would be fitted to it. Adds a row for each model and one
 for the mean to ``benchmarks/results/ensemble.csv``.
 """

@@ -1,12 +1,11 @@
-"""How fast a GPU trains, how near that is to its peak, and whether it trains what the CPU trains.
+"""Measure a GPU's training speed, its share of the peak, and how its losses differ from a CPU's.
 
     python benchmarks/gpu.py --data path/to/fer2013
 
 Trains mien-s and mien-teacher for some epochs at several batch sizes, deterministic or not,
-compiled or not, and adds a row for each to ``benchmarks/results/gpu.csv``, as it goes: images a
-second of the fastest epoch, and the share of the device's own peak, which is its product of
-8192x8192 matrices in the same precision. ``--device cpu --images 400`` tries it where there is no
-GPU.
+compiled or not, and adds a row for each to ``benchmarks/results/gpu.csv``, after each training:
+images per second in the fastest epoch, and the share of the device's own peak, which is its product
+of 8192x8192 matrices in the same precision. ``--device cpu --images 400`` tries it without a GPU.
 """
 
 import argparse
@@ -26,7 +25,7 @@ from mien.training.train import train
 from record import add_rows
 
 ROBUST = ["augment.corruption=0.5", "augment.gamma=0.5", "augment.crop_margin=[-0.1,0.35]"]
-# What takes its time before and after the epochs says nothing of the device.
+# The time before and after the epochs says nothing about the device.
 BARE = [
     *("train.calibration_share=0", "train.face_gate=false"),
     *("train.votes_in_answer=0", "calibration.prior=0"),
@@ -44,9 +43,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True)
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--images", type=int, help="of train; all by default")
+    parser.add_argument("--images", type=int, help="number of train images; all by default")
     parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--cases", type=int, default=len(CASES), help="so many of them")
+    parser.add_argument("--cases", type=int, default=len(CASES), help="number of epochs")
     options = parser.parse_args()
 
     device = torch.device(options.device)
@@ -97,7 +96,7 @@ def main() -> None:
 
 
 def peak_of(device: torch.device, dtype: torch.dtype) -> float:
-    """Return the operations a second of the fastest of ten large matrix products."""
+    """Return the operations per second of the fastest of ten large matrix products."""
     side = 8192 if device.type == "cuda" else 1024
     left, right = torch.randn(2, side, side, device=device, dtype=dtype)
     return 2 * side**3 / least_seconds(lambda: left @ right, device)
@@ -127,7 +126,7 @@ def synchronize(device: torch.device) -> None:
 
 
 def losses_agree(data: str, device: torch.device) -> float:
-    """Return how far the losses of a small training without chance are from the CPU's."""
+    """Return how far the losses of a small deterministic training are from the CPU's."""
     settings = [
         *("train.epochs=2", "train.precision=fp32", "augment.enabled=false", "model.dropout=0"),
         "train.ema_decay=0",

@@ -1,6 +1,6 @@
 """Train bn-cnn's network in Keras and print each epoch's seconds; run by `benchmarks/cost.py`.
 
-This file needs TensorFlow and numpy only; mien is not installed beside them.
+This file needs TensorFlow and numpy only; mien is not installed with them.
 """
 
 import json

@@ -1,13 +1,13 @@
-"""What is read where there is no face: scikit-image's pictures without people, noise, textures.
+"""Count readings in pictures without a face: scikit-image's pictures, noise, textures.
 
     python benchmarks/negatives.py [--detector-model path/to/face_detection_yunet_2023mar.onnx]
                                    [--model mien-s]
 
-Whole pictures and four magnifications of each go through the detectors. Patches of those that are
-not made here, taken for face crops, go through the network alone, and so do blurred drawn faces; of
-noise and textures no patches are taken, since `mien.data.synthetic.non_faces` draws such to train
-with. Prints how many faces are found and how many readings are not `uncertain`; adds rows to
-``benchmarks/results/negatives.csv``.
+Whole pictures and four magnifications of each go through the detectors. Patches of scikit-image's
+pictures, taken for face crops, go through the network alone, and so do blurred drawn faces. There
+are no patches of noise and textures, because `mien.data.synthetic.non_faces` draws similar images
+for training. Prints how many faces are found and how many readings are not `uncertain`; adds rows
+to ``benchmarks/results/negatives.csv``.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def textures() -> dict[str, Image]:
 
 
 def patches(images: dict[str, Image]) -> Iterator[Image]:
-    """Give squares of pictures, at random places and sizes, as face crops."""
+    """Yield squares of pictures, at random positions and of random sizes, as face crops."""
     generator = np.random.default_rng(1)
     every = [image for image in images.values() if min(image.shape[:2]) > 64]
     for _ in range(PATCHES):
@@ -91,7 +91,7 @@ def main() -> None:
         )
     crops = Reader(options.model, detector="none")
     blurred = [cv2.GaussianBlur(face, None, 6) for face in synthetic_faces(200, seed=1).images]
-    # Of Labeled Faces in the Wild, as scikit-image has them: 100 faces, then 100 that are none.
+    # From Labeled Faces in the Wild, as in scikit-image: 100 faces, then 100 non-faces.
     wild = [to_crop(np.uint8(255 * image)) for image in np.load(DATA / "lfw_subset.npy")]
     sets = {
         "patches of scikit-image's pictures": list(patches(pictures())),

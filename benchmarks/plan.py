@@ -1,17 +1,17 @@
-"""Run a plan, a sweep of named variants, and bring each trained run back in one small file.
+"""Run a plan, a sweep of named variants, and pack each trained run into one small file.
 
     python benchmarks/plan.py benchmarks/plans/a-variants.toml --data path/to/fer2013 \
         --out plans/a --jobs 6 --minutes 7
 
 ``--out`` gets ``NAME.zip`` for each trial that has weights, as soon as it ends, and ``sweep.csv``.
 A zip is a run directory without checkpoints and images, its kernels in float16; unpacked, it can
-teach. The sweep itself stays in ``--work``, where ``mien sweep --resume`` goes on with it. Trials
-are measured on val alone, never on a test split. What `mien sweep --resume` finishes later is not
-packed. ``--epochs`` and ``--images`` are for a trial
-run of the plan on a CPU.
+serve as a teacher. The sweep itself stays in ``--work``, where ``mien sweep --resume`` continues
+it. Trials are measured on val alone, never on a test split. Trials that ``mien sweep --resume``
+finishes later are not packed. ``--epochs`` and ``--images`` are for a short test of the plan on a
+CPU.
 
 The search for duplicates in FER-2013 takes a few minutes on two cores, before any trial starts. Its
-result is kept in the folder that ``MIEN_CACHE`` names: bring that along to a machine that is new.
+result is kept in the folder that ``MIEN_CACHE`` names: copy that to a new machine.
 """
 
 import argparse
@@ -49,7 +49,7 @@ LEAST_MINUTES = 0.01  # no trial trains, and all are listed as unfinished
 
 
 class Packer(SweepListener):
-    """Packs each trial as it ends, so that what has ended is there however the plan goes on."""
+    """Packs each trial when it ends, so that ended trials are kept however the plan ends."""
 
     def __init__(self, out: Path) -> None:
         self.out = out
@@ -68,7 +68,7 @@ class Packer(SweepListener):
                 f"{trial.epochs} epochs in {trial.seconds:.0f} s"
             )
         else:
-            # the machine may be gone before anybody can read the log there
+            # the machine may be gone before anybody can read the log on it
             log = self.folder.log_path(trial.number).read_text("utf-8", errors="replace")
             say("\n".join([f"{trial.label} failed: {trial.error}", *log.splitlines()[-20:]]))
         run = self.folder.run_path(trial.number)
@@ -105,7 +105,7 @@ def name_of(trial: Trial) -> str:
 
 
 def reduced(dataset: FaceDataset, images: int) -> FaceDataset:
-    """Return the first images of train, and of val the same share, but enough to measure."""
+    """Return the first images of train, and the same share of val, but enough to measure on."""
     share = images / len(dataset.train)
     counts = {"train": images, "val": max(LEAST_VAL_IMAGES, round(share * len(dataset.val)))}
     rows = [np.nonzero(dataset.splits == split)[0][:count] for split, count in counts.items()]
@@ -132,10 +132,12 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument(
-        "--minutes", type=float, help="from the start of this command until trials are stopped"
+        "--minutes",
+        type=float,
+        help="minutes from the start of this command until trials are stopped",
     )
-    parser.add_argument("--epochs", type=int, help="of each trial, for a trial run of the plan")
-    parser.add_argument("--images", type=int, help="of train, for a trial run of the plan")
+    parser.add_argument("--epochs", type=int, help="epochs per trial, to test the plan")
+    parser.add_argument("--images", type=int, help="train images, to test the plan")
     options = parser.parse_args()
     began = monotonic()
 
@@ -145,7 +147,7 @@ def main() -> None:
     data = options.data
     dataset = load_split_data(plan.recipe_for({}).data, data)
     if options.images is not None:
-        # beside the sweep, which is resumed on the same data; Parquet keeps FER+ votes
+        # next to the sweep, which is resumed on the same data; Parquet keeps FER+ votes
         few = work.with_name(f"{work.name}-images.parquet")
         dataset = reduced(dataset, options.images)
         write_dataset(dataset, few, "parquet")

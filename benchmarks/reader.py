@@ -1,11 +1,11 @@
-"""How fast faces are read: videos, single frames, crops, a cold start; and what memory that takes.
+"""Measure how fast faces are read, and in how much memory: videos, frames, crops, a cold start.
 
     python benchmarks/reader.py [--detector-model path/to/face_detection_yunet_2023mar.onnx]
 
 Everything is made here: videos of scikit-image's astronaut and of drawn faces on moving noise, and
 10,000 face crops. Each measurement is a process of its own, with nothing else running. ``stages``
-times each stage alone. Adds rows to ``benchmarks/results/reader.csv``; ``--tiny`` shows that all of
-it runs, in a minute, and adds none.
+times each stage alone. Adds rows to ``benchmarks/results/reader.csv``; ``--tiny`` checks in a
+minute that all of it runs, and adds no rows.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def write_crops(folder: Path, count: int) -> None:
 
 
 class Replay(Source):
-    """A live source of frames that are in memory; ``given`` is when the last one was given."""
+    """A live source of frames in memory; ``given`` is the time at which it gave the last one."""
 
     def __init__(self, frames: list[Frame]) -> None:
         super().__init__("replay", "live")
@@ -79,7 +79,7 @@ class Replay(Source):
             yield frame
 
     def close(self) -> None:
-        """Do nothing: nothing is open."""
+        """Do nothing: no resource is open."""
 
 
 def new_reader(model: str | None) -> Reader:
@@ -96,7 +96,7 @@ def measure_stream(path: str, model: str | None) -> dict[str, Any]:
 
 
 def measure_latency(path: str, model: str | None) -> dict[str, Any]:
-    """One frame at a time, as a camera gives them: from the frame to its readings."""
+    """Return the latency of single frames, as a camera gives them: from a frame to its readings."""
     reader = new_reader(model)
     with open_source(path) as source:
         live = Replay([frame for frame, _ in zip(source, range(200), strict=False)])
@@ -105,7 +105,7 @@ def measure_latency(path: str, model: str | None) -> dict[str, Any]:
 
 
 def measure_stages(path: str, model: str | None) -> dict[str, Any]:
-    """Each stage alone, one after the other, on one thread of Python."""
+    """Measure each stage alone, one after the other, in one Python thread."""
     reader = new_reader(model)
     detector = reader._choice.build()
     clock = time.perf_counter
@@ -164,7 +164,7 @@ def in_a_process(what: str, path: Path, model: str | None) -> dict[str, Any]:
 
 
 def core_packages() -> dict[str, Distribution]:
-    """Return what an installation of mien without extras brings, itself included, by its name."""
+    """Return the packages of an installation of mien without extras, mien included."""
     found: dict[str, Distribution] = {}
     waiting = ["mien"]
     while waiting:
@@ -180,13 +180,13 @@ def core_packages() -> dict[str, Distribution]:
 
 
 def core_megabytes() -> float:
-    """Return the size of a core installation, compiled Python included, as pip leaves it."""
+    """Return the size of an installation without extras, compiled Python included, in MB."""
     files = [
         Path(str(file.locate()))
         for package in core_packages().values()
         for file in package.files or []
     ]
-    files += Path(mien.__file__).parent.rglob("*")  # which is linked to where it is developed
+    files += Path(mien.__file__).parent.rglob("*")  # an editable installation is a link
     return sum(path.stat().st_size for path in set(files) if path.is_file()) / 1e6
 
 

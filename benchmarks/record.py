@@ -1,4 +1,4 @@
-"""What every benchmark's rows have in common: when, on what, how often, how far apart."""
+"""Add rows to a benchmark's results, with date, machine, versions, number of runs and spread."""
 
 import csv
 import io
@@ -42,7 +42,7 @@ def add_rows(benchmark: str, rows: list[dict[str, Any]]) -> None:
     if path.is_file():
         with path.open(newline="") as handle:
             old = list(csv.DictReader(handle))
-    # A figure that is new stands before the machine's columns; older rows have no value in it.
+    # A new figure is added before the machine's columns; older rows have no value in it.
     figures = {key: None for row in [*old, *rows] for key in row if key not in machine}
     written = io.StringIO()
     writer = csv.DictWriter(written, [*figures, *machine], lineterminator="\n")

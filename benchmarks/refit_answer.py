@@ -1,14 +1,14 @@
-"""Make a shipped model's Bundle anew from its weights, with another answer and no training.
+"""Rebuild a shipped model's Bundle from its weights with another answer, without training.
 
     python benchmarks/refit_answer.py mien-s --data path/to/fer2013 [--out FOLDER]
         [--set train.votes_in_answer=0.35]
 
-Takes NAME.safetensors and the recipe as they are shipped, applies the settings, sets the
-temperature and the threshold on the images that were kept back from the training, and writes
-NAME.onnx in int8, measured on PublicTest (val), by default in place of the shipped one. The weights
-stay as they are, unless others of the same network are named by ``--weights``: these get a map of
-their label logits and a face gate of their own, and become NAME.safetensors, kernels as float16.
-``--checkpoint`` says in words how they came about.
+Takes the shipped NAME.safetensors and recipe, applies the settings, fits the temperature and the
+threshold on the images that were kept back from the training, and writes NAME.onnx in int8,
+measured on PublicTest (val), by default in place of the shipped one. The weights are unchanged,
+unless ``--weights`` names others of the same network: these get their own calibration map and face
+gate, and become NAME.safetensors, with kernels as float16. ``--checkpoint`` describes in words how
+these were trained.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", default="")
     options = parser.parse_args()
     if options.weights and not options.checkpoint:
-        parser.error("--weights goes with --checkpoint, which says how they came about")
+        parser.error("--weights needs --checkpoint, which describes how they were trained")
 
     shipped = find_bundle(options.model)
     about = Bundle(shipped).metadata
@@ -80,7 +80,7 @@ def main() -> None:
         classifier.calibrate(calibration.matrix, calibration.bias)
         write_bytes(weights, save({**load_file(weights), **last_layer(classifier)}))
     else:
-        # The map of the labels' logits is in the weights, and stays on record, with what it mended.
+        # The map of the label logits is in the weights, and stays on record with its effect.
         assert about.calibration is not None
         calibration = calibration.model_copy(
             update=about.calibration.model_dump(include={"matrix", "bias", "error_before"})
@@ -93,7 +93,7 @@ def main() -> None:
         "scores": (),
         "uncertain_below": calibration.uncertain_below,
         "calibration": calibration,
-        # What the training was is the shipped recipe's to say; what the answer is, this one's.
+        # The shipped recipe describes the training; this one describes the answer.
         "recipe": _with_answer(about.recipe, recipe.shorten_paths().as_dict()),
         "checkpoint": _with_share(options.checkpoint or about.checkpoint, calibration.votes_share),
         "face_gate": gate,
@@ -116,14 +116,14 @@ def main() -> None:
 
 
 def halve(source: Path, target: Path) -> None:
-    """Write weights with kernels as float16 and everything else as it is."""
+    """Write weights with kernels as float16 and everything else unchanged."""
     found = load_file(source)
     halved = {name: value.half() if value.ndim == 4 else value for name, value in found.items()}
     write_bytes(target, save(halved))
 
 
 def last_layer(classifier: Classifier) -> dict[str, Tensor]:
-    """Return the layer of the labels by the names that it has in a file of weights."""
+    """Return the label layer under its names in a weights file."""
     parts = classifier.named_modules()
     name = next(name for name, part in parts if part is classifier.last_layer)
     return {f"{name}.{key}": value for key, value in classifier.last_layer.state_dict().items()}

@@ -2,9 +2,9 @@
 
     python benchmarks/resume.py --data PATH [--recipe quick] [--kills 5] [--set KEY=VALUE]
 
-Trains once without a break, which tells how long it takes, then once more with the kills spread at
-random over that time, and compares ``model.safetensors`` of the two byte by byte. Adds its row to
-``benchmarks/results/resume.csv``.
+Trains once without interruption, which measures the duration, then once more with the kills spread
+at random over that time, and compares ``model.safetensors`` of the two byte by byte. Adds its row
+to ``benchmarks/results/resume.csv``.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def main() -> None:
         for setting in options.settings:
             fresh += ["--set", setting]
         seconds = train([*fresh, "--out", str(whole)])
-        print(f"{seconds:.0f} s without a break", flush=True)
+        print(f"{seconds:.0f} s without interruption", flush=True)
 
         generator = random.Random(options.seed)
         share = seconds / options.kills
@@ -72,7 +72,7 @@ def main() -> None:
                 break  # before the kill came
             epochs = len(Run(killed).history()) if killed.is_dir() else 0
             kills.append(epochs)
-            print(f"killed after {after:.1f} s, {epochs} epochs through", flush=True)
+            print(f"killed after {after:.1f} s, {epochs} epochs finished", flush=True)
         same = digest(whole) == digest(killed)
         row = {
             "recipe": options.recipe,

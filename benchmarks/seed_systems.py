@@ -1,7 +1,7 @@
-"""Train every seed system's recipe on FER-2013, by its name alone, and measure it on PublicTest.
+"""Train the recipe of every seed system on FER-2013, and measure it on PublicTest.
 
-What is finished is kept and what was stopped goes on, so this may be stopped and started again, and
-several of it may share the work:
+Finished trainings are kept and stopped ones are resumed, so the command may be stopped and started
+again, and several processes may share the work:
 
     python benchmarks/seed_systems.py --data path/to/fer2013
     python benchmarks/seed_systems.py --data path/to/fer2013 --write --alone
@@ -28,7 +28,7 @@ POOLED = ["data.validation_share=0", "data.fractions=[0.7,0.15,0.15]"]
 
 @dataclass(frozen=True)
 class Training:
-    """One training: a recipe, what is changed of it, and what the changed one is called."""
+    """One training: a recipe, the changed settings, and the name of the changed recipe."""
 
     recipe: str
     seed: int = 0
@@ -43,7 +43,7 @@ class Training:
         return [f"train.seed={self.seed}", *self.changes]
 
 
-# What the acceptance asks for first.
+# The recipes that the acceptance needs come first.
 TRAININGS = [
     *(
         Training(recipe, seed)
@@ -62,7 +62,7 @@ TRAININGS = [
 
 
 def run_training(training: Training, data: str, folder: Path) -> Run | None:
-    """Return the finished run of a training; None where another process is at it."""
+    """Return the finished run of a training; None if another process trains it."""
     path = folder / training.name
     try:
         if not path.exists():
@@ -76,7 +76,7 @@ def run_training(training: Training, data: str, folder: Path) -> Run | None:
 
 
 def measure(training: Training, run: Run, seconds_alone: float | None) -> dict[str, Any]:
-    """Return a training's row: what its source reports, and what was measured here."""
+    """Return the row of a training: the scores that its source reports, and the measured ones."""
     evaluation = evaluation_of(run, "test")
     reported = run.recipe.source.reported
     duplicates = accuracy_by_duplicate(run)
@@ -109,7 +109,7 @@ def measure(training: Training, run: Run, seconds_alone: float | None) -> dict[s
 
 
 def accuracy_by_duplicate(run: Run) -> dict[str, Any]:
-    """Return how many test images stand in train, and the accuracy on these and on the others."""
+    """Return the number of test images with a copy in train, and the accuracies of both parts."""
     dataset = load_split_data(run.recipe.data, run.record.data.paths)
     learned = {image.tobytes() for image in dataset.train.images}
     duplicate = np.array([image.tobytes() in learned for image in dataset.test.images])
@@ -138,12 +138,12 @@ def main() -> None:
     parser.add_argument(
         "--write",
         action="store_true",
-        help="train nothing: write results/seed-systems.csv of what has finished",
+        help="train nothing: write results/seed-systems.csv from the finished trainings",
     )
     parser.add_argument(
         "--alone",
         action="store_true",
-        help="with --write: time an epoch of each too, while nothing else runs",
+        help="with --write: also time an epoch of each, while nothing else runs",
     )
     arguments = parser.parse_args()
     if not arguments.write:

@@ -1,9 +1,9 @@
-"""Whether a shipped Bundle is what its card says: parity, int8, calibration, views, four figures.
+"""Check a shipped Bundle against its model card: int8, calibration, augmentation, four figures.
 
     python benchmarks/shipped.py --data path/to/fer2013 [--model mien-s]
 
-Measures on PublicTest (val), asserts what is promised, and adds a row to
-``benchmarks/results/shipped.csv``. Exit code 1 where a promise is broken.
+Measures on PublicTest (val), asserts the promises of the card, and adds a row to
+``benchmarks/results/shipped.csv``. Exit code 1 if a promise is broken.
 """
 
 import argparse
@@ -43,7 +43,7 @@ FERPLUS_CLASSES = 8  # without unknown and NF, the last two
 def ferplus(
     classifier: Classifier, head: tuple[torch.Tensor, torch.Tensor], val: FaceDataset
 ) -> tuple[float, int]:
-    """Return the accuracy of the most probable vote against FER+'s majority, and on how many.
+    """Return the accuracy of the most probable vote against FER+'s majority, and the image count.
 
     Images with a tie, no votes, or a majority of unknown or NF are left out, as in FER+'s own
     "majority" mode; the eight others are the classes.
@@ -66,7 +66,7 @@ def ferplus(
 
 
 def answered(evaluation: Evaluation, threshold: float) -> tuple[float, float]:
-    """Return the accuracy of what is not uncertain, and its share."""
+    """Return the accuracy of the readings that are not uncertain, and their share."""
     sure = np.array(evaluation.probabilities).max(1) >= threshold
     return float(evaluation.right()[sure].mean()), float(sure.mean())
 

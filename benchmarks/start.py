@@ -1,4 +1,4 @@
-"""How long a user waits for ``mien --help`` and for the first photo: whole processes.
+"""Measure how long ``mien --help`` and the first photo take, as whole processes.
 
     python benchmarks/start.py [--runs 10]
 

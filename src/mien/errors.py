@@ -35,8 +35,6 @@ class Interrupted(MienError):  # noqa: N818 - nothing went wrong
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return `` (did you mean 'x'?)`` for the known word nearest to ``word``; empty if none is
-    near.
-    """
+    """Return `` (did you mean 'x'?)`` with the known word nearest to ``word``, or nothing."""
     matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f" (did you mean {matches[0]!r}?)" if matches else ""

@@ -36,18 +36,27 @@ class Registry(Generic[T]):
         group: group of the entry points by which plugins add theirs.
         package: dotted name of the package whose modules are the built-in implementations. Modules
             whose names begin with an underscore, and ``base``, are not implementations.
+        base: class that every implementation is a subclass of; None if any object will do.
         elsewhere: further built-in implementations by name, for those that have to lie in a higher
             layer: their modules' dotted names.
     """
 
     def __init__(
-        self, kind: str, *, group: str, package: str, elsewhere: Mapping[str, str] | None = None
+        self,
+        kind: str,
+        *,
+        group: str,
+        package: str,
+        base: type | None = None,
+        elsewhere: Mapping[str, str] | None = None,
     ) -> None:
         self.kind = kind
+        self.base = base
         self.group = group
         self.package = package
         self._elsewhere = dict(elsewhere or {})
         self._registered: dict[str, T] = {}
+        self._ambiguous: dict[str, str] = {}  # names that two packages give, with both
 
     def register(self, name: str) -> Callable[[_Decorated], _Decorated]:
         """Return a decorator that registers a class or function of a built-in module by ``name``.
@@ -61,14 +70,25 @@ class Registry(Generic[T]):
 
         return add
 
-    def add(self, name: str, implementation: T) -> None:
+    def add(self, name: str, implementation: T, *, replace: bool = False) -> None:
         """Register an implementation by name, until this process ends.
 
+        Args:
+            name: name of the implementation.
+            implementation: implementation to register.
+            replace: whether it may replace another implementation of that name.
+
         Raises:
-            MienError: if another implementation has that name.
+            MienError: if another implementation has that name, unless it is replaced.
         """
+        is_class = isinstance(implementation, type)
+        if self.base and not (is_class and issubclass(implementation, self.base)):  # type: ignore[arg-type]
+            raise MienError(
+                f"{self.kind} {name!r}: {implementation!r:.80} is not a subclass of "
+                f"{self.base.__module__}.{self.base.__qualname__}"
+            )
         known = self._registered.get(name)
-        if known is not None and known is not implementation:
+        if known is not None and known is not implementation and not replace:
             raise MienError(f"{self.kind} {name!r}: registered twice; give one another name")
         self._registered[name] = implementation
 
@@ -91,6 +111,11 @@ class Registry(Generic[T]):
             importlib.import_module(self._elsewhere.get(name, f"{self.package}.{name}"))
             return self._registered[name]
         if name in self._plugins:
+            if name in self._ambiguous:
+                raise MienError(
+                    f"{self.kind} {name!r}: two installed packages, {self._ambiguous[name]}, give "
+                    "that name; uninstall one of them"
+                )
             self.add(name, self._load(self._plugins[name]))
             return self._registered[name]
         raise MienError(self.unknown(name))
@@ -102,6 +127,10 @@ class Registry(Generic[T]):
             f"no {self.kind} is called {name!r}{nearest(name, known)}; there are: "
             f"{', '.join(known)}"
         )
+
+    def is_plugin(self, name: str) -> bool:
+        """Return whether an implementation comes from an installed plugin."""
+        return name in self._plugins
 
     def all(self) -> dict[str, T]:
         """Return every implementation by name, in the order of the names; all are imported."""
@@ -118,24 +147,53 @@ class Registry(Generic[T]):
 
     @cached_property
     def _plugins(self) -> dict[str, EntryPoint]:
-        plugins = {found.name: found for found in entry_points(group=self.group)}
+        plugins: dict[str, EntryPoint] = {}
+        for found in entry_points(group=self.group):
+            first = plugins.setdefault(found.name, found)
+            if first.value != found.value:
+                self._ambiguous[found.name] = f"{_package(first)} and {_package(found)}"
         for name in plugins.keys() & self._built_in:
             raise MienError(
                 f"{self.kind} {name!r}: the installed package {_package(plugins[name])} gives "
                 f"that name to another {self.kind} than the built-in one; rename it there, or "
-                f"uninstall that package"
+                "uninstall that package"
             )
         return plugins
 
     def _load(self, plugin: EntryPoint) -> T:
+        _packages[plugin.module.partition(".")[0]] = _package(plugin)
         try:
             implementation: T = plugin.load()
         except Exception as error:  # a plugin may raise any exception
             raise MienError(
                 f"{self.kind} {plugin.name!r} of the installed package {_package(plugin)} cannot "
-                f"be imported ({type(error).__name__}: {error}); fix or uninstall that package"
+                f"be imported ({in_a_line(error)}); fix or uninstall that package"
             ) from error
         return implementation
+
+
+# The distribution of each plugin that was loaded, by the name of its top package.
+_packages: dict[str, str] = {}
+
+
+def plugin_at_fault(error: BaseException) -> str:
+    """Return one line that names the plugin whose code raised an error; empty if none did."""
+    trace = error.__traceback__
+    while trace is not None:
+        top = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        if top in _packages:
+            return (
+                f"the installed package {_packages[top]} failed ({in_a_line(error)}); fix or "
+                "uninstall that package"
+            )
+        trace = trace.tb_next
+    return ""
+
+
+def in_a_line(error: BaseException) -> str:
+    """Return the kind of an error and the first line of its message."""
+    first = (str(error).splitlines() or [""])[0][:100]
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 def _package(plugin: EntryPoint) -> str:

@@ -1,4 +1,4 @@
-"""Sinks: where readings go, for whoever calls `mien.Reader`.
+"""Sinks, the public destinations of readings: files, folders and windows.
 
     import mien
 
@@ -7,9 +7,9 @@
         for frame, readings in reader.stream("clip.mp4"):
             sink.add(frame, readings)
 
-A sink of one's own is a subclass of `Sink`, and writes its file through an `AtomicTarget`. With an
-entry point of the group ``mien.sinks`` it is also used by ``mien predict --sink NAME=PATH``. Names
-are imported on first use.
+To write a new sink, subclass `Sink`, and write its file through an `AtomicTarget`. With an entry
+point of the group ``mien.sinks`` it is also used by ``mien predict --sink NAME=PATH``. Names are
+imported on first use.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Array types, each named once for the whole package."""
+"""Array types with their shapes, for annotations."""
 
 from __future__ import annotations
 

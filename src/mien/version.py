@@ -1,3 +1,3 @@
-"""The version of mien, in a module that imports nothing, so that every room may name it."""
+"""The version of mien, in a module that imports nothing, so that every package can import it."""
 
 VERSION = "0.1.0"

@@ -57,6 +57,19 @@ def test_metadata_come_back_as_they_were_written(run):
 
 
 @pytest.mark.parametrize(
+    "changes",
+    [{"scores": [{}]}, {"scores": 3}, {"recipe": 5}, {"recipe": {"data": 5}}, {"recipe": None}],
+)
+def test_damaged_metadata_of_format_1_are_refused(changes):
+    with pytest.raises(ValueError, match="damaged metadata of format 1"):
+        BundleMetadata.from_properties(properties(**changes))
+
+
+def test_properties_of_other_programs_are_left_alone():
+    assert BundleMetadata.from_properties({**properties(), "author": "no JSON"}).name == "old"
+
+
+@pytest.mark.parametrize(
     "changes", [{"mien_format": 3}, {"parameters": "many"}, {"scores": [{"protocol": {}}]}]
 )
 def test_other_metadata_are_refused(changes):

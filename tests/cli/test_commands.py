@@ -112,7 +112,7 @@ def test_train_evaluate_export_predict(mien, layouts, tmp_path, monkeypatch):
     eight = mien("export", "runs/quick-2", "--int8")
     assert "in int8: accuracy" in eight.out
     assert Bundle("runs/quick-2/model-int8.onnx").metadata.precision == "int8"
-    assert "--data goes with --int8" in mien("export", "runs/quick-2", "--data", "x.csv").err
+    assert "--data is only for --int8" in mien("export", "runs/quick-2", "--data", "x.csv").err
 
     flipped = mien("evaluate", "runs/quick-2", "--data", layouts["csv"], "--tta", "flip")
     assert "mean of the image and its mirror image" in " ".join(flipped.out.split())
@@ -334,7 +334,7 @@ def test_evaluate_refuses_the_word_test_for_what_a_run_has_learned(mien, run, la
     assert outcome.code == 2
     assert outcome.out == ""
     assert outcome.err.count("\n") == 1
-    assert "learned: its test split is no test for" in outcome.err
+    assert "learned: its test split cannot test" in outcome.err
     assert "measure on images that the run does not know" in outcome.err
 
 

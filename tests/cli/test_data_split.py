@@ -80,7 +80,7 @@ def test_duplicates_that_part_are_counted_and_kept_together_on_request(
     said = " ".join(apart.out.split())
     assert across.any.sum() > 0
     assert f"{across.any.sum()} of 80 images" in said
-    assert f"{across.exact.sum()} an exact one, {across.near.sum()} a near one" in said
+    assert f"({across.exact.sum()} exact, {across.near.sum()} near)" in said
     assert "Searching for duplicates" in apart.err
     together = mien(*arguments, "--keep-duplicates-together", "--out", tmp_path / "together")
     assert together.code == 0, together.err

@@ -67,7 +67,7 @@ def test_a_photo_is_searched_for_faces_and_a_bundle_alone_has_occlusion(mien, al
     assert "astronaut.png" in outcome.out
     assert "happy" in outcome.out
     (said,) = (line for line in outcome.err.splitlines() if "Grad-CAM" in line)
-    assert "no float weights lie beside it" in said
+    assert "no float weights are in the same folder" in said
     assert "name its run directory" in said
     text = path.read_text(encoding="utf-8")
     assert said.split(": ", 1)[1] in text.replace("&#39;", "'")
@@ -155,7 +155,7 @@ def test_what_cannot_be_is_one_line_and_no_page(mien, crops, run, tmp_path):
         (["mien-xs", video], "only photos are explained; save the faces by mien predict"),
         (["mien-xs", crops / "0.png", video], "only photos are explained"),
         (["mien-xs", crops, "--crops", "--detector", "haar"], "leave out --detector haar"),
-        (["mien-xs", crops, "--crops", "--max-pixels", "99"], "raise it by --max-pixels"),
+        (["mien-xs", crops, "--crops", "--max-pixels", "99"], "raise it with --max-pixels"),
     ):
         outcome = mien("explain", *arguments, "--out", path)
         assert outcome.code == 2, arguments

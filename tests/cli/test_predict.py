@@ -120,7 +120,7 @@ def test_crops_need_no_detector(mien, tmp_path):
         (["--timeline", "/proc/nowhere/t.html"], "/proc/nowhere/t.html: cannot be written"),
         (["--timeline", "."], ".: is not a file"),
         (["--detector-model", "nowhere.onnx"], "no such file, expected YuNet's"),
-        (["--max-pixels", "1000"], "raise it by --max-pixels"),
+        (["--max-pixels", "1000"], "raise it with --max-pixels"),
         (["--model", "nobody"], "no such run"),
         (["--detector", "yunett"], "(did you mean 'yunet'?): expected auto, haar, none, yunet"),
         (["--sink", "cvs=r.csv"], "no sink is called 'cvs' (did you mean 'csv'?)"),

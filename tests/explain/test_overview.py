@@ -58,5 +58,5 @@ def test_a_bundle_without_weights_says_why_there_are_no_examples(mouths, tmp_pat
     found = explain_split(alone.path, alone, mouths.images, mouths.labels, mouths.labels)
     assert found.examples == ()
     assert found.sanity is None
-    assert "no float weights lie beside it" in found.without
+    assert "no float weights are in the same folder" in found.without
     assert len(found.importances) == 3

@@ -96,9 +96,9 @@ def test_a_recipe_cannot_be_changed():
 @pytest.mark.parametrize(
     ("name", "override", "expected"),
     [
-        ("densenet169", "model.normalization=unit", "published weights take RGB"),
+        ("densenet169", "model.normalization=unit", "published weights need RGB"),
         ("densenet169", "train.schedule=cosine", "schedule cosine would overrule them"),
-        ("densenet169", "train.epochs=4", "frozen_epochs = 4 of 4 epochs leaves none"),
+        ("densenet169", "train.epochs=4", "frozen_epochs = 4 of 4 epochs leaves no epoch"),
         ("quick", "model.family=densenet", "unknown key 'model.channels' of the family densenet"),
         ("quick", "model=densenet", "model = 'densenet': expected a section, which holds keys"),
         ("mien-s", "model.blocks=1,2", "model.blocks = '1,2': expected a list, in brackets"),
@@ -144,7 +144,7 @@ def test_every_seed_systems_recipe_says_where_it_is_from():
     [
         ("distill.views=3", "there are none; name some in distill.teachers"),
         ("calibration.prior=0.5", "or do without: --set calibration.prior=0"),
-        ("augment.mixup=0.01", "expected 0, or 0.05 at least"),
+        ("augment.mixup=0.01", "expected 0, or at least 0.05"),
         ("augment.crop_margin=[0.3]", r"expected two numbers, for example \[-0.1, 0.35\]"),
         (
             "augment={corruption=0.5,blur_px=0,noise_levels=0,jpeg_quality=0,low_resolution_px=0}",

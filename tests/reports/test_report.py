@@ -138,7 +138,7 @@ def test_a_bundle_alone_gets_one_on_data_that_is_named(reported, tmp_path, monke
     text = page.read_text()
     assert f"mien report {bundle} --data PATH" in text
     assert 'id="training"' not in text
-    assert "no float weights lie beside it" in text
+    assert "no float weights are in the same folder" in text
     assert 'id="robustness"' in text
 
 

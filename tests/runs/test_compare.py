@@ -83,7 +83,7 @@ def test_a_test_split_that_was_learned_is_not_compared_on(faces, tmp_path):
     leaked = train("quick", tmp_path / "leaked.csv", tmp_path / "run", overrides=overrides)
     protocol = evaluation_of(leaked, "val").protocol
     assert protocol.chosen_by == 0  # the last epoch was kept, whatever val said
-    with pytest.raises(RunError, match=r"its test split is no test for .*run, which") as no:
+    with pytest.raises(RunError, match=r"its test split cannot test .*run, which") as no:
         evaluation_of(leaked, "test")
     assert "has moved" not in str(no.value)
     assert not leaked.evaluation_path("test").exists()

@@ -181,6 +181,15 @@ def test_a_bundle_outside_a_run_leaves_no_trace(run, layouts, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
 
 
+def test_an_int8_bundle_in_a_run_is_logged_and_never_kept_as_the_runs_evaluation(copy, layouts):
+    shutil.copy(copy / "model.onnx", copy / "model-int8.onnx")
+    before = count_measurements(copy)
+    evaluation = evaluate(copy / "model-int8.onnx", layouts["csv"], "test")
+    assert count_measurements(copy) == before + 1
+    assert evaluation.protocol.trained_on == 0  # what the run knows is taken into account
+    assert not (copy / "evaluations" / "test.json").exists()
+
+
 def test_of_an_old_run_what_is_known_stays_known(copy, layouts):
     (copy / "membership.npz").unlink()
     protocol = evaluate(copy, layouts["csv"], "test").protocol

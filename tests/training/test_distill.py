@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 import torch
 from tests.conftest import TINY
+from tests.training.test_train import StopAt
 
 from mien.bundle.bundle import Bundle
 from mien.data import load_dataset
-from mien.errors import RecipeError
+from mien.errors import Interrupted, RecipeError
 from mien.models import build_model, to_unit
 from mien.recipes import load_recipe
 from mien.recipes.sections import DistillSection
 from mien.runs.run import Run
 from mien.training.distill import Teachers, check_teachers, load_teachers
 from mien.training.targets import distillation_loss
-from mien.training.train import train
+from mien.training.train import resume, train
 
 
 @pytest.fixture
@@ -100,3 +103,19 @@ def test_a_teacher_of_other_splits_is_refused(run, layouts):
     with pytest.raises(RecipeError, match="it may have learned from images of val or test"):
         check_teachers([teacher], other)
     check_teachers([teacher], load_dataset(*Run(run.path).record.data.paths))
+
+
+def test_a_run_whose_teacher_is_gone_stays_usable(run, layouts, tmp_path):
+    shutil.copytree(run.path, tmp_path / "teacher")
+    settings = [*TINY, f"distill.teachers=['{tmp_path / 'teacher'}']"]
+    with pytest.raises(Interrupted):
+        train(
+            "quick", layouts["csv"], tmp_path / "student", overrides=settings,
+            listener=StopAt(2, 1),
+        )  # fmt: skip
+    (tmp_path / "teacher").rename(tmp_path / "moved")
+    before = sorted(path.name for path in (tmp_path / "student").rglob("*"))
+    with pytest.raises(RecipeError, match=r"teacher: no such run directory.*put that run back"):
+        resume(tmp_path / "student")
+    assert sorted(path.name for path in (tmp_path / "student").rglob("*")) == before
+    assert Run(tmp_path / "student").record.status == "interrupted"

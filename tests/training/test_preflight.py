@@ -27,7 +27,7 @@ from mien.training.train import train
             ],
             r"votes_in_answer: .* model\.dense puts layers between",
         ),
-        (["model.head=flatten", "augment.crop_px=40"], r"crop_px = 40: this network takes"),
+        (["model.head=flatten", "augment.crop_px=40"], r"crop_px = 40: this network reads"),
     ],
 )
 def test_it_is_said_before_there_is_a_run(layouts, tmp_path, settings, expected):

@@ -226,7 +226,7 @@ class StopTwice(StopAt):
 
 def test_a_second_ctrl_c_leaves_at_once_and_says_how_to_go_on(layouts, run, tmp_path):
     path = tmp_path / "run"
-    with pytest.raises(Interrupted, match="left at once; resume with: mien train --resume"):
+    with pytest.raises(Interrupted, match="stopped at once; resume with: mien train --resume"):
         train("quick", layouts["csv"], path, overrides=TINY, listener=StopTwice(2, 1))
     assert_same_weights(resume(path), run)
 

@@ -106,7 +106,7 @@ def test_its_bundle_names_them_without_the_folders_above(both_phases, published)
     about = Bundle(both_phases.bundle_path).metadata
     begun = f"{published.parent.name}/{published.name}"
     assert about.recipe["model"]["weights"] == begun
-    assert f", begun with the weights {begun}" in about.checkpoint
+    assert f", started from the weights {begun}" in about.checkpoint
     assert str(published.parent) not in about.model_dump_json()
 
 

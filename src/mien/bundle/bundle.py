@@ -104,7 +104,8 @@ class Bundle:
             why = ""
             if isinstance(error, ValidationError):
                 first = error.errors()[0]
-                why = f" ({first['loc'][0]}: {first['msg'].removeprefix('Value error, ')})"
+                where = first["loc"][0] if first["loc"] else "metadata"
+                why = f" ({where}: {first['msg'].removeprefix('Value error, ')})"
             raise BundleError(
                 f"{self.path}: a Bundle of a format that this version of mien does not know{why}; "
                 "update mien, or export it again"
@@ -133,7 +134,9 @@ def find_bundle(name_or_path: str | Path | None = None) -> Path:
     shipped = shipped_bundles()
     if name_or_path is None:
         if not shipped:
-            raise BundleError("no Bundle comes with this installation of mien; name one by --model")
+            raise BundleError(
+                "no Bundle comes with this installation of mien; name one with --model"
+            )
         return next(iter(shipped.values()))
     path = expand_user(name_or_path)
     if path.is_file():

@@ -34,7 +34,7 @@ class _Deployed(nn.Module):
         self.classifier = classifier
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Shape: uint8 (batch, 48, 48) -> logits (batch, 7), probabilities (batch, 7)."""
+        """Return logits and probabilities. Shape: (batch, 48, 48) -> (batch, 7), (batch, 7)."""
         return self.outputs(to_unit(images))
 
     def outputs(self, unit: Tensor) -> tuple[Tensor, Tensor]:

@@ -36,7 +36,7 @@ class Calibration(Record):
     """Whether matrix and bias were fitted before, on all of these images; only the following
     figures are then estimated by cross-fitting."""
     votes_share: float = 0.0
-    """Share of the votes' layer in the probabilities; 0 without one."""
+    """Share of the votes' layer in the probabilities; 0 if there is none."""
     prior_share: float = 0.0
     """Share of the log class shares of the training images that is subtracted from the logits."""
     offset: tuple[float, ...] = ()
@@ -85,7 +85,7 @@ class TrainingData(Record):
     fingerprint: str = ""
     """Fingerprint of the data set, its splits included; empty if it is not known."""
     split_rule: str = ""
-    """How the splits came about, in words."""
+    """Description of how the splits were made."""
     split_counts: dict[str, int] = {}
     """Number of images in each split."""
     chosen_by: str = ""
@@ -106,9 +106,9 @@ class BundleMetadata(Record):
     uncertain_below: float = 0.0
     """Highest probability below which a reading is called uncertain; 0 without a threshold."""
     calibration: Calibration | None = None
-    """Calibration of the logits, which the graph contains; None without one."""
+    """Calibration of the logits, which the graph contains; None if there is none."""
     face_gate: FaceGate | None = None
-    """Face gate, which the graph contains; None without one."""
+    """Face gate, which the graph contains; None if there is none."""
     precision: Literal["float32", "int8"] = "float32"
     """Number format in which the convolutions compute."""
     parameters: int
@@ -122,7 +122,7 @@ class BundleMetadata(Record):
     epoch: int | None = None
     """Epoch at the end of which the weights were kept."""
     checkpoint: str = ""
-    """How the weights were chosen, in words."""
+    """Description of how the weights were chosen."""
     scores: tuple[ScoreSummary, ...] = ()
     """Scores of this Bundle, each with its protocol."""
     licence: str = "MIT"
@@ -148,9 +148,14 @@ class BundleMetadata(Record):
             ValueError: if a property is missing, or has a value that this version of mien does not
                 know.
         """
-        fields = {name: json.loads(value) for name, value in properties.items()}
+        # Other programs may add properties of their own to an ONNX file.
+        known = properties.keys() & cls.model_fields
+        fields = {name: json.loads(properties[name]) for name in sorted(known)}
         if fields.get("mien_format") == 1:
-            fields = _translate_format_1(fields)
+            try:
+                fields = _translate_format_1(fields)
+            except (AttributeError, KeyError, TypeError) as error:
+                raise ValueError(f"damaged metadata of format 1 ({error!r})") from error
         return cls.model_validate(fields)
 
 

@@ -43,7 +43,7 @@ class WithoutOverlap(Record):
 
 
 class Protocol(Record):
-    """How a score was measured, without which no score can be compared."""
+    """The protocol of a measurement, without which scores cannot be compared."""
 
     model: str
     """Name of the Bundle."""
@@ -58,11 +58,11 @@ class Protocol(Record):
     split_fingerprint: str = ""
     """Fingerprint of the evaluated images and their labels, in their order."""
     split_rule: str
-    """How the splits came about, in words."""
+    """Description of how the splits were made."""
     tta: str = NO_TTA
     """Test-time augmentation (`mien.evaluation.tta`); ``none`` reads each image once."""
     checkpoint: str = ""
-    """How the weights were chosen, in words."""
+    """Description of how the weights were chosen."""
     same_data: bool = False
     """Whether the model was trained on this very data set."""
     trained_on_split: bool = False

@@ -90,7 +90,7 @@ def _read_photo(photo: Path | None, run_path: Path) -> None:
     from mien.cli.predict import predict
 
     if photo is None:
-        out.print("No photo to read: name one by --photo FILE.")
+        out.print("No photo to read: name one with --photo FILE.")
         return
     shipped = next(iter(shipped_bundles()), None)
     out.print(f"Read by: {shipped}, which comes with mien" if shipped else f"Read by: {run_path}")

@@ -44,7 +44,7 @@ def evaluate(
     ] = True,
     skip_bad: SkipBadOption = False,
 ) -> None:
-    """Measure a run or a Bundle: scores with 95% intervals, and how they were measured.
+    """Measure a run or a Bundle: scores with 95% intervals, and their protocol.
 
     A run keeps its evaluation on its own data, for comparisons. A test split is for images that the
     run does not know; the run logs each measurement on one. For faces with FER+ votes, four figures

@@ -30,7 +30,7 @@ def export(
         typer.Option(
             "--data",
             metavar="PATH",
-            help="With --int8: where the training data is now, if it has been moved.",
+            help="With --int8: current path of the training data, if it has been moved.",
         ),
     ] = None,
 ) -> None:
@@ -42,7 +42,7 @@ def export(
     from mien.training.export import export_int8
 
     if data and not int8:
-        raise MienError("--data goes with --int8; a float Bundle needs no data")
+        raise MienError("--data is only for --int8; a float Bundle needs no data")
     if int8:
         with err.status("Setting the ranges of activations by training faces, and measuring"):
             bundle = export_int8(run, path, data=data)

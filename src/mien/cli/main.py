@@ -29,6 +29,7 @@ from mien.cli import (
     train,
 )
 from mien.errors import Interrupted, MienError
+from mien.registry import plugin_at_fault
 from mien.version import VERSION
 
 CANNOT_DO: Final = 2
@@ -135,7 +136,7 @@ def _in_words(error: Exception) -> str:
             return NO_MEMORY
         case OSError():
             return f"{error.filename or 'a file'}: {error.strerror or error}"
-    return ""
+    return plugin_at_fault(error)
 
 
 def _is_lack_of_memory(error: RuntimeError) -> bool:

@@ -61,7 +61,7 @@ def open_sinks(
     Args:
         wanted: requested sinks.
         context: source and settings of the run that the sinks belong to.
-        stack: stack that closes them, also if a later one cannot be created.
+        stack: stack that closes them, even if a later one cannot be created.
         as_json: whether the terminal shows JSON instead of tables.
 
     Raises:

@@ -90,7 +90,7 @@ def predict(
     ] = None,
     all_frames: Annotated[
         bool,
-        typer.Option("--all-frames", help="Record frames without a face, too."),
+        typer.Option("--all-frames", help="Also record frames without a face."),
     ] = False,
     crops: CropsOption = False,
     detector: DetectorOption = "auto",

@@ -27,7 +27,7 @@ class JsonArray(Sink):
     """One JSON array on standard output, printed record by record: a video may be long.
 
     Args:
-        all_frames: whether a frame of a video without a face has a record, too.
+        all_frames: whether frames of a video without a face also have a record.
     """
 
     target = "nothing"
@@ -43,7 +43,7 @@ class JsonArray(Sink):
         return cls(all_frames=context.all_frames)
 
     def add(self, frame: Frame, readings: Sequence[Reading]) -> None:
-        """Print a record for each face; a photo without a face has a record, too."""
+        """Print a record for each face; a photo without a face also has one."""
         self._has_frames = True
         records = [reading.as_dict() for reading in readings]
         if not records and (self._all_frames or frame.seconds is None):

@@ -34,7 +34,7 @@ def recipes(
     """List the recipes, sweeps and network families, or print a recipe with its documentation.
 
     Each setting of a printed recipe is explained by a comment above it. The output is TOML: save it
-    under another name, change it, and train it by mien train FILE.toml.
+    under another name, change it, and train it with mien train FILE.toml.
     """
     if name is not None:
         if as_json:
@@ -52,9 +52,9 @@ def recipes(
     if as_json:
         print_json(found)
         return
-    _say("Recipes, trained by mien train NAME", found["recipes"])
-    _say("Sweeps, run by mien sweep NAME", found["sweeps"])
-    _say("Network families, chosen by model.family in a recipe", found["families"])
+    _say("Recipes; train one with mien train NAME", found["recipes"])
+    _say("Sweeps; run one with mien sweep NAME", found["sweeps"])
+    _say("Network families; a recipe chooses one by model.family", found["families"])
     err.print("Print a recipe with its documentation: mien recipes NAME", style="dim")
 
 
@@ -101,7 +101,7 @@ def _description(path: Path) -> str:
 
 
 def _families() -> dict[str, str]:
-    """Return a line about each network family, which its own settings section gives."""
+    """Return one line about each network family, from the docstring of its settings section."""
     from mien.recipes.families import FAMILIES
 
     lines = {}

@@ -72,13 +72,14 @@ def sweep(
 ) -> None:
     """Train a recipe with many settings, and choose by the validation accuracy.
 
-    Each trial is a run of its own. A trial that fails is recorded, and the others go on. Ctrl-C
-    stops after the current steps; --resume continues.
+    Each trial is a run. A trial that fails is recorded, and the others continue. Ctrl-C stops after
+    the current steps; --resume continues.
     """
     if resume is not None:
         if any((name, grid, search, trials, settings, path, skip_bad, device is not Device.auto)):
             raise typer.BadParameter(
-                "goes with --data, --jobs, --minutes and --retry-failed only; the sweep keeps its "
+                "can be combined with --data, --jobs, --minutes and --retry-failed only; the "
+                "sweep keeps its "
                 "other settings",
                 param_hint="--resume",
             )
@@ -101,7 +102,7 @@ def sweep(
     if not data:
         raise typer.BadParameter("name a data set: --data PATH", param_hint="--data")
     if retry_failed:
-        raise typer.BadParameter("goes with --resume", param_hint="--retry-failed")
+        raise typer.BadParameter("needs --resume", param_hint="--retry-failed")
     from mien.runs.run import free_name
     from mien.sweeps.load import load_sweep
     from mien.sweeps.runner import start_sweep
@@ -126,7 +127,7 @@ def sweep(
 
 
 def _with_results(path: Path, run: Callable[[SweepListener], SweepFolder]) -> None:
-    """Run a sweep, write its results, also if it was stopped, and print them.
+    """Run a sweep, write its results even if it was stopped, and print them.
 
     Args:
         path: path of the sweep directory.

@@ -42,7 +42,7 @@ def train(
     settings: SettingsOption = None,
     resume: Annotated[
         Path | None,
-        typer.Option(metavar="RUN", help="Continue a run, however it was stopped."),
+        typer.Option(metavar="RUN", help="Continue a stopped run."),
     ] = None,
     device: DeviceOption = Device.auto,
     skip_bad: SkipBadOption = False,
@@ -56,7 +56,8 @@ def train(
         return
     if recipe or path or settings or skip_bad or device is not Device.auto:
         raise typer.BadParameter(
-            "goes with --data only; the run keeps its other settings", param_hint="--resume"
+            "can be combined with --data only; the run keeps its other settings",
+            param_hint="--resume",
         )
     from mien.training.train import resume as go_on
 
@@ -95,7 +96,7 @@ def start(
 
 
 def _with_report(path: Path, training: Callable[[TrainingListener], Run]) -> None:
-    """Run a training, write its report, also if it was stopped, and print its scores.
+    """Run a training, write its report even if it was stopped, and print its scores.
 
     Args:
         path: path of the run directory.

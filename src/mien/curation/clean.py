@@ -96,7 +96,7 @@ def apply_decisions(dataset: FaceDataset, decisions: Iterable[Decision]) -> Face
 class _Change(NamedTuple):
     action: str
     because: str
-    duplicate: int  # position; -1 without one
+    duplicate: int  # position; -1 if there is none
 
 
 class _Draft:

@@ -49,12 +49,12 @@ class Finding(_Record):
     Args:
         check: name of the check, for programs, such as ``identical-across-splits``.
         severity: ``serious`` if it makes scores wrong, ``warning`` if it may, ``note`` otherwise.
-        title: the finding in one line.
+        title: finding in one line.
         count: number of images concerned.
-        why: why it matters.
+        why: reason why the finding matters.
         what_to_do: advice: how to fix it.
         figures: numbers that were counted or measured, by name.
-        items: the cases, the clearest first.
+        items: cases of the finding, the clearest first.
     """
 
     check: str
@@ -75,7 +75,7 @@ class Audit(_Record):
         layout: name of its layout.
         images: number of images that could be read.
         fingerprint: fingerprint of the data set.
-        split_rule: how the splits were made, in words.
+        split_rule: description of how the splits were made.
         split_counts: number of images in each split.
         findings: findings, the most serious first.
         fine: one line for each check that passed.

@@ -28,7 +28,7 @@ _ENCODING_ERRORS: Final = "surrogateescape"
 
 @dataclass(frozen=True)
 class Decision:
-    """What is done to one image, and why: a line of the manifest.
+    """A line of the manifest: the action on one image, and its reason.
 
     Args:
         id: id of the image in the source.
@@ -39,7 +39,7 @@ class Decision:
         new_split: split that it is moved to; empty unless it is moved.
         new_label: emotion that it gets; empty unless it is relabelled.
         because: reason, in a few words.
-        duplicate: id of the duplicate that is the reason; empty without one.
+        duplicate: id of the duplicate that is the reason; empty if there is none.
     """
 
     id: str

@@ -30,14 +30,14 @@ class FaceDataset:
         ids: readable name of each image, such as ``row 17``; in a folder, the path of its file
             relative to the folder.
         rows: row number of each image in its file, from 1; skipped rows keep their number. In
-            several files the numbers go on from one to the next; in a folder they are positions
-            among its image files. By default 1 to N.
+            several files the numbers continue from one file to the next; in a folder they are
+            positions among its image files. By default 1 to N.
         votes: FER+ votes in the order of `mien.data.fer2013.FERPLUS_VOTES`, zeros for an image
             without votes; None if no image has any.
         name: display name of the data set.
         layout: name of the layout that it was loaded from, such as ``csv``; ``synthetic`` for drawn
             faces.
-        split_rule: how the splits were made, in words.
+        split_rule: description of how the splits were made.
         skipped: one line for each image that was left out because it could not be used.
     """
 

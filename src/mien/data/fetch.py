@@ -209,7 +209,7 @@ def _unpack(archive: Path, path: Path) -> None:
 
 
 def _copy_tree(source: Path, target: Path) -> None:
-    """Copy a folder file by file; shutil.copytree would go on, and fail, after the disk is full."""
+    """Copy a folder file by file; shutil.copytree would continue after the disk is full."""
     for path in sorted(source.rglob("*")):
         copy = target / path.relative_to(source)
         if path.is_dir():
@@ -219,7 +219,7 @@ def _copy_tree(source: Path, target: Path) -> None:
 
 
 def _read(temporary: Path, path: Path) -> FaceDataset:
-    """Return the downloaded data set, named after the path that it is about to have."""
+    """Return the downloaded data set, named after its future path."""
     try:
         dataset = load_dataset(temporary, use_cache=False)
     except DataError as error:

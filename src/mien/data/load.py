@@ -122,7 +122,7 @@ def _read(found: Found, *, skip_bad: bool, use_cache: bool) -> Rows:
 
 
 def _with_votes(rows: Rows, found: Found, path: Path) -> Rows:
-    """Join FER+ votes; after the cache, whose entries depend on the data set's own files alone."""
+    """Join FER+ votes, after the cache, whose entries depend only on the data set's own files."""
     if not found.format.numbers_rows:
         raise DataError(
             f"{path}: FER+ votes are joined by the row numbers of FER-2013's original CSV, which "

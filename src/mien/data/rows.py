@@ -77,5 +77,5 @@ def join_images(chunks: Iterable[Images]) -> Images:
 
 
 def text_array(values: Iterable[str]) -> Array:
-    """Return strings as a NumPy string array, also if there are none."""
+    """Return strings as a NumPy string array, even if there are none."""
     return np.array(list(values), dtype=np.str_)

@@ -32,7 +32,7 @@ DEFAULT_VALIDATION_SHARE: Final = 0.10  # of train, if the files state a train s
 
 
 def split_of(word: str) -> str | None:
-    """Return the split with a name such as ``Training`` or ``validation``; None without one."""
+    """Return the split of a name such as ``Training`` or ``validation``; None if unknown."""
     return _WORDS.get(word.strip().lower())
 
 
@@ -72,7 +72,7 @@ def assign_splits(
     groups: Integers | None = None,
     seed: int = 0,
 ) -> tuple[Strings, str]:
-    """Return the split of each image, and how the splits were made, in words.
+    """Return the split of each image, and a description of how the splits were made.
 
     Splits stated by the files are kept. If the files state none, or `fractions` are given, all
     images are split afresh, stratified by label. If the files state a train split but no val, a
@@ -101,7 +101,7 @@ def assign_splits(
         if unstated.any():
             raise DataError(
                 f"{int(unstated.sum()):,} of {len(stated):,} images have no split, expected all or "
-                "none; give these a split, or split all images afresh by fractions"
+                "none; give these a split, or split all images afresh with fractions"
             )
         (train,) = np.nonzero(stated == "train")
         wants_val = make_val and not (stated == "val").any()

@@ -65,7 +65,7 @@ class Exploration:
         name: name of the data set.
         layout: name of its layout.
         images: number of images.
-        split_rule: how its splits were made, in words.
+        split_rule: description of how its splits were made.
         counts: number of images by split, then by emotion; without empty splits.
         intensity: percentiles by emotion of the images' mean gray level; None without images.
         contrast: percentiles by emotion of the std of the images' gray levels.

@@ -1,6 +1,6 @@
 """Calibration: a map from logits to probabilities, and the threshold below which it is uncertain.
 
-If a recipe asks for it, the answer also averages the probabilities learned from labels and those
+If a recipe says so, the answer also averages the probabilities learned from labels and those
 learned from FER+ votes, and the class prior of the training images is removed from it. Everything
 is fitted on images that the network was not trained on, and its effect is estimated by
 cross-fitting: fitted on all folds but one, measured on that one.

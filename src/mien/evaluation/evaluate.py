@@ -55,7 +55,8 @@ def evaluate_bundle(
         tta: test-time augmentation (`mien.evaluation.tta`); by default none.
         known: masks of the split's images that the Bundle's run was trained on and chosen by; None
             if they are not on record.
-        scorecard: also measure the four figures beyond the label (`mien.evaluation.scorecard`).
+        scorecard: whether to also measure the four figures beyond the label
+            (`mien.evaluation.scorecard`).
 
     Raises:
         DataError: if the split has no images.
@@ -102,7 +103,7 @@ def evaluate_probabilities(
     protocol: Protocol,
     overlap: Mask | None = None,
 ) -> Evaluation:
-    """Return every score of given probabilities.
+    """Return the evaluation of given probabilities: every score, with its interval.
 
     Args:
         labels: labels of the images.

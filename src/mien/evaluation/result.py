@@ -18,7 +18,7 @@ from mien.types import Labels, Mask
 
 
 class Confused(Record):
-    """How often faces with one label were read as another emotion."""
+    """The number of faces with one label that were read as another emotion."""
 
     label: str
     """Name of the label."""

@@ -65,7 +65,7 @@ class Scorecard(Record):
     """Seed of the draw, of the noise in the corruptions, and of the bootstrap."""
 
     def four(self) -> dict[str, Figure]:
-        """Return the four figures by name, in this order."""
+        """Return the four figures by name, in their fixed order."""
         names = ("label_agreement", "votes_agreement", "corruption_accuracy", "consistency")
         return {name: getattr(self, name) for name in names}
 
@@ -161,7 +161,7 @@ def _mean_share(hits: _Hits, most: int, seed: int) -> Figure:
 
 
 def _surviving(bundle: Bundle, changed: list[Images], answers: Labels) -> _Hits:
-    """Return the number of changed copies of each face with the answer of the face. Shape: (N,)."""
+    """Return the number of changed copies of each face with the same answer. Shape: (N,)."""
     same = [_answers(bundle, images) == answers for images in changed]
     return np.asarray(np.sum(same, axis=0, dtype=np.int64))
 

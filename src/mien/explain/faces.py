@@ -39,7 +39,7 @@ class ReadFace:
 
 @dataclass(frozen=True)
 class ReadFaces:
-    """The faces that `read_faces` found.
+    """The result of `read_faces`.
 
     Args:
         faces: the largest faces, in the order of their photos.
@@ -103,7 +103,7 @@ def read_faces(reader: Reader, source: Source, *, most: int) -> ReadFaces:
         what = "video" if source.kind == "video" else "a camera or a stream"
         raise SourceError(
             f"{source.name or 'the sources'}: {what}, but only photos are explained; save the "
-            "faces by mien predict --save-crops FOLDER, then explain FOLDER with --crops"
+            "faces with mien predict --save-crops FOLDER, then explain FOLDER with --crops"
         )
     kept: list[tuple[int, ReadFace]] = []
     found = photos = 0
@@ -128,13 +128,14 @@ def explain_faces(
 
     Args:
         bundle: Bundle that read the faces.
-        classifier: network of the Bundle, for Grad-CAM and similar faces; None without either.
+        classifier: network of the Bundle, for Grad-CAM and similar faces; None if neither is
+            wanted.
         faces: faces to explain, at least one.
         known: data set to search for similar faces; None for no search.
 
     Returns:
-        The explained faces in the same order; and the sanity check of the Grad-CAM maps, None
-        without any, or if all are empty.
+        The explained faces in the same order; and the sanity check of the Grad-CAM maps, which is
+        None if there are no maps, or all are empty.
     """
     images = np.stack([face.crop for face in faces])
     labels = np.array([EMOTIONS.index(face.reading.emotion) for face in faces])

@@ -51,7 +51,7 @@ class Example:
 
 @dataclass(frozen=True, eq=False)
 class Importance:
-    """Drop of the probability of an emotion by the region of its faces that is covered.
+    """The mean occlusion map of an emotion, and its means over the bands of eyes and mouth.
 
     Args:
         emotion: name of the emotion.

@@ -103,7 +103,7 @@ def _jpeg_segments(content: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _webp_size(content: bytes) -> Size:
-    """Source: RFC 9649, WebP Image Format, 2024."""
+    """Return the size in the header of a WebP file (RFC 9649, WebP Image Format, 2024)."""
     if content[15:16] == b"L":
         (bits,) = struct.unpack_from("<I", content, 21)
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1

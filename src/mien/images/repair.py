@@ -72,7 +72,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def _complete(header: bytes, pixels: bytes) -> bytes:
-    """Return compressed pixels, unreadable rows in black; empty if no row can be read."""
+    """Return compressed pixels with unreadable rows in black; empty if no row can be read."""
     try:
         rows = _row_bytes(header)
     except (struct.error, KeyError):

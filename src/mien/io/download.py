@@ -41,12 +41,12 @@ def downloaded(
         url: address that begins with http:// or https://.
         path: path of the file.
         max_bytes: largest accepted size, in bytes.
-        failed: function that makes the error for a reason in words.
+        failed: function that returns the error for a reason in words.
         idle_timeout_s: longest pause of the server, in seconds.
         total_timeout_s: longest duration of the whole download, in seconds.
 
     Raises:
-        MienError: if the download fails, as `failed` makes it.
+        MienError: if the download fails; the error that `failed` returns.
     """
     with atomic_file(path) as temporary:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -122,6 +123,8 @@ def locked_file(path: Path, *, timeout_s: float = 0.0) -> Iterator[None]:
             yield
     except Timeout:
         raise BlockingIOError(f"{path}: locked by another process") from None
+    except NotImplementedError:  # some network file systems
+        raise OSError(errno.ENOLCK, "its file system has no locks; use another one") from None
 
 
 @contextmanager

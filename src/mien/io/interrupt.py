@@ -40,8 +40,8 @@ class StopRequest:
 def asked_to_stop() -> Iterator[StopRequest]:
     """Turn the first Ctrl-C or SIGTERM of a block into a request; the second stops it at once.
 
-    The handlers that were there before are put back when the block ends. Outside the main thread,
-    which alone receives signals, nothing is changed and the request is never made.
+    The previous handlers are restored when the block ends. Outside the main thread, which alone
+    receives signals, nothing is changed and the request is never made.
 
     Yields:
         The request, to be called between two steps of the work.
@@ -59,7 +59,7 @@ def asked_to_stop() -> Iterator[StopRequest]:
         yield request
     finally:
         for number, handler in zip(SIGNALS, before, strict=True):
-            # None stands for a handler that was not installed from Python and cannot be put back
+            # None stands for a handler that was not installed from Python and cannot be restored
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
-from mien.errors import RecipeError
 from mien.images.crop import SIZE_PX
-from mien.labels import NUM_CLASSES
-from mien.recipes.families import FAMILIES
 from mien.recipes.sections import ModelSection
-
-_TOLERANCE = 1e-5
 
 
 class Network(nn.Module, ABC):
@@ -86,92 +78,3 @@ class Network(nn.Module, ABC):
     def published_names(cls) -> tuple[str, ...]:
         """Return the names that `published_weights` knows."""
         return ()
-
-
-class CustomNetwork(Network):
-    """Any module that ends in an ``nn.Linear``, as a Network.
-
-    Its last ``nn.Linear`` is the head, and Grad-CAM explains its last convolution.
-
-    Args:
-        module: module from images to logits.
-
-    Raises:
-        RecipeError: if the module has no convolution, or does not end in the linear layer that
-            gives the logits.
-    """
-
-    section = ModelSection
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        linear = [name for name, part in module.named_modules() if isinstance(part, nn.Linear)]
-        convolutions = [
-            name for name, part in module.named_modules() if isinstance(part, nn.Conv2d)
-        ]
-        if not linear or not convolutions:
-            raise RecipeError(
-                f"network {type(module).__name__}: expected convolutions (nn.Conv2d), and an "
-                "nn.Linear that gives the logits as its last layer"
-            )
-        last = module.get_submodule(linear[-1])
-        assert isinstance(last, nn.Linear)
-        self.features = copy.deepcopy(module)
-        self.features.set_submodule(linear[-1], nn.Identity())
-        self.head = nn.Sequential(last)
-        self.num_features = last.in_features
-        self._cam_layer = convolutions[-1]
-        _expect_same(module, self)
-
-    @property
-    def cam_layer(self) -> nn.Module:
-        """The last convolution."""
-        return self.features.get_submodule(self._cam_layer)
-
-
-def register_callable(build: Callable[[ModelSection], nn.Module]) -> str:
-    """Register a function that builds a network as a family, and return the family's name.
-
-    The family lasts as long as this process. A run that is resumed or exported in another one
-    needs the function again.
-
-    Args:
-        build: function that builds a module from the recipe's [model] section.
-
-    Raises:
-        MienError: if a family of that name exists.
-    """
-
-    class Built(CustomNetwork):
-        def __init__(self, section: ModelSection) -> None:
-            super().__init__(build(section))
-
-    name = build.__name__
-    if name not in FAMILIES or getattr(FAMILIES[name], "build", None) is not build:
-        Built.build = build  # type: ignore[attr-defined]
-        FAMILIES.add(name, Built)
-    return name
-
-
-def _expect_same(module: nn.Module, network: CustomNetwork) -> None:
-    """Raise a RecipeError unless a network computes the same as the module that it wraps."""
-    modes = [(part, part.training) for part in (*module.modules(), *network.modules())]
-    try:
-        with torch.no_grad():
-            channels = next(m for m in module.modules() if isinstance(m, nn.Conv2d)).in_channels
-            images = torch.linspace(0, 1, 2 * channels * SIZE_PX**2)
-            images = images.reshape(2, channels, SIZE_PX, SIZE_PX)
-            expected, ours = module.eval()(images), network.eval()(images)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[0][:100]
-        raise RecipeError(
-            f"network {type(module).__name__}: cannot read images of 48x48 pixels ({reason})"
-        ) from None
-    finally:
-        for part, training in modes:
-            part.training = training
-    if expected.shape != (2, NUM_CLASSES) or not torch.allclose(expected, ours, atol=_TOLERANCE):
-        raise RecipeError(
-            f"network {type(module).__name__}: expected an nn.Linear with {NUM_CLASSES} outputs as "
-            "its last layer, with nothing (no softmax) after it"
-        )

@@ -30,7 +30,7 @@ _IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class Mix(Protocol):
-    """How the probabilities of labels and votes are averaged (`mien.evaluation.calibration`)."""
+    """Parameters of the average of label and vote probabilities (`mien.evaluation.calibration`)."""
 
     @property
     def votes_share(self) -> float:

@@ -81,7 +81,7 @@ def initialize(module: nn.Module, model: ModelSection) -> None:
 
 
 def _kaiming(module: nn.Module) -> None:
-    """He et al., Delving Deep into Rectifiers, 2015: fan-out for convolutions, as ResNets do."""
+    """Initialize as He et al., Delving Deep into Rectifiers, 2015; fan-out for convolutions."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     elif isinstance(module, nn.Linear):
@@ -91,7 +91,7 @@ def _kaiming(module: nn.Module) -> None:
 
 
 def _as_keras(module: nn.Module) -> None:
-    """Keras's defaults: Glorot uniform kernels, zero biases, BN momentum 0.99 and epsilon 1e-3."""
+    """Initialize as Keras: Glorot uniform kernels, zero biases, BN momentum 0.99, epsilon 1e-3."""
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.xavier_uniform_(module.weight)
         if module.bias is not None:

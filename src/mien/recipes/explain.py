@@ -39,7 +39,7 @@ def explain(error: ErrorDetails, *, form: type[BaseModel], prefix: str = "", of:
 
 
 def _keys(form: type[BaseModel]) -> Iterable[str]:
-    """Yield the keys of a form, those of its sections with dots."""
+    """Yield the keys of a form; the keys of its sections are dotted."""
     for name, field in form.model_fields.items():
         yield name
         section: Any = field.annotation

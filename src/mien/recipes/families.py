@@ -52,3 +52,17 @@ def typed_section(values: ModelSection | Mapping[str, Any]) -> ModelSection:
         raise RecipeError(
             explain(error.errors()[0], form=kind, prefix="model.", of=f" of the family {family}")
         ) from None
+
+
+def with_family(values: Mapping[str, Any], family: str) -> ModelSection:
+    """Return a [model] section of another family, with the settings that all families have.
+
+    Args:
+        values: plain data of a [model] section.
+        family: name of the other family.
+
+    Raises:
+        RecipeError: if there is no such family.
+    """
+    common = {name: value for name, value in values.items() if name in ModelSection.model_fields}
+    return typed_section({**common, "family": family})

@@ -13,7 +13,7 @@ from mien.errors import RecipeError, nearest
 from mien.io.files import expand_user
 from mien.io.names import Name
 from mien.recipes.explain import explain
-from mien.recipes.families import UntypedModel, typed_section
+from mien.recipes.families import UntypedModel, typed_section, with_family
 from mien.recipes.sections import (
     AugmentSection,
     CalibrationSection,
@@ -107,12 +107,16 @@ def list_recipes() -> list[str]:
     return sorted(path.stem for path in SHIPPED.glob("*.toml"))
 
 
-def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
+def load_recipe(
+    name_or_path: str | Path, overrides: Iterable[str] = (), *, family: str | None = None
+) -> Recipe:
     """Load a recipe that comes with mien by its name, or any TOML file by its path.
 
     Args:
         name_or_path: name of a recipe, such as ``quick``, or path of a ``.toml`` file.
         overrides: settings such as ``train.epochs=5``, applied in order.
+        family: name of a network family that replaces the recipe's own, whose settings are dropped
+            but for those of every family.
 
     Raises:
         RecipeError: if there is no such recipe, it is not valid TOML, a key is unknown (the nearest
@@ -129,6 +133,8 @@ def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Reci
             )
     values = read_toml(path)
     values.setdefault("name", path.stem)
+    if family is not None:
+        values["model"] = with_family(values.get("model", {}), family).model_dump()
     for override in overrides:
         _apply(values, override)
     return parse_recipe(values, where=str(name_or_path))

@@ -43,7 +43,7 @@ class SourceSection(Section):
 
 
 class DataSection(Section):
-    """How the images are split, unless the splits of the files are kept.
+    """The split of the images; by default the splits of the files are kept.
 
     The keys are options of `mien.load_dataset`.
     """
@@ -128,8 +128,8 @@ class AugmentSection(Section):
     jpeg_quality: Annotated[int, Field(ge=0, le=80)] = 20
     """Lowest JPEG quality; qualities are drawn from it up to 80; 0 leaves JPEG out."""
     low_resolution_px: Annotated[int, Field(ge=0, le=48)] = 16
-    """Smallest side that an image is reduced to and enlarged from, up to twice that; 0 leaves low
-    resolution out."""
+    """Smallest side to which an image is reduced before it is enlarged again; sides are drawn from
+    it up to twice that; 0 leaves low resolution out."""
     erasing: Fraction = 0.0
     """Probability that a rectangle of the image is covered in gray."""
     fill: Literal["reflect", "edge", "zeros"] = "reflect"
@@ -183,7 +183,7 @@ class DistillSection(Section):
 
 
 class CalibrationSection(Section):
-    """How the answer is calibrated on the images that `train.calibration_share` keeps back."""
+    """The calibration of the answer, on the images that `train.calibration_share` keeps back."""
 
     prior: Fraction = 0.0
     """Share of the log class shares of the training images that is subtracted from the logits: the
@@ -191,7 +191,7 @@ class CalibrationSection(Section):
 
 
 class TrainSection(Section):
-    """How the network is fitted, and which of its checkpoints is kept."""
+    """The fit of the network, and the choice of the checkpoint that is kept."""
 
     epochs: Positive = 15
     """Number of epochs."""

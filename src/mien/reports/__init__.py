@@ -1,1 +1,1 @@
-"""Pages, tables and figures of results; nothing here computes a result."""
+"""Pages, tables and figures that show results; nothing here computes a result."""

@@ -1,6 +1,6 @@
-"""What to try next, from what was measured: a few rules, each with the numbers that it is based on.
+"""Advice on what to try next: rules of thumb on a report's numbers, which the advice quotes.
 
-They are rules of thumb, not findings; `mien compare` shows whether following one has helped.
+Advice is not a finding; `mien compare` shows whether following it has helped.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _MISCALIBRATED: Final = 0.05  # expected calibration error
 _LOST: Final = 0.15  # accuracy lost at the middle strength of a change
 _OVERLAP: Final = 0.02  # accuracy gained by duplicates
 
-# The recipe setting that makes training images vary like each change.
+# The recipe setting that varies training images in the way of each change.
 _AUGMENTATIONS: Final = {
     "brightness": "augment.brightness=0.3",
     "contrast": "augment.contrast=0.3",

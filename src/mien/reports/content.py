@@ -1,4 +1,4 @@
-"""The content of a report: what a run keeps, and what has to be measured for it."""
+"""The content of a report: the results that a run keeps, and those measured for the report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mien.runs.run import Run
 
 @dataclass(frozen=True)
 class Content:
-    """The content of a report; a field is None if it could not be had, and ``missing`` says why.
+    """The content of a report; a field is None if it is missing, and ``missing`` says why.
 
     Args:
         name: name of the network.
@@ -35,7 +35,7 @@ class Content:
         robustness: accuracy of the Bundle on changed faces of the split.
         explanation: explanation of the Bundle's predictions on the split.
         history: history of the training, one row per epoch; empty for a Bundle outside a run.
-        missing: a sentence for each thing that is missing, with how to get it.
+        missing: one sentence for each missing part, which says how to get it.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Content:
 
 
 def gather(model: Run | str | Path, *, data: Paths | None, split: str) -> Content:
-    """Return the content of a report, with everything measured that has not been measured before.
+    """Return the content of a report, and measure everything that has not been measured before.
 
     Args:
         model: run, run directory, ``.onnx`` file or name of a shipped Bundle.
@@ -153,7 +153,8 @@ def _read_history(run: Run, missing: list[str]) -> list[dict[str, float]]:
         missing.append("No epoch has ended yet, so there is no history of the training.")
     if holes := [row["epoch"] for row in history if not all(map(math.isfinite, row.values()))]:
         missing.append(
-            f"The history has values that are no numbers, in {len(holes)} of {len(history)} epochs "
+            f"The history has values that are not numbers, in {len(holes)} of {len(history)} "
+            f"epochs "
             f"(the first is epoch {holes[0]:.0f}): the training diverged, or its file was changed. "
             "The curves leave them out."
         )

@@ -34,7 +34,7 @@ def write_explanations(
         faces: explained faces.
         read: all faces and photos that were read, for their numbers.
         metadata: metadata of the Bundle that read the faces.
-        sanity: sanity check of the Grad-CAM maps; None without any, or if all are empty.
+        sanity: sanity check of the Grad-CAM maps; None if there are no maps, or all are empty.
         without: reason why there are no Grad-CAM maps, and how to get them; empty if there are.
     """
     page = render_page(
@@ -55,5 +55,5 @@ def write_explanations(
 
 
 def draw_occlusion(face: FaceMaps) -> Image:
-    """Return a face under its occlusion map: the brighter a place, the larger the drop."""
+    """Return a face under its occlusion map: the brighter a region, the larger the drop."""
     return overlay(face.face.crop, face.occlusion / max(face.drop, LEAST_DROP))

@@ -23,7 +23,7 @@ _MAX_SIZES: Final = 10
 _MAX_GRAY: Final = 255
 _MAX_STD: Final = 128  # half black, half white: 127.5
 
-# FER+'s name of a majority -> name for people, first those of the labels in the labels' order.
+# FER+'s name of a majority -> display name; those of the labels come first, in the labels' order.
 MAJORITIES: Final = {
     "anger": "angry",
     "disgust": "disgust",
@@ -56,8 +56,8 @@ def exploration_tables(exploration: Exploration) -> dict[str, TextTable]:
         ),
         "contrast": _spreads(
             "Contrast", exploration.contrast, exploration.contrast_of_all,
-            "Standard deviation of the gray levels of an image, from 0 (uniform) to 127.5 (half "
-            "black, half white).", decimals=1,
+            "Std (standard deviation) of the gray levels of an image, from 0 (uniform) to 127.5 "
+            "(half black, half white).", decimals=1,
         ),
         "sizes": _sizes(exploration),
     }  # fmt: skip

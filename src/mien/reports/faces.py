@@ -1,4 +1,4 @@
-"""Evaluated faces as the report shows them: with their labels and what was read in them."""
+"""Evaluated faces for the report: crop, label, emotion that was read, and its probability."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all pages share: rendering, tables for page, terminal and Markdown, and formats."""
+"""Shared parts of all pages: rendering, tables for page, terminal and Markdown, number formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run or a Bundle to ``report.html``: one file that opens anywhere, in light and dark."""
+"""Write the report of a run or a Bundle: ``report.html``, one file that opens anywhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mien.errors import MienError
 from mien.io.files import write_bytes, write_text
 from mien.reports.content import Content, gather
 from mien.reports.pages import embed, render_page, to_csv
-from mien.reports.sections import SECTIONS, Section
+from mien.reports.sections import SECTIONS, FailedSection, Section
 from mien.reports.svg import as_file, to_picture
 from mien.runs.run import Run
 
@@ -35,16 +35,16 @@ def write_report(
     Args:
         model: run, run directory, ``.onnx`` file or name of a shipped Bundle.
         data: path of the data set, or several of Parquet files; None for the run's own data.
-        split: name of the split. An evaluation on it that the run keeps is used as it is; otherwise
-            the split is evaluated now, and a measurement on a test split is logged.
+        split: name of the split. An evaluation on it that the run keeps is used without measuring
+            again; otherwise the split is evaluated now, and a measurement on a test split is
+            logged.
         out: path of the page; by default ``report.html`` in the run, ``report-SPLIT.html`` for
             other splits than val, and ``report-NAME.html`` in the working directory for a Bundle.
         with_files: also write each figure as SVG and PNG, each table as CSV and all numbers as
             ``report.json``, to the folder that `figures_folder` names.
 
     Raises:
-        MienError: if a Bundle comes without data, the split has no images, or a report section of
-            an installed plugin is none.
+        MienError: if a Bundle comes without data, or the split has no images.
         RunError: if the run is damaged.
         BundleError: if there is no such Bundle.
         DataError: if the named data cannot be read.
@@ -61,7 +61,7 @@ def write_report(
 
 
 def figures_folder(page: Path) -> Path:
-    """Return the folder for the figures of a page, so that several pages can lie side by side.
+    """Return the folder for the figures of a page, so that several pages fit into one folder.
 
     It is ``figures`` for ``report.html``, and ``figures-NAME`` for ``report-NAME.html``.
     """
@@ -89,22 +89,41 @@ class DrawnSection:
 def draw_sections(content: Content) -> list[DrawnSection]:
     """Return every registered section with its figures, in the order of the page.
 
-    Raises:
-        MienError: if a plugin registers something else than a section.
+    A section of an installed plugin that fails is replaced by one that says so: a report comes
+    after a training, which must not be lost for it.
     """
     drawn = []
-    for name, kind in SECTIONS.all().items():
-        if not (isinstance(kind, type) and issubclass(kind, Section)):
-            raise MienError(f"report section {name!r}: not a subclass of {Section.__qualname__}")
-        section = kind(content)
-        figures = section.figures() if section.complete else {}
-        svgs = {label: embed(figure) for label, figure in figures.items()}
-        drawn.append(DrawnSection(name, section, figures, svgs))
+    for name in SECTIONS.names():
+        try:
+            one = _draw(name, SECTIONS[name](content))
+            if SECTIONS.is_plugin(name):
+                _try_all(one)
+        except Exception as error:  # a plugin may raise any exception
+            if not SECTIONS.is_plugin(name):
+                raise
+            one = DrawnSection(name, FailedSection(content, name, error), {}, {})
+        drawn.append(one)
     return sorted(drawn, key=lambda one: (one.section.order, one.name))
 
 
+def _draw(name: str, section: Section) -> DrawnSection:
+    figures = section.figures() if section.complete else {}
+    return DrawnSection(
+        name, section, figures, {label: embed(figure) for label, figure in figures.items()}
+    )
+
+
+def _try_all(drawn: DrawnSection) -> None:
+    """Make everything that a section contributes to a report, to raise its errors early."""
+    _render(drawn)
+    json.dumps(drawn.section.numbers())
+    if drawn.section.complete:
+        drawn.section.tables()
+        drawn.section.count_faces()
+
+
 def render_report(content: Content, sections: list[DrawnSection]) -> str:
-    """Return the page as HTML, its figures inside."""
+    """Return the page as HTML, with its figures."""
     shown = [one for one in sections if one.section.complete or one.section.without]
     return render_page(
         "report.html",
@@ -142,8 +161,8 @@ def report_files(sections: list[DrawnSection]) -> dict[str, bytes]:
 def _merge(whole: dict[str, T], part: dict[str, T], section: str) -> None:
     if taken := sorted(whole.keys() & part.keys()):
         raise MienError(
-            f"report section {section!r}: another section has a figure, table or number called "
-            f"{taken[0]!r}, too; choose another name"
+            f"report section {section!r}: another section already has a figure, table or number "
+            f"called {taken[0]!r}; choose another name"
         )
     whole |= part
 

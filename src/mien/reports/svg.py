@@ -1,4 +1,4 @@
-"""The style of all figures, and figures as SVG for a page or a file and as PNG for a slide.
+"""The style of all figures, and their export as SVG (page or file) and PNG (slides).
 
 Text, axes and grid have the page's text colour (``currentColor``), in light and in dark.
 """
@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 INK: Final = "#010203"  # placeholder for currentColor until the SVG is written
-WIDTH_IN: Final = 5.2  # about the width of a phone at 72 points an inch: text stays readable there
+WIDTH_IN: Final = 5.2  # about the width of a phone at 72 points per inch: text stays readable there
 
 # Paul Tol's bright scheme, safe for colour-blind readers, then those colours of his other schemes
 # that are visible on light and on dark. For runs and splits; emotions have colours of their own.

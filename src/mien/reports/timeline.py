@@ -1,4 +1,4 @@
-"""The timeline of a video as a page: who showed which expression, when, and for how long."""
+"""The page of a video's timeline: who showed which expression, when, and for how long."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from mien.reports.pages import embed, render_page
 from mien.reports.svg import INK, STYLE, new_figure
 from mien.vision.timeline import BIN_S, UNCERTAIN, Person, Timeline
 
-_MOST_PEOPLE: Final = 20  # that are drawn: those seen longest
-_COLUMNS: Final = 240  # steps of a curve; a page shows no more
+_MOST_PEOPLE: Final = 20  # drawn people: those on screen longest
+_COLUMNS: Final = 240  # steps of a curve; a page cannot show more
 
 
 def write_timeline(timeline: Timeline, source: str, path: Path) -> None:
@@ -24,7 +24,7 @@ def write_timeline(timeline: Timeline, source: str, path: Path) -> None:
 
     Args:
         timeline: timeline of the whole video.
-        source: name of the video, for people.
+        source: display name of the video.
         path: path of the page.
     """
     people = [person for person in timeline.people() if person.seconds > 0]
@@ -52,7 +52,7 @@ def draw_person(person: Person, seconds: float) -> Figure:
     times, shares = person.curve()
     step = max(1, -(-int(seconds / BIN_S + 1) // _COLUMNS))
     figure, axes = new_figure(1.9)
-    # Areas are interrupted where the face was not seen for longer than a step.
+    # Areas are interrupted where the face is missing for longer than a step.
     parts = np.split(np.arange(len(times)), np.nonzero(np.diff(times) > 2 * BIN_S * step)[0] + 1)
     for part in parts:
         groups = [part[start : start + step] for start in range(0, len(part), step)]

@@ -1,8 +1,8 @@
-"""The sink of a video's timeline: it adds up the readings, and writes the page at the end.
+"""The sink that writes the timeline page of a video.
 
-It lies here because its page is written by this package, which may import `mien.vision.sinks`, the
-room of the other sinks, but not the other way round. Nothing here imports matplotlib before a sink
-is created.
+It is here because its page is written by this package, which may import `mien.vision.sinks`, the
+package of the other sinks, but not the other way round. Matplotlib is not imported before a sink is
+created.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class TimelineSink(Sink):
 
     Args:
         path: path of the page, which is replaced.
-        name: name of the video, as the page shows it.
+        name: display name of the video.
 
     Raises:
         MienError: if the page cannot be written.

@@ -1,1 +1,1 @@
-"""Run directories, everything that is known of a training, and its evaluations, without torch."""
+"""Run directories, with the record of a training and its evaluations; torch is not needed."""

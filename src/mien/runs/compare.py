@@ -29,7 +29,7 @@ def load_compared_runs(paths: Sequence[str | Path], split: str | None = None) ->
     resolved = [Path(path).resolve() for path in paths]
     for path, whole in zip(paths, resolved, strict=True):
         if resolved.count(whole) > 1:
-            raise RunError(f"{path}: named twice; leave it out once")
+            raise RunError(f"{path}: named twice; name it once")
     runs = [Run(path) for path in paths]
     for run in runs:
         if run.record.status != "finished":
@@ -66,7 +66,7 @@ def _compared(run: Run, split: str, name: str) -> ComparedRun:
 
 
 def _short_names(paths: Sequence[Path]) -> list[str]:
-    """Return the names of folders, with those of their parents if that is needed to tell."""
+    """Return the names of folders, with those of their parents if names are equal."""
     longest = max(len(path.parts) for path in paths)
     for depth in range(1, longest + 1):
         names = ["/".join(path.parts[-depth:]) for path in paths]

@@ -30,13 +30,13 @@ def load_split_data(split_by: DataSection, data: Paths, *, skip_bad: bool = Fals
 
 
 def load_run_data(
-    run: Run, data: Paths | None = None, *, mend: str = "name it by --data"
+    run: Run, data: Paths | None = None, *, mend: str = "name it with --data"
 ) -> tuple[FaceDataset, tuple[Path, ...]]:
     """Return the data set that a run was trained on, and the paths that it was loaded from.
 
     Args:
         run: run whose recipe says how the data set is split.
-        data: present path or paths of the data set; None for the recorded ones.
+        data: current path or paths of the data set; None for the recorded ones.
         mend: advice in the error about another data set.
 
     Raises:
@@ -70,14 +70,14 @@ def load_as_trained(bundle: Bundle, data: Paths, *, skip_bad: bool = False) -> F
         skip_bad: whether to leave out images that cannot be used, instead of raising an error.
 
     Raises:
-        BundleError: if this version does not know the recipe's way to split.
+        BundleError: if this version of mien does not know the recipe's splitting rule.
         DataError: if the data set cannot be read.
     """
     try:
         split_by = DataSection.model_validate(bundle.metadata.recipe.get("data", {}))
     except ValidationError as error:
         raise BundleError(
-            f"{bundle.path}: its recipe splits data in a way that this version of mien does not "
+            f"{bundle.path}: its recipe has a splitting rule that this version of mien does not "
             f"know ({explain(error.errors()[0], form=DataSection)}); update mien"
         ) from None
     return load_split_data(split_by, data, skip_bad=skip_bad)

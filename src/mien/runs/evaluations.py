@@ -1,4 +1,4 @@
-"""The evaluation of a run or a Bundle: the kept one if it still holds, else measured and kept.
+"""Evaluate a run or a Bundle; a run keeps its evaluations, which are reused while they hold.
 
 A run keeps its evaluation on each split of its own data, without test-time augmentation. A kept
 evaluation holds as long as the run's Bundle is made from the same checkpoint. A Bundle outside a
@@ -19,7 +19,7 @@ from mien.evaluation.evaluate import KnownImages
 from mien.evaluation.tta import check_tta
 from mien.runs.data import load_as_trained, load_run_data
 from mien.runs.membership import Membership, MembershipError
-from mien.runs.run import Run, evaluation_path
+from mien.runs.run import BUNDLE_NAME, INT8_NAME, Run, evaluation_path
 from mien.runs.test_log import log_measurement
 
 
@@ -42,20 +42,21 @@ def evaluate(
         data: path of a data set, or several paths of Parquet files.
         split: name of the split to measure on.
         tta: test-time augmentation: ``none``, ``flip`` or ``ten-crop`` (`mien.evaluation.tta`).
-        skip_bad: leave out unusable images instead of refusing the data set.
-        scorecard: also measure the four figures beyond the label (`mien.evaluation.scorecard`),
-            for which 57 changed copies of 500 faces are read. They need faces with FER+ votes and
-            no test-time augmentation; otherwise the evaluation states why there are none.
+        skip_bad: whether to leave out unusable images, instead of refusing the data set.
+        scorecard: whether to also measure the four figures beyond the label
+            (`mien.evaluation.scorecard`), for which 57 changed copies of 500 faces are read. They
+            need faces with FER+ votes and no test-time augmentation; otherwise the evaluation
+            states why there are none.
 
     Raises:
         MienError: if there is no such test-time augmentation.
-        BundleError: if there is no such Bundle, or this version of mien cannot split as its recipe
-            says.
+        BundleError: if there is no such Bundle, or this version of mien does not know its recipe's
+            splitting rule.
         DataError: if the data cannot be read or the split has no images.
         RunError: if the split is called test, but the run knows most of its images; or if the run
             is damaged or its directory cannot be written.
     """
-    check_tta(tta)  # before time is spent on reading the data
+    check_tta(tta)  # before the data is read, which takes time
     bundle = Bundle(find_bundle(model))
     dataset = load_as_trained(bundle, data, skip_bad=skip_bad)
     return measure(bundle, dataset, split, tta=tta, scorecard=scorecard)
@@ -72,15 +73,15 @@ def measure(
     """Return the evaluation of a Bundle on one split of a loaded data set, measured now.
 
     For a Bundle in a run directory, the images that the run knows are counted, a measurement on a
-    test split is logged, and an evaluation on the run's own data without test-time augmentation is
-    kept. For any other Bundle nothing is written.
+    test split is logged, and an evaluation of its float32 Bundle on the run's own data without
+    test-time augmentation is kept. For a Bundle elsewhere nothing is written.
 
     Args:
         bundle: Bundle that reads the faces.
         dataset: whole data set, so that duplicates of the split's images in train can be counted.
         split: name of the split to measure on.
         tta: test-time augmentation (`mien.evaluation.tta`).
-        scorecard: also measure the four figures beyond the label.
+        scorecard: whether to also measure the four figures beyond the label.
 
     Raises:
         MienError: if there is no such test-time augmentation.
@@ -96,7 +97,8 @@ def measure(
     evaluation = evaluate_bundle(bundle, dataset, split, tta=tta, known=known, scorecard=scorecard)
     if folder and split == "test":
         log_measurement(folder, evaluation.protocol, evaluation.accuracy.value)
-    if folder and tta == NO_TTA and evaluation.protocol.same_data:
+    is_headline = bundle.path.name == BUNDLE_NAME and tta == NO_TTA
+    if folder and is_headline and evaluation.protocol.same_data:
         evaluation.save(evaluation_path(folder, split))
     return evaluation
 
@@ -130,7 +132,7 @@ def evaluation_of(run: Run, split: str) -> Evaluation:
 
 
 def kept_evaluation(run: Run, split: str, bundle: Bundle | None = None) -> Evaluation | None:
-    """Return the evaluation that a run keeps of a split; None if there is none that still holds.
+    """Return a run's kept evaluation on a split; None if there is none, or it no longer holds.
 
     Args:
         run: run that keeps evaluations.
@@ -151,18 +153,19 @@ def kept_evaluation(run: Run, split: str, bundle: Bundle | None = None) -> Evalu
 
 
 def run_folder(bundle: Path) -> Path | None:
-    """Return the run directory that a Bundle belongs to; None for a Bundle outside a run."""
+    """Return the run directory that a Bundle, in float32 or int8, is in; None if it is in none."""
     folder = bundle.parent
-    return folder if bundle.name == "model.onnx" and (folder / "run.json").is_file() else None
+    is_run = bundle.name in (BUNDLE_NAME, INT8_NAME) and (folder / "run.json").is_file()
+    return folder if is_run else None
 
 
 def _refuse_known(known: KnownImages, bundle: Bundle, dataset: FaceDataset) -> None:
-    """Refuse a test split of which the run knows most images."""
+    """Raise a MembershipError if the run knows most images of a test split."""
     either = known.trained_on | known.chosen_by
     if 2 * either.sum() <= len(either):
         return
     raise MembershipError(
-        f"{dataset.name}: its test split is no test for {bundle.path.parent}, which knows "
+        f"{dataset.name}: its test split cannot test {bundle.path.parent}, which knows "
         f"{either.sum():,} of its {len(either):,} images (trained on {known.trained_on.sum():,}, "
         f"chosen by {known.chosen_by.sum():,}); measure on images that the run does not know, or "
         "name this split train or val"

@@ -1,7 +1,7 @@
 """Membership: digests of the images that a run was trained on or selected by.
 
-They are stored with the run, and tell whether it knows an image, whichever file the image comes
-from. Images cannot be restored from them.
+They are stored with the run, and tell whether the run knows an image, from whatever file the image
+comes. Images cannot be restored from them.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Membership:
                 return cls(kept["trained_on"], kept["chosen_by"])
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             raise RunError(
-                f"{path}: damaged, so nothing tells which images the run was trained on; copy the "
+                f"{path}: damaged, so the images that the run was trained on are unknown; copy the "
                 "run back from a backup, or train again"
             ) from None
 

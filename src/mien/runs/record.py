@@ -20,7 +20,7 @@ Status = Literal["training", "interrupted", "finished"]
 
 
 class DataRecord(Record):
-    """Which images a run was trained on."""
+    """The data that a run was trained on, described without any image."""
 
     name: str
     """Name of the data set."""
@@ -31,7 +31,7 @@ class DataRecord(Record):
     fingerprint: str
     """Fingerprint of the images, labels and splits."""
     split_rule: str
-    """How the splits came about, in words."""
+    """Description of how the splits were made."""
     split_counts: dict[str, int]
     """Number of images in each split."""
     train_class_counts: dict[str, int]
@@ -39,7 +39,7 @@ class DataRecord(Record):
     train_voted: int = 0
     """Number of training images with FER+ votes."""
     skip_bad: bool
-    """Whether unusable images were left out, rather than refused."""
+    """Whether unusable images were left out, instead of refused."""
     skipped: int
     """Number of images that were left out."""
 
@@ -50,11 +50,11 @@ class RunRecord(Record):
     mien_run: Literal[1] = 1
     """Version of this format."""
     status: Status
-    """How far the training has come."""
+    """Status of the training."""
     started: str
     """Time at which the training started, ISO 8601 in UTC."""
     data: DataRecord
-    """Which images the run was trained on."""
+    """Data that the run was trained on."""
     device: str
     """Device that it was trained on."""
     precision: Literal["fp32", "bf16"]

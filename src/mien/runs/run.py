@@ -1,6 +1,6 @@
 """A run: one directory that contains everything about one training.
 
-run.json             what was trained on which data, on which machine, and how far it has come
+run.json             the data, the machine, the network's size and the status of the training
 recipe.toml          the recipe as it was run, with its overrides
 history.csv          one row per epoch
 checkpoints/         last.ckpt to resume from, best.ckpt with the best weights
@@ -8,11 +8,11 @@ model.safetensors    the kept weights
 model.onnx           the Bundle
 model-int8.onnx      the int8 Bundle, if it was exported
 face_gate.json       the face gate, if the recipe has one
-calibration.json     the calibration, if images were kept out of the training for it
+calibration.json     the calibration, if images were kept back from the training for it
 evaluations/         one evaluation per split
 membership.npz       digests of the images that the run trains on and is chosen by
 test_log.csv         one row per measurement on a test split
-skipped.txt          one line per image that was left out, if any was
+skipped.txt          one line per image that was left out, if there are any
 report.html          the report
 """
 
@@ -24,7 +24,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import tomli_w
 
@@ -41,6 +41,9 @@ _MEND = "copy the run back from a backup, or train again"
 # Names of temporary files, as `mien.io.files.atomic_file` makes them.
 _TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}(\.\w+)?")
 
+BUNDLE_NAME: Final = "model.onnx"
+INT8_NAME: Final = "model-int8.onnx"
+
 
 class Run:
     """A run directory, opened.
@@ -55,7 +58,7 @@ class Run:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         if not self.path.is_dir():
-            raise RunError(f"{path}: no such run directory; make one by: mien train")
+            raise RunError(f"{path}: no such run directory; make one with: mien train")
         if not (self.path / _RECORD).is_file():
             raise RunError(f"{path}: not a run directory, it contains no {_RECORD}")
         self.record = read_record(RunRecord, self.path / _RECORD, mend=_MEND)
@@ -68,8 +71,8 @@ class Run:
         self.face_gate_path = self.path / "face_gate.json"
         self.calibration_path = self.path / "calibration.json"
         self.weights_path = self.path / "model.safetensors"
-        self.bundle_path = self.path / "model.onnx"
-        self.int8_path = self.path / "model-int8.onnx"
+        self.bundle_path = self.path / BUNDLE_NAME
+        self.int8_path = self.path / INT8_NAME
         self.report_path = self.path / "report.html"
 
     @classmethod
@@ -125,14 +128,14 @@ class Run:
             raise RunError(f"{self.history_path}: damaged ({error}); {_MEND}") from error
 
     def evaluation_path(self, split: str) -> Path:
-        """Return where the evaluation on a split of the run's own data is kept."""
+        """Return the path of the evaluation on a split of the run's own data."""
         return evaluation_path(self.path, split)
 
     def remove_results(self) -> None:
-        """Remove everything that was made from a checkpoint which training is about to outdate.
+        """Remove everything that was made from a checkpoint, before training outdates it.
 
         The temporary files of a process that was killed while it wrote are removed as well. The
-        test-set log stays: the decision to train on may depend on what was measured.
+        test-set log stays: the decision to train further may depend on its measurements.
         """
         shutil.rmtree(self.path / "evaluations", ignore_errors=True)
         results = (self.weights_path, self.bundle_path, self.int8_path)
@@ -157,7 +160,7 @@ class Run:
 
 
 def evaluation_path(folder: Path, split: str) -> Path:
-    """Return where a run directory keeps its evaluation on a split."""
+    """Return the path of a run directory's evaluation on a split."""
     return folder / "evaluations" / f"{split}.json"
 
 

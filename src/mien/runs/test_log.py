@@ -1,7 +1,7 @@
 """The test-set log: one row for each measurement of a run on a test split.
 
-A test split estimates how a network reads new faces only as long as nothing is chosen by it. How
-often it was measured is what a reader needs to judge that.
+A test split estimates how a network reads new faces only as long as nothing is chosen by it. The
+number of measurements on it lets a reader judge that.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Sweeps: one recipe trained with many settings, and the results side by side."""
+"""Sweeps: train one recipe with many settings, and compare the results."""

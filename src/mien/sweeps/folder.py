@@ -1,6 +1,6 @@
-"""A sweep directory: everything that is known of a sweep, enough to resume it.
+"""A sweep directory: its record, its trials and their results, from which it can be resumed.
 
-sweep.json        what is tried, on which data
+sweep.json        the tried settings, and the data
 trials/000.json   a trial's settings, and its result once it has one
 trials/000/       its run
 trials/000.log    the output of its process
@@ -32,7 +32,7 @@ class SweepRecord(Record):
     mien_sweep: Literal[1] = 1
     """Version of this format."""
     sweep: Sweep
-    """What is tried."""
+    """Recipe and tried settings."""
     started_in: str = ""
     """Folder that paths in the settings are relative to; empty in older sweeps, for the folder in
     which mien runs."""
@@ -41,7 +41,7 @@ class SweepRecord(Record):
     fingerprint: str
     """Fingerprint of the data set, its splits included."""
     skip_bad: bool
-    """Whether unusable images are left out, rather than refused."""
+    """Whether unusable images are left out, instead of refused."""
     device: Device = "auto"
     """Device of the trials, as for `mien.training.train.train`."""
     splits: tuple[str, ...] = SPLITS
@@ -72,9 +72,9 @@ class Trial(Record):
     settings: Settings
     """Values of the settings that the trial tries."""
     status: Literal["open", "stopped", "finished", "failed"] = "open"
-    """How far the trial has come."""
+    """Status of the trial."""
     error: str = ""
-    """Why the trial has failed."""
+    """Reason why the trial failed; empty unless it has failed."""
     scores: dict[str, SplitScore] = {}
     """Scores on each split."""
     parameters: int | None = None
@@ -98,11 +98,11 @@ class Trial(Record):
 
     @property
     def label(self) -> str:
-        """Name for people: ``trial 3``, or ``trial 3 (wide)`` for a variant."""
+        """Display name: ``trial 3``, or ``trial 3 (wide)`` for a variant."""
         return f"trial {self.number} ({self.name})" if self.name else f"trial {self.number}"
 
     def restarted(self) -> Trial:
-        """Return the trial as it was before it started."""
+        """Return the trial as open, without results."""
         return Trial(number=self.number, name=self.name, settings=self.settings)
 
     def failed(self, error: str) -> Trial:
@@ -132,7 +132,7 @@ class SweepFolder:
 
         Args:
             path: path of the directory.
-            record: what is tried, on which data.
+            record: the tried settings, and the data.
 
         Raises:
             RunError: if the path exists already.
@@ -185,7 +185,7 @@ class SweepFolder:
         write_record(self._trial_path(trial.number), trial)
 
     def move_data(self, paths: tuple[str, ...]) -> None:
-        """Record where the data set is now."""
+        """Record the new path of the data set."""
         if paths != self.record.paths:
             self.record = self.record.model_copy(update={"paths": paths})
             write_record(self.path / _RECORD, self.record)
@@ -198,7 +198,7 @@ class SweepFolder:
                 self.save(trial.restarted())
 
     def refuse_running(self) -> None:
-        """Refuse a sweep of which a trial still runs, because the sweep's own process was killed.
+        """Raise a RunError if a trial still runs, because the sweep's own process was killed.
 
         Raises:
             RunError: if a trial still runs.

@@ -31,7 +31,7 @@ def load_sweep(
     overrides: Iterable[str] = (),
     trials: int | None = None,
 ) -> Sweep:
-    """Load a sweep, or make one of a recipe and a grid or a search.
+    """Load a sweep, or make one from a recipe and a grid or a search.
 
     Args:
         name_or_path: name of a sweep that comes with mien (``sweep-stages``), path of a sweep's
@@ -53,7 +53,8 @@ def load_sweep(
     ranges = _assignments(search, "--search", _parse_range)
     if values.get("variants") and (given or ranges):
         raise RecipeError(
-            f"{name_or_path}: tries its variants; leave {'--grid' if given else '--search'} out, "
+            f"{name_or_path}: has variants of its own; leave {'--grid' if given else '--search'} "
+            f"out, "
             "or name a recipe in its place"
         )
     if ranges and (given or values.get("grid")):
@@ -69,7 +70,7 @@ def load_sweep(
         values["trials"] = trials
     if not any(values.get(way) for way in WAYS):
         raise RecipeError(
-            f"{name_or_path}: a recipe; say what to try of it, for example "
+            f"{name_or_path}: a recipe; name settings to try, for example "
             f"--grid train.lr=0.001,0.01, or name a sweep: {', '.join(list_sweeps())}"
         )
     try:
@@ -117,9 +118,7 @@ def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
         values["variants"][name] = dict(_flatten(settings, ranges=False))
     recipe = values.get("recipe")
     if not isinstance(recipe, str):
-        raise RecipeError(
-            f"sweep {path}: expected recipe = the name or the file of the recipe to try"
-        )
+        raise RecipeError(f"sweep {path}: expected recipe = NAME or FILE of the recipe to try")
     if recipe.endswith(".toml"):  # relative to the sweep's file
         values["recipe"] = str(path.parent / recipe)
     return values
@@ -134,7 +133,7 @@ def _base(recipe: str, shared: Settings, overrides: Iterable[str]) -> dict[str, 
 def _flatten(
     section: Mapping[str, Any], prefix: str = "", *, ranges: bool = True
 ) -> Iterable[tuple[str, Any]]:
-    """Yield dotted keys and their values; with `ranges`, a section with a Range's keys is one."""
+    """Yield dotted keys and their values; with `ranges`, a Range section is one value."""
     for key, value in section.items():
         nested = isinstance(value, Mapping)
         if nested and not (ranges and value.keys() <= Range.model_fields.keys()):

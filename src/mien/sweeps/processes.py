@@ -1,4 +1,4 @@
-"""The processes of a sweep's trials: started, watched and stopped."""
+"""Start, watch and stop the processes of a sweep's trials."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POLL_S: Final = 0.5
 
 
 class TrialProcesses:
-    """The trials of a sweep that run now, each in its own process.
+    """The running trials of a sweep, each in its own process.
 
     Args:
         folder: directory of the sweep.
@@ -39,7 +39,7 @@ class TrialProcesses:
 
     @property
     def full(self) -> bool:
-        """Whether as many trials run as asked for."""
+        """Whether the requested number of trials is running."""
         return len(self._running) >= self._jobs
 
     def start(self, trial: Trial) -> None:

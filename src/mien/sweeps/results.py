@@ -15,7 +15,7 @@ from mien.reports.pages import TextTable, embed, render_page, show_duration, sho
 from mien.runs.run import Run
 from mien.sweeps.folder import SweepFolder, Trial
 
-_CURVES: Final = 12  # of more trials, lines cannot be told apart
+_CURVES: Final = 12  # lines of more trials cannot be told apart
 _NO_VALUE: Final = "–"
 _NOTE: Final = (
     "Loss: mean cross-entropy in nats. The trial marked * has the highest accuracy on val, by "
@@ -130,7 +130,7 @@ def show_value(value: Any) -> str:
 
 
 def _show_scores(trial: Trial, splits: list[str]) -> list[str]:
-    """Return loss and accuracy on each split; the status in their place if there are none."""
+    """Return loss and accuracy on each split; the trial's status if there are none."""
     if not trial.scores:
         return [trial.status if index == 0 else "" for index in range(2 * len(splits))]
     cells = []
@@ -179,7 +179,7 @@ def _parallel(folder: SweepFolder, measured: list[Trial]) -> Figure:
 
 
 def _place(value: Any) -> float | str:
-    """Return a setting for parallel coordinates, which order numbers by size, texts by place."""
+    """Return a setting for parallel coordinates: a number, placed by its size, or a text."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
     return show_value(value)

@@ -1,7 +1,7 @@
-"""Run a sweep: its trials, each in its own process, several at once if asked for.
+"""Run a sweep: each trial in its own process, several at once if requested.
 
-Read from the top: `start_sweep` and `resume_sweep` are what users call, `_run` keeps the processes
-going, and `_next_trial` decides what is tried next.
+Read from the top: users call `start_sweep` and `resume_sweep`, `_run` keeps the processes going,
+and `_next_trial` decides which trial comes next.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mien.training.device import Device, resolve_device
 
 
 class SweepListener:
-    """Progress listener for a sweep; this one does nothing, and others override what they show.
+    """Progress listener for a sweep, which does nothing; subclasses override some methods.
 
     The command line's listener prints a line per trial.
     """
@@ -45,7 +45,7 @@ class SweepListener:
         """Announce a trial that has finished or failed, or that the time budget has stopped."""
 
     def out_of_time(self, message: str) -> None:
-        """Announce that the time budget ended the sweep: what is unfinished, and how to resume."""
+        """Announce that the time budget ended the sweep, and how to resume it."""
 
     def ended(self) -> None:
         """Announce that the sweep is over, for whatever reason."""
@@ -66,7 +66,7 @@ def start_sweep(
     """Run a sweep and return its directory, with the result of every trial.
 
     Args:
-        sweep: what is tried.
+        sweep: recipe and settings to try.
         data: path of a data set, or several paths of Parquet files.
         out: path of the sweep directory to make.
         jobs: number of trials that train at once; they share the CPU cores. On CUDA they share the
@@ -79,12 +79,12 @@ def start_sweep(
             unfinished trials.
         splits: names of the splits that a finished trial is measured on; val has to be among them.
             Leave test out if nothing is to be reported, because each measurement is logged.
-        skip_bad: leave out unusable images instead of refusing the data set.
+        skip_bad: whether to leave out unusable images, instead of refusing the data set.
         listener: progress listener; None for a silent sweep.
 
     Raises:
-        MienError: for a mistake that is found before a trial starts. A mistake in a trial is its
-            result, and the other trials go on.
+        MienError: for a mistake that is found before a trial starts. A trial that fails is recorded
+            as failed, and the other trials continue.
         Interrupted: on Ctrl-C or SIGTERM; `resume_sweep` continues.
     """
     budget = _Budget(minutes)
@@ -122,7 +122,7 @@ def resume_sweep(
         data: path of the data set, if it has been moved.
         jobs: number of trials that train at once.
         minutes: time budget from this call on, in minutes, as for `start_sweep`; None for no limit.
-        retry_failed: restart the trials that failed.
+        retry_failed: whether to restart the trials that failed.
         listener: progress listener; None for a silent sweep.
 
     Raises:
@@ -138,8 +138,8 @@ def resume_sweep(
     if found != record.fingerprint:
         raise RunError(
             f"{paths[0]}: not the data set that {path} was started with ({found}, expected "
-            f"{record.fingerprint}), so its trials could not be compared; name the right one by "
-            "--data"
+            f"{record.fingerprint}), so its trials could not be compared; name the right one with "
+            f"--data"
         )
     folder.move_data(describe_paths(paths))
     return _run(folder, jobs, budget, listener or SweepListener(), retry_failed=retry_failed)
@@ -220,7 +220,7 @@ def _train_all(
     listener: SweepListener,
     asked: StopRequest,
 ) -> None:
-    """Keep as many trials running as asked for, until all have ended or the budget is spent.
+    """Keep the requested number of trials running, until all have ended or the budget is spent.
 
     Raises:
         KeyboardInterrupt: on a request to stop, which may have been sent to one of the trials.
@@ -248,7 +248,7 @@ def _next_trial(folder: SweepFolder, processes: TrialProcesses) -> Trial | None:
             return trial
     if len(trials) >= folder.record.sweep.total:
         return None
-    from mien.sweeps.search import suggest  # a grid needs no Optuna
+    from mien.sweeps.search import suggest  # only a search needs Optuna
 
     settings = suggest(folder.record.sweep, trials)
     if settings is None:

@@ -33,8 +33,8 @@ def suggest(sweep: Sweep, trials: list[Trial]) -> Settings | None:
     """Return the next settings of a search, guided by the validation accuracy of finished trials.
 
     Settings that have been tried are drawn again; None if 50 draws give nothing new. The draw
-    depends only on the seed, its number and the trials so far, so that a resumed search draws what
-    the uninterrupted one would have drawn.
+    depends only on the seed, its number and the trials so far, so that a resumed search draws the
+    same settings as an uninterrupted one.
 
     Args:
         sweep: search that the settings are drawn for.

@@ -14,7 +14,7 @@ from mien.io.names import Name
 from mien.recipes.recipe import Recipe, parse_recipe, set_key
 from mien.recipes.sections import Positive, Section, Seed, SourceSection
 
-WAYS: Final = ("grid", "search", "variants")  # the sections that say what is tried
+WAYS: Final = ("grid", "search", "variants")  # the sections that define the trials
 
 Settings = dict[str, Any]  # values by dotted key, for example {"model.stages": 3}
 
@@ -44,18 +44,18 @@ class Range(Section):
 
 
 class Sweep(Section):
-    """A recipe and what is tried of it: the points of a grid, named variants, or drawn settings."""
+    """A recipe and the settings to try: the points of a grid, named variants, or drawn settings."""
 
     name: Name
     """Name of the sweep."""
     description: str = ""
-    """What the sweep is for, in one line."""
+    """Purpose of the sweep, in one line."""
     source: SourceSection = SourceSection()
-    """Where the sweep comes from, and how it differs from its source."""
+    """Source of the sweep, and the deviations from it."""
     recipe: str
     """Name of the recipe."""
     base: dict[str, Any]
-    """The recipe as it was when the sweep was made, with the settings that all trials share."""
+    """The recipe at the time when the sweep was made, with the settings that all trials share."""
     grid: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = {}
     """Values by setting; every combination is a trial."""
     search: dict[str, Range] = {}
@@ -79,14 +79,14 @@ class Sweep(Section):
         for key in self.keys:
             if key.split(".")[0] == "data":
                 raise ValueError(
-                    f"{key} would give each trial other validation images, by which trials are "
-                    "compared; set it for all trials"
+                    f"{key} would give the trials different validation images, by which they are "
+                    f"compared; set it for all trials"
                 )
         return self
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The settings in which trials differ; of variants, all that any variant sets."""
+        """The settings in which trials differ; for variants, all settings of any variant."""
         named = itertools.chain.from_iterable(self.variants.values())
         return tuple(self.grid or self.search or dict.fromkeys(named))
 
@@ -133,7 +133,8 @@ class Sweep(Section):
             RecipeError: if a key is unknown or a value does not fit.
         """
         values = copy.deepcopy(self.base)
-        if "model.family" in settings:  # another family has other keys
+        own_family = values.get("model", {}).get("family")
+        if settings.get("model.family", own_family) != own_family:  # which has other keys
             values["model"] = {}
         for key, value in settings.items():
             try:
@@ -143,9 +144,9 @@ class Sweep(Section):
         return parse_recipe(values, where=self.recipe)
 
     def check(self) -> None:
-        """Refuse a sweep with a trial that could not start, before any trial starts.
+        """Raise a RecipeError if any trial could not start; called before the first one starts.
 
-        Of a search, every choice and both ends of every range are checked, each together with the
+        In a search, every choice and both ends of every range are checked, each together with the
         first value of the other settings.
 
         Raises:

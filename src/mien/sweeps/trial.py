@@ -1,6 +1,6 @@
 """One trial of a sweep, in its own process: ``python -m mien.sweeps.trial SWEEP NUMBER``.
 
-The process writes its result to the trial's file, so that the sweep finds it however this process
+The process writes its result to the trial's file, so that the sweep finds it however the process
 ends.
 """
 
@@ -70,7 +70,7 @@ def run_trial(
 def stopped_trial(folder: SweepFolder, trial: Trial) -> Trial:
     """Return a trial that was asked to stop, with its score on val.
 
-    A trial that has not finished an epoch has no score, and is returned as it is. Test splits are
+    A trial that has not finished an epoch has no score, and is returned unchanged. Test splits are
     measured for finished trials only.
 
     Args:
@@ -116,12 +116,12 @@ class _FinishAfterTraining(TrainingListener):
     """Ignores SIGTERM after training, so that export and evaluation are completed."""
 
     def ended(self) -> None:
-        """Ignore SIGTERM from now on; training has put back the handler that it found."""
+        """Ignore SIGTERM from now on; training has restored the handler that it found."""
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def main() -> None:
-    """Run the trial that the command line names; a failure is a result, too."""
+    """Run the trial that the command line names, and record its result or its failure."""
     folder, number = SweepFolder(Path(sys.argv[1])), int(sys.argv[2])
     # The lock tells a later sweep that this process still runs if its own sweep was killed.
     with locked_file(folder.lock_path(number), timeout_s=-1):
@@ -131,7 +131,7 @@ def main() -> None:
         try:
             folder.save(run_trial(folder, trial, listener=_FinishAfterTraining()))
         except Interrupted:
-            sys.exit(STOPPED)  # it is resumed with the sweep
+            sys.exit(STOPPED)  # the trial is resumed with the sweep
         except MienError as error:
             folder.save(trial.failed(str(error)))
 

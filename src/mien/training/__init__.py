@@ -1,1 +1,1 @@
-"""A FaceDataset and a Recipe to a Run."""
+"""Training: fit a recipe's network on a data set, and write the run."""

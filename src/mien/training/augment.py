@@ -1,9 +1,9 @@
 """Augmentation: random changes to a whole batch of training images, as in a recipe's [augment].
 
 Everything is computed on the device of the batch, for all of its images at once, and nothing waits
-for a value from the device, so a GPU is never held up. The images of a batch come in random order,
-so its first ten images are a random choice: a change of some images applies to a slice, which needs
-no index.
+for a value from the device, so a GPU never has to wait. The images of a batch come in random order,
+so its first ten images are a random choice: a change of some images is applied to a slice of the
+batch, which needs no index.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from mien.recipes.sections import AugmentSection
 Change = Callable[[Tensor], Tensor]
 
 _PADDING: Final = {"reflect": "reflection", "edge": "border", "zeros": "zeros"}
-_ERASED_AREA: Final = (0.02, 0.25)  # of the image; Zhong et al., Random Erasing, 2020, up to 0.4
-_ERASED_RATIO: Final = (0.3, 3.3)  # height to width, as there
+_ERASED_AREA: Final = (0.02, 0.25)  # share of the image; Zhong et al., 2020: up to 0.4
+_ERASED_RATIO: Final = (0.3, 3.3)  # height to width, as in that paper
 _ERASED_TO: Final = 0.5
-_BLURS: Final = 32  # strengths of blur that are told apart
+_BLURS: Final = 32  # different strengths of blur
 _LEAST_BLUR_PX: Final = 0.25
 _BLOCK_PX: Final = 8  # of JPEG
-_BEST_QUALITY: Final = 80  # of JPEG; better ones are hardly seen at 48x48
+_BEST_QUALITY: Final = 80  # of JPEG; better ones are hardly visible at 48x48
 
 # The luminance table of JPEG's standard (ITU-T T.81, 1992, table K.1), for quality 50.
 _LUMINANCE: Final = (
@@ -99,8 +99,8 @@ def move(unit: Tensor, augment: AugmentSection) -> Tensor:
     """
     angle = _between(unit, -augment.rotation_degrees, augment.rotation_degrees) * (math.pi / 180)
     shear = (_between(unit, -augment.shear_degrees, augment.shear_degrees) * (math.pi / 180)).tan()
-    # The grid maps each pixel of the result to its source: further out for a wider crop, further in
-    # for a larger face.
+    # The grid maps each pixel of the result to its source: outwards for a wider crop, inwards for a
+    # larger face.
     scale = (1 + _between(unit, *augment.crop_margin)) / _between(
         unit, 1 - augment.zoom, 1 + augment.zoom
     )
@@ -135,7 +135,7 @@ def relight(unit: Tensor, augment: AugmentSection) -> Tensor:
     contrast = _each(_between(unit, 1 - augment.contrast, 1 + augment.contrast))
     brightness = _each(_between(unit, 1 - augment.brightness, 1 + augment.brightness))
     mean = unit.mean((2, 3), keepdim=True)
-    # brightness * (mean + contrast * (unit - mean)), with one product and one sum a pixel
+    # brightness * (mean + contrast * (unit - mean)), with one product and one sum per pixel
     factor = brightness * contrast
     return torch.addcmul(mean * (brightness - factor), unit, factor).clamp_(0, 1)
 
@@ -161,8 +161,8 @@ def erase(unit: Tensor, probability: float) -> Tensor:
 class Corruption(nn.Module):
     """Blur, noise, JPEG or low resolution for a share of each batch.
 
-    Each kind gets the same number of images, up to rounding; which ones is random, since the order
-    of the batch is.
+    Each kind gets the same number of images, up to rounding. The choice of images is random,
+    because the order of the batch is.
 
     Blur, low resolution and JPEG's cosine transform are linear in rows and in columns, so each is
     two products with a 48x48 matrix.
@@ -201,8 +201,8 @@ class Corruption(nn.Module):
     def forward(self, unit: Tensor) -> Tensor:
         """Return the batch, its first images corrupted (see the class)."""
         each = self.augment.corruption * len(unit) / len(self.kinds)
-        # Drawn on the CPU, so that sizes are known without a wait. If the share is below one image,
-        # every kind still gets its images over many batches.
+        # Drawn on the CPU, so that sizes are known without waiting for the device. If the share is
+        # below one image, every kind still gets its images over many batches.
         offset = float(torch.rand(()))
         ends = [math.floor(each * (kind + 1) + offset) for kind in range(len(self.kinds))]
         ends = [min(end, len(unit)) for end in ends]
@@ -293,6 +293,6 @@ def _each(values: Tensor) -> Tensor:
 
 
 def _within(start: Tensor, length: Tensor, side: int) -> Tensor:
-    """Return whether each place of a side lies in a stretch. Shape: (batch,), (batch,)."""
+    """Return whether each pixel of a side is inside an interval. Shape: (batch,), (batch,)."""
     places = torch.arange(side, device=start.device) + 0.5
     return (places >= start[:, None]) & (places < (start + length)[:, None])

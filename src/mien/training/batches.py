@@ -17,7 +17,7 @@ class Batch(NamedTuple):
     """Images with their targets.
 
     Args:
-        images: gray levels, uint8 (batch, 48, 48); of augmented images (batch, crop_px, crop_px).
+        images: gray levels, uint8 (batch, 48, 48); for augmented images (batch, crop_px, crop_px).
         labels: labels, int64 (batch,).
         votes: FER+ votes, float32 (batch, 10), with zeros for an image without votes.
         taught: softened probabilities of the teachers, (batch, 7), for images that are augmented
@@ -52,7 +52,7 @@ class Batches:
         device: torch.device,
         shuffle_seed: int | None = None,
     ) -> None:
-        # copies: the data set's arrays are read-only, and torch has no such tensors
+        # copies: the data set's arrays are read-only, which torch does not support
         self.images = torch.from_numpy(np.array(dataset.images)).to(device)
         self.labels = torch.from_numpy(np.array(dataset.labels)).to(device)
         votes = dataset.votes

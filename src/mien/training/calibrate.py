@@ -36,16 +36,16 @@ def calibrate_answer(
 
     Args:
         classifier: fitted network, in evaluation mode.
-        votes_head: weights of the layer of FER+ votes; empty without one.
-        recipe: recipe of the run, with the shares of the votes and of the prior in the answer.
+        votes_head: weights of the votes' layer; empty if there is none.
+        recipe: recipe of the run, with the shares of votes and prior in the answer.
         fitted: images that the network was fitted on, whose class shares are the prior.
         kept_back: calibration images, which the network was not fitted on.
-        mapped: whether the layer of labels is calibrated already, as in a file of weights.
+        mapped: whether the label layer is calibrated already, as in a weights file.
         gate: opening of the face gate for the calibration images, from 0 to 1. Shape: (N,).
     """
     features = _read_features(classifier, kept_back.images)
     votes_logits = None
-    # Of images without votes the layer has learned nothing, whatever the recipe says.
+    # Without votes the layer has learned nothing, whatever share the recipe gives it.
     share = recipe.train.votes_in_answer if _has_votes(fitted) else 0.0
     if share:
         votes = F.linear(features, votes_head[VOTES_WEIGHT], votes_head[VOTES_BIAS])
@@ -54,7 +54,8 @@ def calibrate_answer(
     settings = AnswerSettings(
         votes_share=share,
         prior_share=recipe.calibration.prior,
-        # An emotion without images counts as the rarest one: nothing may lift what is not there.
+        # An emotion without images counts as the rarest one: otherwise its offset would be
+        # infinite.
         log_prior=np.log(np.maximum(counts, counts[counts > 0].min()) / counts.sum()),
     )
     with torch.no_grad():

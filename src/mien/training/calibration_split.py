@@ -1,7 +1,7 @@
-"""Images of the train split that are kept back from fitting, for calibration.
+"""Keep images of the train split back from fitting, for calibration.
 
-A network is surer of the images that it has fitted than of any others, so its confidence has to be
-set on images that it has not; and those may not have duplicates among the fitted ones.
+A network is more confident on images that it was fitted on than on others, so its confidence has to
+be calibrated on other images, which may not have duplicates among the fitted ones.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from mien.recipes.sections import TrainSection
 def split_calibration(
     dataset: FaceDataset, train: TrainSection
 ) -> tuple[FaceDataset, FaceDataset | None]:
-    """Return the images to fit and those to calibrate by, of a data set's train split.
+    """Return the images of the train split to fit on, and those to calibrate on.
 
     Duplicates stay together, and classes keep their shares.
 
     Args:
-        dataset: with its splits.
-        train: its ``calibration_share`` and ``seed`` decide which; the second is None for 0.
+        dataset: data set with its splits.
+        train: [train] section of the recipe, with ``calibration_share`` and ``seed``; with a share
+            of 0, there are no calibration images (None).
     """
     images = dataset.train
     if not train.calibration_share:

@@ -194,11 +194,11 @@ class History(Callback):
         self._started = self._trained = 0.0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Note when the epoch started."""
+        """Record the time at which the epoch started."""
         self._started = time.perf_counter()
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Note when the training images of the epoch were processed."""
+        """Record the time at which the training images of the epoch were processed."""
         if pl_module.device.type == "cuda":
             torch.cuda.synchronize()  # or steps may still be running
         self._trained = time.perf_counter()
@@ -259,7 +259,7 @@ class Patience(EarlyStopping):
         self.frozen_epochs = frozen_epochs
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Count the epoch."""
+        """Count epochs without improvement, and stop when patience runs out."""
         if trainer.current_epoch >= self.frozen_epochs:
             super().on_train_epoch_end(trainer, pl_module)
 
@@ -270,7 +270,7 @@ class Patience(EarlyStopping):
 
 
 class Checkpoint(ModelCheckpoint):
-    """Lightning's checkpoint under one fixed name, which is found again if the run was moved.
+    """Lightning's checkpoint under one fixed name, which is found even if the run was moved.
 
     Args:
         least_seconds: minimum time between two checkpoints, in seconds: on a GPU an epoch may take
@@ -297,7 +297,7 @@ class Checkpoint(ModelCheckpoint):
             self._written = time.monotonic()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the best score, and find the checkpoints in the directory's present place."""
+        """Restore the best score, and find the checkpoints at the directory's current path."""
         here = {"dirpath": self.dirpath}
         for key in ("best_model_path", "last_model_path"):
             if state_dict.get(key):
@@ -311,7 +311,7 @@ class AtomicCheckpoints(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
     ) -> None:
-        """Write beside the old checkpoint, then replace it by a rename."""
+        """Write a file next to the old checkpoint, then replace that by a rename."""
         content = io.BytesIO()  # torch's own writer has errors of its own for a full disk
         torch.save(checkpoint, content)
         write_bytes(Path(path), content.getvalue())

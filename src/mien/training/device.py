@@ -24,14 +24,14 @@ def resolve_device(device: Device) -> str:
         MienError: if CUDA is requested and there is no CUDA device.
     """
     if device == "cuda" and not torch.cuda.is_available():
-        raise MienError("device cuda: torch sees no CUDA device here; train on the cpu")
+        raise MienError("device cuda: torch finds no CUDA device here; train with device cpu")
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return device
 
 
 def resolve_precision(precision: str, device: str) -> Literal["fp32", "bf16"]:
-    """Return bf16 if it is requested, or if it is faster: where the processor computes in it."""
+    """Return bf16 if it is requested, or if the processor supports it, and so is faster in it."""
     if precision == "auto":
         if device == "cuda":
             return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"

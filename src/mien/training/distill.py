@@ -1,9 +1,9 @@
-"""Distillation: a student learns the probabilities of trained runs beside the labels."""
+"""Distillation: a student learns the probabilities of trained runs in addition to the labels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -19,11 +19,13 @@ from mien.recipes.sections import DistillSection
 from mien.runs.run import Run
 from mien.training.kept import load_kept
 
+_MEND: Final = "train that run first, or train without teachers: --set 'distill.teachers=[]'"
+
 
 class Teachers:
     """A frozen teacher ensemble, in which every network has the same weight.
 
-    The teachers are no part of the student, so its checkpoints do not contain them.
+    The teachers are not part of the student, so its checkpoints do not contain them.
 
     Args:
         classifiers: networks of the teachers, in evaluation mode.
@@ -39,8 +41,8 @@ class Teachers:
         """Return the mean probabilities of the teachers, softened by the recipe's temperature.
 
         With ``in_turn`` each image is read by one teacher alone. The gradient of the loss is linear
-        in the probabilities, and without ``views`` each epoch draws its batches anew, so on average
-        the gradient is the same.
+        in the probabilities, and without ``views`` each epoch draws new batches, so the gradient is
+        the same on average.
 
         Shape: (batch, 1, height, width) -> float32 (batch, 7).
         """
@@ -62,14 +64,18 @@ class Teachers:
 
 
 class Teacher(NamedTuple):
-    """A finished run that teaches, and its network in evaluation mode."""
+    """A finished run that serves as a teacher, with its network in evaluation mode."""
 
     run: Run
     classifier: Classifier
 
 
-def load_teachers(recipe: Recipe) -> list[Teacher]:
+def load_teachers(recipe: Recipe, *, mend: str = _MEND) -> list[Teacher]:
     """Load the runs that a recipe names as teachers.
+
+    Args:
+        recipe: recipe of the student.
+        mend: how the user can fix a teacher that is missing; the last part of the message.
 
     Raises:
         RecipeError: if one is not a run, or has no weights yet.
@@ -80,10 +86,7 @@ def load_teachers(recipe: Recipe) -> list[Teacher]:
             run = Run(expand_user(name))
             classifier, _ = load_kept(run)
         except RunError as error:
-            raise RecipeError(
-                f"distill.teachers: {error}; train that run first, or train without teachers: "
-                "--set 'distill.teachers=[]'"
-            ) from None
+            raise RecipeError(f"distill.teachers: {error}; {mend}") from None
         teachers.append(Teacher(run, classifier.eval()))
     return teachers
 
@@ -91,8 +94,8 @@ def load_teachers(recipe: Recipe) -> list[Teacher]:
 def check_teachers(teachers: Sequence[Teacher], dataset: FaceDataset) -> None:
     """Raise an error unless every teacher was trained on this data set with these splits.
 
-    A student would learn from any other teacher what that one had learned from images of val or
-    test.
+    Any other teacher may have learned from images of val or test, and would pass that on to the
+    student.
 
     Raises:
         RecipeError: for the first teacher that was trained on other images.

@@ -1,4 +1,4 @@
-"""A run's kept weights as a Bundle, in float32 or int8, with the metadata of the run."""
+"""Export a run's kept weights as a Bundle, in float32 or int8, with its metadata."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def export(run: Run | str | Path, out: str | Path | None = None) -> Bundle:
     classifier, rows = load_kept(run)
     add_face_gate(run, classifier)
     metadata = describe(run, rows)
-    with suppress(BundleError):  # scores of the same weights stay with them
+    with suppress(BundleError):  # keeps the scores of the same weights
         measured = Bundle(run.bundle_path).metadata
         if measured.checkpoint == metadata.checkpoint:
             metadata = metadata.model_copy(update={"scores": measured.scores})
@@ -61,12 +61,12 @@ def export_int8(
 
     Raises:
         RunError: if this is not the data that it was trained on.
-        DataError: if the data is not where it was.
+        DataError: if the data cannot be read, for example because it has been moved.
         BundleError: if the run has no Bundle.
     """
     run = run if isinstance(run, Run) else Run(run)
     bundle = Bundle(find_bundle(run.path))
-    dataset, _ = load_run_data(run, data, mend="name them by --data")
+    dataset, _ = load_run_data(run, data, mend="name its current path with --data")
     fitted, _ = split_calibration(dataset, run.recipe.train)
     int8 = quantize(bundle, fitted.images, Path(out or run.int8_path))
     membership = Membership.load(run.path)
@@ -86,9 +86,9 @@ def describe(run: Run, rows: list[dict[str, float]]) -> BundleMetadata:
     train = recipe.train
     why = f"the best by {train.monitor}" if train.keep == "best" else "the last"
     if record.initial_weights:
-        why += f", begun with the weights {recipe.model.weights}"
+        why += f", started from the weights {recipe.model.weights}"
     if train.votes_weight and record.data.train_voted:
-        why += ", which learned FER+'s votes beside the labels"
+        why += ", which also learned FER+'s votes"
     if recipe.distill.teachers:
         others = len(recipe.distill.teachers)
         why += f", taught by {others} other run{'s' if others > 1 else ''}"

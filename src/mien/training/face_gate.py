@@ -1,4 +1,4 @@
-"""The face gate: takes certainty from images that do not show a face."""
+"""The face gate: lowers the confidence on images that do not show a face."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mien.types import Images
 
 _FACES: Final = 2000
 _BATCH: Final = 256
-# Prior odds: most images are faces, and doubting a face costs more than reading a wall.
+# Prior odds: most images are faces, and doubting a face costs more than reading a non-face.
 _FACES_PER_NON_FACE: Final = 9
 # Lower bound of the stds, relative to their median: a constant feature may not decide alone.
 _LEAST_STD: Final = 0.1
@@ -55,12 +55,12 @@ def fit_face_gate(
 
     Shape: uint8 (N, 48, 48), (M, 48, 48), with N and M at least 1.
     """
-    from sklearn.linear_model import LogisticRegression  # half a second that others need not wait
+    from sklearn.linear_model import LogisticRegression  # imported here: this takes half a second
 
     own = faces[np.random.default_rng(seed).permutation(len(faces))[:_FACES]]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        whole = augment.model_copy(update={"crop_px": SIZE_PX})  # as non-faces and readings have it
+        whole = augment.model_copy(update={"crop_px": SIZE_PX})  # as in non-faces and in readings
         augmented = _features(classifier, own, Augmentation(whole))
     made = draw_non_faces(own, 2 * len(own), seed=seed)
     features = np.concatenate([_features(classifier, own), augmented, _features(classifier, made)])

@@ -1,4 +1,4 @@
-"""Finalize a run: from its kept checkpoint to weights, a Bundle and an evaluation on val."""
+"""Finalize a run: write weights, a Bundle and an evaluation on val from its kept checkpoint."""
 
 from __future__ import annotations
 

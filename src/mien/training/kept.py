@@ -1,4 +1,4 @@
-"""The kept weights of a run: from its checkpoint or its weights file to a network."""
+"""Load the kept weights of a run as a network, from its checkpoint or its weights file."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def load_fitted(run: Run) -> tuple[Classifier, dict[str, Tensor], list[dict[str,
         classifier.load_state_dict(own)
     except RuntimeError as error:  # its message lists every tensor
         raise RunError(
-            f"{run.kept_checkpoint}: is of another network than recipe.toml beside it describes; "
-            "put the recipe back as it was trained, or train again"
+            f"{run.kept_checkpoint}: does not fit the network that recipe.toml describes; restore "
+            f"the recipe with which it was trained, or train again"
         ) from error
     return classifier.eval(), votes_head, checkpoint["callbacks"][History.__qualname__]["rows"]
 
@@ -81,7 +81,7 @@ def mix_votes(run: Run, classifier: Classifier, votes_head: dict[str, Tensor]) -
 
 
 def add_face_gate(run: Run, classifier: Classifier) -> None:
-    """Give a network the face gate of its run, if there is one, for export.
+    """Add the face gate of a run to its network for export, if there is one.
 
     Raises:
         RunError: if the gate is damaged, or of another network.
@@ -115,7 +115,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """
     try:
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch names no common base for what a damaged file raises
+    except Exception as error:  # errors of a damaged file share no base
         reason = (str(error).splitlines() or ["empty"])[0][:80]
         raise RunError(
             f"{path}: damaged ({reason}); copy the run back from a backup, or train again"
@@ -124,7 +124,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def chosen_by(train: TrainSection) -> str:
-    """Return the split by which weights are chosen; empty if no split has a say."""
+    """Return the split by which weights are chosen; empty if they are chosen by no split."""
     by_val = train.keep == "best" or train.early_stopping_patience or train.schedule == "plateau"
     return "val" if by_val else ""
 

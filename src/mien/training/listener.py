@@ -1,4 +1,4 @@
-"""Progress listeners of a training, and how it is stopped from outside."""
+"""Progress listeners of a training, and callbacks that stop it on request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mien.training.module import Trainable
 
 
 class TrainingListener:
-    """Progress listener for a training; this one does nothing, and others override what they show.
+    """Progress listener for a training, which does nothing; subclasses override some methods.
 
     The command line's listener draws a progress bar.
     """
@@ -100,7 +100,7 @@ class StopWhenAsked(Callback):
             yield
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take SIGTERM back from Lightning, whose handler would leave without any weights."""
+        """Take SIGTERM back from Lightning, whose handler would exit without saving weights."""
         self._request.listen()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -109,7 +109,7 @@ class StopWhenAsked(Callback):
             raise Stopped
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Decide whether this epoch was the last, before its checkpoint is written."""
+        """Decide whether this epoch was the last one, before its checkpoint is written."""
         self.stopping = self._request()
 
     def on_train_batch_end(

@@ -1,4 +1,4 @@
-"""The training loop: one fit of a run's network by Lightning, from its first or last checkpoint."""
+"""The training loop: fit a run's network with Lightning, from the start or its last checkpoint."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def fit(
     callbacks: Sequence[Callback] = (),
     loggers: Sequence[Logger] = (),
 ) -> bool:
-    """Train a run until the end of its recipe; return whether it was stopped before.
+    """Train a run until the end of its recipe; return whether it was stopped earlier.
 
     Args:
         run: run to train; it resumes from its last checkpoint if it has one.
@@ -57,7 +57,7 @@ def fit(
         loggers: Lightning loggers; with none, a TensorBoard logger if TensorBoard is installed.
 
     Raises:
-        RunError: if the weights that the run began with have changed since.
+        RunError: if the weights that the run started from have changed since.
         RecipeError: if torch.compile does not work on this machine.
     """
     settings, recipe = run.record, run.recipe
@@ -86,7 +86,7 @@ def fit(
             quiet_logger(*_LIGHTNING, warnings_of=r"lightning\..*|torch\..*"),
             stopper.listening(),
             exact_arithmetic(settings.device, recipe.train),
-            fixed_threads(settings.threads),  # sums depend on how many threads share them
+            fixed_threads(settings.threads),  # sums depend on the number of threads
         ):
             trainer = pl.Trainer(
                 accelerator="gpu" if on_gpu else "cpu",
@@ -120,15 +120,15 @@ def fit(
 
 
 def _build_module(run: Run, prepared: Prepared) -> Trainable:
-    """Build the module to train, with the weights that the run begins with unless it resumes."""
+    """Build the module to train, with the weights that the run starts from unless it resumes."""
     recipe = run.recipe
     classifier = build_model(recipe.model, seed=recipe.train.seed)
     weights = None if run.last_checkpoint.is_file() else find_weights(recipe.model)
     if weights is not None:
         if describe_weights(weights) != run.record.initial_weights:
             raise RunError(
-                f"{weights}: not the weights that {run.path} began with "
-                f"({run.record.initial_weights}); put these back, or train anew"
+                f"{weights}: not the weights that {run.path} started from "
+                f"({run.record.initial_weights}); restore these, or train again"
             )
         load_weights(classifier, weights)
     use_channels_last(classifier)
@@ -168,7 +168,7 @@ def _checkpoints(run: Run, stopper: StopWhenAsked, *, least_seconds: float) -> l
     """Return the callbacks that write the last checkpoint, and the best one if it is kept."""
     folder, recipe = run.path / "checkpoints", run.recipe
     best = Checkpoint(
-        least_seconds=0,  # or the best epoch might be passed over
+        least_seconds=0,  # or the best epoch might be missed
         asked_to_stop=lambda: stopper.stopping,
         dirpath=folder,
         filename="best",

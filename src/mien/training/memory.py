@@ -1,4 +1,4 @@
-"""The C library's memory allocator, which every training step uses heavily."""
+"""Tune the C library's memory allocator, which every training step uses heavily."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _M_MMAP_MAX: Final = -4
 def keep_freed_memory() -> None:
     """Let this process keep freed memory for the next training step, for as long as it runs.
 
-    By default glibc returns every large block to the system and asks for it again, and the system
+    By default glibc returns every large block to the system and requests it again, and the system
     clears each page: a sixth of the time of a small network's step. glibc has no way to read or
     restore these settings. On other systems than Linux this does nothing.
     """

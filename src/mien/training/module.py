@@ -58,12 +58,12 @@ class Trainable(pl.LightningModule):
         self._tallies = {"train": _Tally(), "val": _Tally()}
 
     def on_fit_start(self) -> None:
-        """Compile the forward pass of a step if the recipe asks for it."""
+        """Compile the forward pass of a step if the recipe says so."""
         if self.recipe.train.compile:
             self._read = torch.compile(self._read)  # type: ignore[method-assign]
 
     def load_votes_head(self, path: Path) -> None:
-        """Load the layer of FER+ votes of a weights file if it has one that fits."""
+        """Load the votes' layer of a weights file if there is one that fits."""
         if self.votes_head is None:
             return
         with safe_open(path, framework="pt") as tensors:
@@ -77,7 +77,7 @@ class Trainable(pl.LightningModule):
         """Return the loss of a batch, which is augmented here unless the teachers have read it."""
         train, distill = self.recipe.train, self.recipe.distill
         images, labels, votes = batch.images, batch.labels, share_votes(batch.votes)
-        with torch.autocast(self.device.type, enabled=False):  # geometry needs all its bits
+        with torch.autocast(self.device.type, enabled=False):  # geometry needs full precision
             unit = to_unit(images)
             if batch.taught is None:
                 unit = self.augmentation(unit)
@@ -89,7 +89,7 @@ class Trainable(pl.LightningModule):
         if train.votes_in_target or mixup:
             targets = soft_targets(labels, batch.votes, train.votes_in_target)
         if mixup:
-            # With mixup, teachers are asked about the images before these are blended.
+            # With mixup, teachers read the images before these are blended.
             blended = [targets, votes, *([] if taught is None else [taught])]
             unit, (targets, votes, *rest) = mix_up(unit, blended, mixup)
             taught = rest[0] if rest else None
@@ -117,7 +117,7 @@ class Trainable(pl.LightningModule):
     def validation_step(self, batch: Batch, _: int) -> None:
         """Add up the cross-entropy and the hits of a batch, without augmentation."""
         images, labels = batch.images, batch.labels
-        # In fp32 like the Bundle, or the history and the evaluation would disagree.
+        # In fp32 like the Bundle, or history and evaluation would differ.
         with torch.autocast(self.device.type, enabled=False):
             logits = self.classifier(channels_last(to_unit(images))).float()
         self._tallies["val"].add(F.cross_entropy(logits, labels), logits, labels)
@@ -127,7 +127,7 @@ class Trainable(pl.LightningModule):
         self._tallies = {"train": _Tally(), "val": _Tally()}
 
     def on_validation_epoch_end(self) -> None:
-        """Publish train_loss, train_accuracy, val_loss and val_accuracy to the callbacks."""
+        """Log train_loss, train_accuracy, val_loss and val_accuracy for the callbacks."""
         for split, tally in self._tallies.items():
             self.log_dict({f"{split}_{name}": value for name, value in tally.means().items()})
 
@@ -179,7 +179,7 @@ class _Tally:
 
 
 def _votes_head(classifier: Classifier, recipe: Recipe) -> nn.Linear:
-    """Build the layer from features to FER+ votes, which is trained beside the head."""
+    """Build the layer from features to FER+ votes, which is trained together with the head."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.train.seed)
         return nn.Linear(classifier.network.num_features, len(FERPLUS_VOTES))
@@ -188,7 +188,7 @@ def _votes_head(classifier: Classifier, recipe: Recipe) -> nn.Linear:
 def balanced_weights(dataset: FaceDataset) -> Tensor:
     """Return class weights that give every class the same total weight; 1 on average over images.
 
-    As scikit-learn's ``balanced``: images / (classes × images of the class), for the classes that
+    As ``balanced`` in scikit-learn: images / (classes × images of the class), for the classes that
     occur.
     """
     counts = torch.tensor(list(dataset.class_counts().values()), dtype=torch.float32)

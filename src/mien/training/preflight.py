@@ -1,4 +1,4 @@
-"""Preparation and preflight checks: what a training needs, loaded once, and checked before it."""
+"""Preparation and preflight checks: load the images and teachers of a training, and check it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def prepare(
     for split in ("train", "val"):
         dataset.split(split)  # raises a clear error if it is empty
     if len(dataset.train) < 2:  # batch normalization needs two
-        raise DataError(f"{dataset.name}: 1 image to train on, expected hundreds at least")
+        raise DataError(f"{dataset.name}: 1 image to train on, expected at least hundreds")
     check_teachers(teachers, dataset)
     if recipe.train.calibration_share:
         listener.working("Searching for duplicates of the images that are kept for calibration")
@@ -83,7 +83,7 @@ def preflight(recipe: Recipe, prepared: Prepared, untrained: Classifier) -> None
     Args:
         recipe: recipe of the training.
         prepared: images and teachers of the training.
-        untrained: the recipe's network, whose weights and statistics are spoiled by the step.
+        untrained: the recipe's network, whose weights and statistics the step changes.
 
     Raises:
         RecipeError: if parts of the recipe do not fit together.
@@ -98,10 +98,10 @@ def preflight(recipe: Recipe, prepared: Prepared, untrained: Classifier) -> None
     try:
         with torch.random.fork_rng(devices=[]):
             module.training_step(batch, 0)
-    except RuntimeError as error:  # of layers whose sizes do not meet
+    except RuntimeError as error:  # of layers whose sizes do not fit
         if recipe.augment.crop_px == SIZE_PX:
             raise
         raise RecipeError(
-            f"augment.crop_px = {recipe.augment.crop_px}: this network takes {SIZE_PX} px alone, "
-            "since it does not end in average pooling; leave crop_px out"
+            f"augment.crop_px = {recipe.augment.crop_px}: this network reads {SIZE_PX} px only, "
+            f"because it does not end in average pooling; leave crop_px out"
         ) from error

@@ -1,7 +1,8 @@
-"""Augmented versions of a data set that the teachers read once, to be learned from in turn.
+"""Augmented versions of a data set, which the teachers read once and the student reads in turn.
 
-Reading every image of every epoch by the teachers costs many times as much as the student's own
-step. With ``distill.views = 30``, epoch 31 uses the images of epoch 1 again, with the same answers.
+If the teachers read every image in every epoch, that costs many times as much as the student's own
+steps. With ``distill.views = 30``, epoch 31 uses the images of epoch 1 again, with the same
+answers.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ class TaughtBatches(Batches):
         devices = [device] if device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(self.seed * 100_003 + 50_000 + number)
-            # In random order: an augmentation may treat the first of a batch unlike the last.
+            # In random order: an augmentation may treat the first images of a batch unlike the last
+            # ones.
             order = torch.randperm(len(self.images)).to(device)
             views, answers = [], []
             for rows in torch.split(order, _CHUNK):

@@ -1,27 +1,27 @@
 """Train a recipe on a data set, or resume a training that was stopped.
 
-Read from the top: `train` and `resume` are what users call; both prepare (`preflight`), fit
-(`loop`) and finalize (`finalize`).
+Read from the top: users call `train` and `resume`; both prepare (`preflight`), fit (`loop`) and
+finalize (`finalize`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
-from torch import nn
 
 from mien.data.load import Paths, as_paths
 from mien.errors import Interrupted, RecipeError, RunError
 from mien.io.files import write_text
 from mien.models import build_model, count_macs, count_parameters
-from mien.models.base import register_callable
+from mien.models.custom import BuildNetwork, register_callable
 from mien.models.weights import describe_weights, find_weights, load_weights
 from mien.recipes import Recipe, load_recipe
-from mien.recipes.sections import ModelSection
+from mien.recipes.families import with_family
 from mien.runs.data import load_run_data, load_split_data
 from mien.runs.membership import Membership
 from mien.runs.record import RunRecord, describe_data, describe_environment, describe_paths, now
@@ -33,8 +33,6 @@ from mien.training.kept import chosen_by, load_checkpoint
 from mien.training.listener import TrainingListener
 from mien.training.loop import fit
 from mien.training.preflight import Prepared, preflight, prepare
-
-BuildNetwork = Callable[[ModelSection], nn.Module]
 
 
 def train(
@@ -58,29 +56,29 @@ def train(
         recipe: a Recipe, the name of a recipe that comes with mien, or the path of a TOML file.
         data: path of the data set, or several of Parquet files (see `mien.load_dataset`).
         out: path of the run directory to make.
-        overrides: settings such as ``train.epochs=5``, for a recipe that is named or a path.
+        overrides: settings such as ``train.epochs=5``, for a recipe given by name or path.
         device: ``cpu``, ``cuda``, or ``auto`` for CUDA if there is a device.
-        skip_bad: leave out images that cannot be used, instead of raising an error.
+        skip_bad: whether to leave out images that cannot be used, instead of raising an error.
         network: function that builds the network from the recipe's [model] section, in place of a
             registered family; its module ends in an ``nn.Linear`` that gives the seven logits. Only
-            this process knows it: pass it to `resume`, too, or make it an entry point of the group
-            ``mien.networks``.
+            this process knows it: pass it to `resume` as well, or make it an entry point of the
+            group ``mien.networks``.
         listener: progress listener; None for a silent training.
         callbacks: further Lightning callbacks, called after mien's own.
         loggers: Lightning loggers; with none, a TensorBoard logger if TensorBoard is installed.
 
     Raises:
         MienError: for a mistake in the recipe, the data or the run directory.
-        Interrupted: on Ctrl-C or SIGTERM; what was trained so far is a usable run.
+        Interrupted: on Ctrl-C or SIGTERM; the run can be used as it is then.
     """
     recipe = _resolve_recipe(recipe, overrides, network)
     listener = listener or TrainingListener()
-    Run.refuse_existing(Path(out))  # before time is spent on reading the data
+    Run.refuse_existing(Path(out))  # before the data is read, which takes time
     paths = as_paths(data)
     untrained = build_model(recipe.model)
     weights = find_weights(recipe.model)
     if weights is not None:
-        load_weights(untrained, weights)  # a mistake in them is reported now
+        load_weights(untrained, weights)  # reports a mistake in them now
     recipe = recipe.resolve_paths(Path())
     teachers = load_teachers(recipe)
     accelerator = resolve_device(device)
@@ -103,7 +101,7 @@ def train(
     run = Run.create(out, recipe, record)
     if dataset.skipped:
         write_text(run.skipped_path, "\n".join(dataset.skipped) + "\n")
-    with run.locked():
+    with run.locked(), _interruptible(run):
         return _fit_and_finalize(run, prepared, listener, callbacks, loggers)
 
 
@@ -116,7 +114,7 @@ def resume(
     callbacks: Sequence[Callback] = (),
     loggers: Sequence[Logger] = (),
 ) -> Run:
-    """Resume a run that was stopped at any moment; it ends in the weights it would have had.
+    """Resume a run that was stopped at any moment; it ends in the same weights as without the stop.
 
     Args:
         path: path of the run directory.
@@ -127,41 +125,51 @@ def resume(
         loggers: Lightning loggers; with none, a TensorBoard logger if TensorBoard is installed.
 
     Raises:
-        RunError: if the run is finished or damaged, or the data is not what it was trained on.
+        RunError: if the run is finished or damaged, or the data is not the data that it was trained
+            on.
     """
     if network is not None:
         register_callable(network)
     run = Run(path)
     if run.record.status == "finished":
-        raise RunError(f"{path}: has finished; nothing is left to resume")
-    mend = "resuming would mix two data sets. Name the right one by --data"
+        raise RunError(f"{path}: has finished, so there is nothing to resume")
+    mend = "resuming would mix two data sets. Name the right one with --data"
     dataset, given = load_run_data(run, data, mend=mend)
     resolve_device("cuda" if run.record.device == "cuda" else "cpu")
     if run.last_checkpoint.is_file():
         load_checkpoint(run.last_checkpoint)  # raises a clear error if it is damaged
     listener = listener or TrainingListener()
-    with run.locked():
+    with run.locked(), _interruptible(run):
+        teachers = load_teachers(run.recipe, mend="put that run back")
+        prepared = prepare(run.recipe, dataset, teachers, listener)
         moved = run.record.data.model_copy(update={"paths": describe_paths(given)})
         run.update(status="training", data=moved)
-        run.remove_results()
-        prepared = prepare(run.recipe, dataset, load_teachers(run.recipe), listener)
+        run.remove_results()  # only now: the run stays usable if it cannot be resumed
         return _fit_and_finalize(run, prepared, listener, callbacks, loggers)
 
 
 def _resolve_recipe(
     recipe: Recipe | str | Path, overrides: Sequence[str], network: BuildNetwork | None
 ) -> Recipe:
-    overrides = list(overrides)
-    if network is not None:
-        overrides.append(f"model.family={register_callable(network)}")
+    family = None if network is None else register_callable(network)
     if not isinstance(recipe, Recipe):
-        return load_recipe(recipe, overrides)
+        return load_recipe(recipe, overrides, family=family)
     if overrides:
         raise RecipeError(
-            "overrides and network go with a recipe's name or path, not with a loaded Recipe; name "
-            "the recipe instead"
+            "overrides need a recipe's name or path, not a loaded Recipe; name the recipe instead"
         )
-    return recipe
+    if family is None:
+        return recipe
+    return recipe.model_copy(update={"model": with_family(recipe.model.model_dump(), family)})
+
+
+@contextmanager
+def _interruptible(run: Run) -> Iterator[None]:
+    """Turn a Ctrl-C that stops at once into advice on how to resume."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):  # Lightning turns a KeyboardInterrupt into a SystemExit
+        raise Interrupted(f"stopped at once; resume with: mien train --resume {run.path}") from None
 
 
 def _fit_and_finalize(
@@ -171,27 +179,23 @@ def _fit_and_finalize(
     callbacks: Sequence[Callback],
     loggers: Sequence[Logger],
 ) -> Run:
-    try:
-        # When resumed, too: an older version left none, and the data is known to be the same.
-        Membership.of(prepared.dataset, chosen_by=chosen_by(run.recipe.train)).save(run.path)
-        interrupted = fit(run, prepared, listener, callbacks, loggers)
-        if interrupted and not run.kept_checkpoint.is_file():
-            run.update(status="interrupted")
-            raise Interrupted(
-                f"stopped before the first epoch ended; start again there: "
-                f"mien train --resume {run.path}"
-            )
-        if prepared.calibration is not None:
-            listener.working("Calibrating on the images that were kept back")
-        finalize(run, prepared)
-    except (KeyboardInterrupt, SystemExit):  # Lightning makes the one into the other
-        raise Interrupted(f"left at once; resume with: mien train --resume {run.path}") from None
+    # Also if resumed: older versions wrote none, and the data is known to be the same.
+    Membership.of(prepared.dataset, chosen_by=chosen_by(run.recipe.train)).save(run.path)
+    interrupted = fit(run, prepared, listener, callbacks, loggers)
+    if interrupted and not run.kept_checkpoint.is_file():
+        run.update(status="interrupted")
+        raise Interrupted(
+            f"stopped before the first epoch ended; start it again: mien train --resume {run.path}"
+        )
+    if prepared.calibration is not None:
+        listener.working("Calibrating on the images that were kept back")
+    finalize(run, prepared)
     if interrupted:
         run.update(status="interrupted")
         done, total = len(run.history()), run.recipe.train.epochs
         raise Interrupted(
-            f"stopped after epoch {done} of {total}; {run.path} can be used as it is, or "
-            f"resumed: mien train --resume {run.path}"
+            f"stopped after epoch {done} of {total}; {run.path} can be used as it is, or resumed: "
+            f"mien train --resume {run.path}"
         )
     run.update(status="finished")
     return run

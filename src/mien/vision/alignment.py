@@ -1,4 +1,4 @@
-"""Crop a face out of a picture as a Bundle reads it: level, square, gray, 48×48."""
+"""Crop a face out of a picture in the form that a Bundle reads: level, square, gray, 48×48."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mien.images.crop import to_crop
 from mien.types import Image
 from mien.vision.detectors.base import Face
 
-# A smaller tilt stays: rotation blurs a little, and training rotates faces by more than this.
+# Smaller tilts are kept: rotation blurs a little, and training rotates faces by more than this.
 _LEVEL_ENOUGH_DEGREES: Final = 6.0
 
 

@@ -12,7 +12,7 @@ T = TypeVar("T")
 S = TypeVar("S")
 
 CHUNK_FRAMES: Final = 16
-MAX_PIXELS: Final = CHUNK_FRAMES * 1920 * 1080  # of a chunk, and of the items ahead in each step
+MAX_PIXELS: Final = CHUNK_FRAMES * 1920 * 1080  # of a chunk, and of the items ahead of a step
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Step(Generic[T, S]):
         function: function to apply.
         pixels: function that returns the size of an item, in pixels.
         workers: number of threads.
-        ahead: largest number of items that are worked on, or whose results wait, at a time; fewer
+        ahead: largest number of items that are in progress, or whose results wait, at a time; fewer
             if they have more than `MAX_PIXELS` together. 0 applies the function in the caller's
-            thread, when the result is asked for.
+            thread, when the result is requested.
     """
 
     function: Callable[[T], S]

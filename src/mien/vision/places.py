@@ -1,4 +1,4 @@
-"""Check where results may be written: never over the sources that they were read from."""
+"""Check the paths of outputs, so that no source is overwritten."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MAX_STEM_BYTES: Final = 200  # of the 255 bytes of a file name
 
 
 class SourceFiles:
-    """The files among some sources; contains every path that leads to one, by links too.
+    """The files among some sources; it contains every path that leads to one, also through links.
 
     Args:
         sources: paths and addresses of the sources; an empty string, for pixels, is ignored.
@@ -29,21 +29,23 @@ class SourceFiles:
 
 
 def refuse_source(path: Path, sources: SourceFiles) -> None:
-    """Refuse to write to a source.
+    """Raise a MienError if an output would replace a source.
 
     Raises:
         MienError: if `path` leads to one of the sources.
     """
     if path in sources:
-        raise MienError(f"{path}: is one of the sources, which are never replaced; name another")
+        raise MienError(
+            f"{path}: is one of the sources, which are never replaced; choose another path"
+        )
 
 
 def refuse_output(path: Path, sources: SourceFiles) -> None:
-    """Refuse to write a file that cannot be written, or that is a source.
+    """Raise a MienError if an output cannot be written, or would replace a source.
 
     Raises:
-        MienError: if `path` leads to one of the sources, is no regular file, or its folder cannot
-            be written.
+        MienError: if `path` leads to one of the sources, is not a regular file, or its folder
+            cannot be written.
     """
     refuse_source(path, sources)
     refuse_irregular(path)
@@ -51,7 +53,7 @@ def refuse_output(path: Path, sources: SourceFiles) -> None:
 
 
 def refuse_unwritable(folder: Path) -> None:
-    """Refuse a folder in which nothing can be written; it need not exist yet.
+    """Raise a MienError if nothing can be written in a folder; it need not exist yet.
 
     Raises:
         MienError: if no file can be created in the folder.

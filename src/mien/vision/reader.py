@@ -1,4 +1,4 @@
-"""Read the faces in any source: find them, crop them as in training, read them, follow them.
+"""The reader: find the faces in any source, crop them as in training, read them, follow them.
 
 Frames are decoded in the caller's thread. Other threads detect the faces in earlier frames, and one
 reads the faces of several frames in one call. The frames under way are bounded in number and in
@@ -79,7 +79,7 @@ class Reader:
 
     @property
     def detector_note(self) -> str:
-        """Return how to get a better detector than the one in use; empty if there is none."""
+        """Return instructions for getting a better detector; empty if there is none."""
         return self._choice.note
 
     def read(self, source: Any) -> list[Reading]:
@@ -91,7 +91,7 @@ class Reader:
 
         Raises:
             SourceError: if the source cannot be opened, or a part of it cannot be read. `stream`
-                with an opened source goes on, and lists the failures there.
+            goes on instead, and an opened source lists the failures.
         """
         opened = source if isinstance(source, Source) else open_source(source)
         readings = [reading for _, found in self.stream(opened) for reading in found]
@@ -100,10 +100,10 @@ class Reader:
         return readings
 
     def stream(self, source: Any) -> Iterator[tuple[Frame, list[Reading]]]:
-        """Yield each frame of a source with its readings; the list is empty without a face.
+        """Yield each frame of a source with its readings, a list that is empty if there is no face.
 
         Args:
-            source: anything that `read` accepts. It is closed at the end, also if the iteration is
+            source: anything that `read` accepts. It is closed at the end, even if the iteration is
                 left early.
 
         Raises:
@@ -111,7 +111,7 @@ class Reader:
         """
         opened = source if isinstance(source, Source) else open_source(source)
         follower = None if opened.kind == "photos" else _Follower(self.smoothing_s)
-        # A live frame is read before the next one is taken: none may wait in between.
+        # A live frame is read before the next one is taken, so that no frame waits in between.
         is_live = opened.kind == "live"
         threads = max(1, min(_MAX_DETECTING_THREADS, os.cpu_count() or 1))
         detect = Step(self._detect, _pixels, workers=threads, ahead=0 if is_live else 2 * threads)
@@ -211,7 +211,7 @@ class _Follower:
         self, frame: Frame, seconds: float, faces: list[Face], rows: list[_Row]
     ) -> tuple[list[int], list[_Row]]:
         """Return the track of each face, and its smoothed probabilities."""
-        if frame.source != self._source:  # another video begins: none of its faces is known
+        if frame.source != self._source:  # another video begins, with other faces
             self._source = frame.source
             self._tracker.forget()
         tracks = self._tracker.update([face.box for face in faces], seconds)

@@ -14,7 +14,7 @@ from mien.vision.sources.base import Frame
 
 
 class AtomicTarget:
-    """A file with a temporary name beside its own, which it gets when it is closed.
+    """A file that is written under a temporary name, and gets its own name when it is closed.
 
     Args:
         path: path of the file, which is replaced.
@@ -93,4 +93,4 @@ def is_source(path: Path, frame: Frame) -> bool:
 def source_refused(path: Path, frame: Frame) -> MienError:
     """Return the error for an output that would replace the source of a frame."""
     kind = "photo" if frame.seconds is None else "video"
-    return MienError(f"{path}: is the {kind} itself, which is never replaced; name another")
+    return MienError(f"{path}: is the {kind} itself, which is never replaced; choose another path")

@@ -1,4 +1,4 @@
-"""When each person in a video showed which expression, and for how long."""
+"""The timeline of a video: when each person showed which expression, and for how long."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Timeline:
     """Adds up the readings of a video; its memory grows with the seconds, not with the frames.
 
     Attributes:
-        seconds: time of the last frame, in seconds; of several videos, of the longest.
+        seconds: time of the last frame, in seconds; for several videos, that of the longest one.
         frames: number of frames.
     """
 
@@ -91,7 +91,7 @@ class Timeline:
             sums += [reading.probabilities[emotion] for emotion in EMOTIONS]
 
     def people(self) -> list[Person]:
-        """Return all followed faces, the longest seen first; call it after the last frame."""
+        """Return all followed faces, the longest on screen first; call it after the last frame."""
         self._settle(None)
         return sorted(self._people.values(), key=lambda person: (-person.seconds, person.track))
 

@@ -51,7 +51,7 @@ class Tracker:
             seconds: time since the video or stream began, in seconds. Frames may be missing
                 between two calls.
         """
-        self._tracks = [  # a clock that was set back ends the tracks, too
+        self._tracks = [  # a clock that was set back also ends the tracks
             track for track in self._tracks if abs(seconds - track.last_seen) <= self._lost_after_s
         ]
         for track in self._tracks:
@@ -68,7 +68,7 @@ class Tracker:
         return numbers
 
     def forget(self) -> None:
-        """Forget every face, as another video begins; their numbers are not used again."""
+        """Forget every face, because another video begins; their numbers are not used again."""
         self._tracks = []
 
 
@@ -201,7 +201,7 @@ class Smoother:
     def update(
         self, track: int, probabilities: npt.NDArray[np.float32], seconds: float
     ) -> npt.NDArray[np.float32]:
-        """Return the smoothed probabilities of a track; the first ones are returned as they are.
+        """Return the smoothed probabilities of a track; the first ones are returned unchanged.
 
         Args:
             track: number of the track, from `Tracker`.

@@ -121,7 +121,7 @@ def test_images_in_folders_of_an_emotion_folder_are_found(tmp_path):
 def test_emotion_folders_beside_split_folders_are_named(tmp_path):
     put_train_and_val(tmp_path)
     put(tmp_path / "happy" / "2.png")
-    with pytest.raises(DataError, match="beside the split folders"):
+    with pytest.raises(DataError, match="next to the split folders"):
         load_dataset(tmp_path)
     assert len(load_dataset(tmp_path, skip_bad=True).skipped) == 1
 

@@ -9,6 +9,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from jinja2 import UndefinedError
 from tests.reports.page import Page
 
 from mien.errors import MienError
@@ -146,10 +147,25 @@ def test_a_template_can_be_given_as_text(registered, content):
     assert '<h2 id="given">Given</h2>\n<p>val</p>' in text
 
 
-def test_what_is_no_section_is_refused(registered, content):
-    registered("odd", dict)
-    with pytest.raises(MienError, match="report section 'odd': not a subclass of"):
-        draw_sections(content)
+def test_what_is_no_section_is_refused(registered):
+    with pytest.raises(MienError, match=r"report section 'odd': .*dict.* is not a subclass of"):
+        registered("odd", dict)
+
+
+def test_a_plugins_section_that_fails_leaves_the_others(registered, content, monkeypatch):
+    class Broken(Section):
+        title = "Broken"
+        template = "{{ section.nothing_of_the_kind }}"
+
+    registered("broken", Broken)
+    with pytest.raises(UndefinedError):  # a defect of mien's own is not hidden
+        render_report(content, draw_sections(content))
+    monkeypatch.setattr(SECTIONS, "_plugins", {"broken": None})
+    sections = draw_sections(content)
+    text = render_report(content, sections)
+    assert "which failed: UndefinedError: " in text
+    assert text.count("<h2 ") == len(SECTIONS.names())
+    assert "report.json" in report_files(sections)
 
 
 def test_names_of_files_cannot_be_taken_twice(registered, content):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Leaks(StrEnum):
-    """What is done to images that have a duplicate in another split."""
+    """Treatment of images that have a duplicate in another split."""
 
     drop = "drop"
     move = "move"

@@ -29,7 +29,7 @@ LayoutOption = Annotated[
         metavar="LAYOUT",
         callback=_known_layout,
         help="Layout of the new data set, such as csv, folders or parquet; an unknown name lists "
-        "all. By default the source's.",
+        "all. Default: the layout of the source.",
     ),
 ]
 NewLayoutOption = Annotated[

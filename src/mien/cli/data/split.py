@@ -103,7 +103,7 @@ def _say_leaks(dataset: FaceDataset) -> None:
         return
     out.print(
         f"\n{count:,} of {len(dataset):,} images ({count / len(dataset):.1%}) now have a duplicate "
-        f"in another split: {int(across.exact.sum()):,} an exact one, "
-        f"{int(across.near.sum()):,} a near one. A score on such images says little; "
+        f"in another split ({int(across.exact.sum()):,} exact, {int(across.near.sum()):,} near). "
+        "A score on such images says little; "
         "--keep-duplicates-together keeps duplicates in one split."
     )

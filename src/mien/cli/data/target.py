@@ -46,7 +46,7 @@ def choose_layout(target: Path, layout: str | None, dataset: FaceDataset) -> str
 
     Args:
         target: path of the new data set.
-        layout: name of the requested layout; None for the source's.
+        layout: name of the requested layout; None for the layout of the source.
         dataset: data set to be written.
 
     Raises:

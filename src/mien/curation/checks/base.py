@@ -24,7 +24,7 @@ class Subject:
     Args:
         dataset: data set, loaded with ``skip_bad``.
         duplicates: all duplicates within it.
-        bundle: Bundle to read the faces with, to find doubtful labels; None without one.
+        bundle: Bundle to read the faces with, to find doubtful labels; None if there is none.
         trained_on: mask of the images that the Bundle was trained on; None if unknown. Shape: (N,).
     """
 
@@ -86,5 +86,5 @@ class Check(ABC):
 
 
 CHECKS: Final[Registry[type[Check]]] = Registry(
-    "check", group="mien.checks", package="mien.curation.checks"
+    "check", group="mien.checks", package="mien.curation.checks", base=Check
 )

@@ -45,7 +45,7 @@ class DoubtfulLabels(Check):
 
 
 def find_doubts(dataset: FaceDataset, reading: LabelReading) -> list[Finding]:
-    """Return one finding about all labels that a classifier doubts; none without any."""
+    """Return one finding about all labels that a classifier doubts, if there are any."""
     doubts = np.zeros(len(dataset))
     read = reading.read
     doubts[read] = doubt(dataset.labels[read], reading.probabilities[read])

@@ -209,7 +209,7 @@ def _thumbnails(images: Images) -> _Float32s:
 
 
 def _moved(thumbnails: _Float32s) -> Iterator[_Float32s]:
-    """Yield the thumbnails shifted and rescaled, and unchanged among these."""
+    """Yield the thumbnails shifted and rescaled, including the unchanged ones."""
     size = _THUMBNAIL_PX
     padded = np.pad(thumbnails, ((0, 0), (1, 1), (1, 1)), mode="edge")
     for down, right in _SHIFTS:

@@ -118,9 +118,7 @@ def _is_list_of_integers(pa: Any, kind: Any) -> bool:
 
 
 def _label_names(metadata: dict[bytes, bytes] | None) -> list[str] | None:
-    """Return the label names that Hugging Face's ``datasets`` wrote into a file; None without
-    any.
-    """
+    """Return the label names that Hugging Face's ``datasets`` wrote; None if there are none."""
     try:
         features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
         return [str(name) for name in features["label"]["names"]]

@@ -37,7 +37,7 @@ class Source:
 
 
 class Format(ABC):
-    """How a data set is stored in files.
+    """A layout in which data sets are stored in files.
 
     A format is one class in a module of its own, named after the layout:
 
@@ -113,7 +113,7 @@ class Format(ABC):
 
 
 FORMATS: Final[Registry[type[Format]]] = Registry(
-    "layout", group="mien.formats", package="mien.data.formats"
+    "layout", group="mien.formats", package="mien.data.formats", base=Format
 )
 
 

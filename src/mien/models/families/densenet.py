@@ -86,9 +86,7 @@ class DenseNet(Network):
 
     @property
     def cam_layer(self) -> nn.Module:
-        """The deepest rectified map of 5x5 cells or more; the input of the third block has only
-        3x3.
-        """
+        """The deepest rectified map of 5x5 cells or more; the next one has 3x3."""
         return self.features.get_submodule("transition2.relu")
 
     def forward_features(self, images: Tensor) -> Tensor:

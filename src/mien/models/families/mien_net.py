@@ -157,8 +157,7 @@ class _Squeeze(nn.Module):
 
 
 class _Branches(Foldable):
-    """A 3×3 and a 1×1 convolution and, if the width stays the same, the identity, each normalized,
-    added.
+    """The sum of a 3×3 and a 1×1 convolution and, at equal widths, the identity, each normalized.
 
     Source: Ding et al., RepVGG: Making VGG-style ConvNets Great Again, 2021.
     """

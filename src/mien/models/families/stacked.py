@@ -32,7 +32,7 @@ class StackedModel(ModelSection):
     conv_dropout: Dropout = 0.0
     """Dropout probability after each stage."""
     head: Literal["flatten", "average"] = "flatten"
-    """How the last map becomes features: flattened, or averaged over its cells."""
+    """Conversion of the last map to features: flattened, or averaged over its cells."""
 
     @property
     def stage_channels(self) -> tuple[int, ...]:

@@ -1,1 +1,1 @@
-"""Figures that several pages or sections share: plain numbers to a Matplotlib figure."""
+"""Matplotlib figures that several pages or sections share, drawn from plain numbers."""

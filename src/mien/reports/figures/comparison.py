@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from mien.bundle.scores import Score
 from mien.reports.svg import COLOURS, INK, STYLE, new_figure
 
-_SHORT_NAME: Final = 20  # letters; of longer names, three do not fit side by side
+_SHORT_NAME: Final = 20  # letters; three longer names do not fit side by side
 _DASHES: Final = ("-", "--", ":", "-.")
 # The middle of Viridis: its ends are invisible on a light or a dark page.
 _BY_VALUE: Final = ListedColormap(mpl.colormaps["viridis"](np.linspace(0.2, 0.85, 128)))
@@ -96,7 +96,7 @@ def draw_tradeoff(points: Sequence[Point], quantity: str) -> Figure:
     """Draw accuracy against the multiply-accumulate operations for one face.
 
     Args:
-        points: networks, one at least.
+        points: networks, at least one.
         quantity: name of the accuracy, for the axis.
     """
     figure, axes = new_figure(3.4)
@@ -157,14 +157,14 @@ def _plain(names: Iterable[str]) -> list[str]:
 
 
 def _scaled(values: Sequence[float | str]) -> list[float]:
-    """Return positions from 0 to 1: of numbers by size, of words by first occurrence."""
+    """Return positions from 0 to 1: numbers by size, words by first occurrence."""
     numbers = _numbers(values)
     low, high = min(numbers), max(numbers)
     return [(number - low) / (high - low) if high > low else 0.5 for number in numbers]
 
 
 def _ticks(values: Sequence[float | str]) -> list[tuple[str, float]]:
-    """Return the texts beside an axis with their positions; of numbers, the ends only."""
+    """Return the tick labels of an axis with their positions; for numbers only the two ends."""
     placed = dict(zip(values, _scaled(values), strict=True))
     if all(isinstance(value, float) for value in placed):
         ends = (min(placed, key=placed.__getitem__), max(placed, key=placed.__getitem__))

@@ -1,4 +1,4 @@
-"""Maps over faces: heat maps in Inferno's colours, which colour-blind readers can follow."""
+"""Overlays of heat maps on faces, in Inferno's colours, which colour-blind readers can follow."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from mien.images.crop import SIZE_PX
 from mien.types import Image
 
 _SHOWN_PX: Final = 3 * SIZE_PX
-_OPACITY: Final = 0.75  # where the heat is 1: the face still shows through
+_OPACITY: Final = 0.75  # where the map is 1: the face still shows through
 _SMOOTHING_PX: Final = 4.0  # in the enlarged image: edges of cells and patches mean nothing
 _GRAY: Final = 128
 
 # A drop in probability that counts as full brightness at least. If no patch lowers the probability
-# by this much, the answer hardly depends on any place, and the map stays pale.
+# by this much, the answer hardly depends on any region, and the map stays pale.
 LEAST_DROP: Final = 0.05
 
 Heat = npt.NDArray[np.floating]
 
 
 def overlay(image: Image, heat: Heat) -> Image:
-    """Return an enlarged face with a heat map over it; where the heat is 0, the face is unchanged.
+    """Return an enlarged face with a heat map over it; the face is unchanged where the map is 0.
 
     Args:
         image: face crop.
@@ -45,13 +45,13 @@ def enlarge(image: Image) -> Image:
 
 
 def heat_legend() -> Image:
-    """Return the colours of the heat from 0 to 1 over gray. Shape: uint8 (16, 256, 3)."""
+    """Return the colours of heat map values from 0 to 1 over gray. Shape: uint8 (16, 256, 3)."""
     heat = np.tile(np.linspace(0, 1, 256), (16, 1))
     return _blend(np.full(heat.shape, _GRAY, np.uint8), heat)
 
 
 def _blend(image: Image, heat: Heat) -> Image:
-    """Lay the heat's colours over a gray image. Shape: (h, w), (h, w) -> uint8 (h, w, 3)."""
+    """Lay the colours of a heat map over a gray image. Shape: (h, w), (h, w) -> uint8 (h, w, 3)."""
     colours = cv2.applyColorMap(np.rint(heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    share = _OPACITY * np.sqrt(heat)[..., None]  # the root makes weak places visible, too
+    share = _OPACITY * np.sqrt(heat)[..., None]  # the root also makes weak regions visible
     return np.asarray(np.rint((1 - share) * image[..., None] + share * colours), np.uint8)

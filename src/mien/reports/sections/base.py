@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from mien.errors import MienError
 from mien.evaluation import Evaluation
-from mien.registry import Registry
+from mien.registry import Registry, in_a_line
 from mien.reports.content import Content
 from mien.reports.pages import render_text
 from mien.types import Labels
@@ -24,11 +24,11 @@ from mien.types import Labels
 class Section:
     """One section of a report: its figures, tables, numbers and text.
 
-    A subclass overrides what it has, and is registered in `mien.reports.sections.SECTIONS`: a
-    module of that package by the decorator, a class of an installed package by an entry point of
-    the group ``mien.report_sections``. The page shows the section's title and, below it, what the
-    template gives. The template sees ``section`` (the section itself), ``content`` and ``figures``
-    (the section's figures as inline SVG, by name).
+    A subclass overrides the parts that it has, and is registered in
+    `mien.reports.sections.SECTIONS`: a module of that package by the decorator, a class of an
+    installed package by an entry point of the group ``mien.report_sections``. The page shows the
+    section's title and, below it, the rendered template. The template sees ``section`` (the section
+    itself), ``content`` and ``figures`` (the section's figures as inline SVG, by name).
 
     Args:
         content: content of the report.
@@ -39,7 +39,7 @@ class Section:
     order: ClassVar[int] = 100
     """Position on the page: sections are sorted by it, those of mien are 10 to 90."""
     needs: ClassVar[tuple[str, ...]] = ()
-    """Names of the fields of `Content` that the section cannot do without."""
+    """Names of the fields of `Content` that the section needs."""
     without: ClassVar[str] = ""
     """Text in place of the section if one of these is missing; if empty, the section is left out.
     """
@@ -54,7 +54,7 @@ class Section:
 
     @property
     def template(self) -> str:
-        """Text of the Jinja template; by default that of the HTML file beside the module.
+        """Text of the Jinja template; by default the HTML file next to the module.
 
         Raises:
             MienError: if there is no such file.
@@ -92,6 +92,28 @@ class Section:
         return render_text(self.template, section=self, content=self.content, figures=svgs)
 
 
+class FailedSection(Section):
+    """A section that is shown instead of a plugin's section that raised an error.
+
+    Args:
+        content: content of the report.
+        name: name of the plugin's section.
+        error: error that the plugin's section raised.
+    """
+
+    def __init__(self, content: Content, name: str, error: Exception) -> None:
+        super().__init__(content)
+        self.title = name  # type: ignore[misc]
+        self.without = (  # type: ignore[misc]
+            f"This section comes from an installed plugin, which failed: {in_a_line(error)}."
+        )
+
+    @property
+    def complete(self) -> bool:
+        """False, so that only the error is shown."""
+        return False
+
+
 class EvaluationSection(Section):
     """A section about the evaluation."""
 
@@ -116,5 +138,5 @@ class EvaluationSection(Section):
 
 
 SECTIONS: Final[Registry[type[Section]]] = Registry(
-    "report section", group="mien.report_sections", package="mien.reports.sections"
+    "report section", group="mien.report_sections", package="mien.reports.sections", base=Section
 )

@@ -1,4 +1,4 @@
-"""Calibration: whether the confidence is the share of right answers, and how it was set."""
+"""Calibration section: whether the confidence equals the share of right answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ENOUGH: Final = 20  # images; the risk among fewer says nothing
 
 @SECTIONS.register("calibration")
 class CalibrationSection(EvaluationSection):
-    """How far the network's confidence can be trusted."""
+    """Report section about how far the network's confidence can be trusted."""
 
     title = "Calibration"
     order = 50
@@ -38,7 +38,7 @@ class CalibrationSection(EvaluationSection):
 
     @cached_property
     def risk(self) -> tuple[Floats, Floats, Floats]:
-        """Thresholds, and the coverage and the risk of answering only at or above each."""
+        """Thresholds, with the coverage and the risk of answering only at or above each."""
         return risk_coverage(self.probabilities, self.labels)
 
     def figures(self) -> dict[str, Figure]:
@@ -99,7 +99,7 @@ def draw_reliability(bins: Reliability) -> Figure:
 def draw_risk_coverage(
     thresholds: Floats, coverage: Floats, risk: Floats, *, images: int, uncertain_below: float
 ) -> Figure:
-    """Draw the share of wrong answers against the share of faces answered, most confident first.
+    """Draw the share of wrong answers against the share of answered faces, most confident first.
 
     Args:
         thresholds: thresholds in descending order.

@@ -1,4 +1,4 @@
-"""The data: the classes of each split, and how far the evaluated split overlaps the training."""
+"""Data section: the classes of each split, and the overlap of the evaluated split with train."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mien.reports.sections.base import SECTIONS, Section
 
 @SECTIONS.register("data")
 class DataSection(Section):
-    """The data set and its splits."""
+    """Report section about the data set and its splits."""
 
     title = "Data"
     order = 80

@@ -1,4 +1,4 @@
-"""The errors: confusion matrix, scores and curves of each emotion, the most frequent mistakes."""
+"""Errors section: confusion matrix, scores and curves of each emotion, most frequent mistakes."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from mien.reports.sections.base import SECTIONS, EvaluationSection
 from mien.reports.svg import COLOURS, INK, STYLE, new_figure
 from mien.types import Array, Mask
 
-_PAIRS: Final = 5  # of emotions, those confused most often
-_EXAMPLES: Final = 6  # of each pair
+_PAIRS: Final = 5  # pairs of emotions, those confused most often
+_EXAMPLES: Final = 6  # example faces of each pair
 _CURVE_POINTS: Final = 200
 
 _Trace = Callable[[Mask, Floats], tuple[Floats, Floats]]
@@ -42,14 +42,14 @@ class Curve(NamedTuple):
 
 @SECTIONS.register("errors")
 class ErrorsSection(EvaluationSection):
-    """Where the network's answers differ from the labels."""
+    """Report section about the answers that differ from the labels."""
 
     title = "Errors"
     order = 30
 
     @cached_property
     def confused(self) -> list[tuple[Confused, list[Sample]]]:
-        """The pairs of emotions confused most often, with example faces if there is the data."""
+        """The pairs of emotions confused most often, with example faces if possible."""
         pairs = self.evaluation.most_confused(_PAIRS)
         return [(pair, self._examples(pair)) for pair in pairs]
 
@@ -128,7 +128,7 @@ class ErrorsSection(EvaluationSection):
         ]
 
     def _class_curves(self, trace: _Trace, areas: dict[str, float | None]) -> list[Curve]:
-        """Return the curve of each emotion that some images have, and some have not."""
+        """Return the curve of each emotion that some of the images have, but not all."""
         return [
             Curve(
                 f"{row.emotion} {show_score(areas[row.emotion])}",
@@ -191,8 +191,8 @@ def draw_curves(
         curves: curves to draw.
         x: label of the x axis.
         y: label of the y axis.
-        chance: draw the diagonal, which is the ROC curve of guessing.
-        top: upper limit of the y axis, which then begins at 0; None leaves it to the curves.
+        chance: whether to draw the diagonal, which is the ROC curve of guessing.
+        top: upper limit of the y axis, which then begins at 0; None fits the curves.
     """
     figure, axes = new_figure(4.9)
     if chance:

@@ -1,4 +1,4 @@
-"""Explanation: which places of a face the answers depend on."""
+"""Explanation section: which regions of a face the answers depend on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mien.types import Image
 
 @SECTIONS.register("explanation")
 class ExplanationSection(Section):
-    """Mean occlusion maps of each emotion, and Grad-CAM maps of single faces."""
+    """Report section with mean occlusion maps per emotion, and Grad-CAM maps of single faces."""
 
     title = "Explanation"
     order = 70
@@ -53,5 +53,5 @@ class ExplanationSection(Section):
         }
 
     def count_faces(self) -> int:
-        """Return the number of faces that the section shows; mean faces show nobody."""
+        """Return the number of faces that the section shows; mean faces show no single person."""
         return len(self.overview.examples)

@@ -1,4 +1,4 @@
-"""Example faces: drawn at random, the mistakes, the narrow successes, and doubtful labels."""
+"""Faces section: random faces, confident mistakes, uncertain right answers, doubtful labels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mien.reports.sections.base import SECTIONS, EvaluationSection
 from mien.types import Mask
 
 _DRAWN: Final = 24
-_SHOWN: Final = 12  # of each other kind
+_SHOWN: Final = 12  # faces of each other kind
 _SEED: Final = 0
 
 
@@ -42,7 +42,7 @@ class Doubts:
 
 @SECTIONS.register("faces")
 class FacesSection(EvaluationSection):
-    """Faces of the evaluated split."""
+    """Report section with faces of the evaluated split."""
 
     title = "Example faces"
     order = 40
@@ -51,7 +51,7 @@ class FacesSection(EvaluationSection):
 
     @cached_property
     def drawn(self) -> list[Sample]:
-        """Faces drawn at random, which show the score as it is."""
+        """Faces drawn at random, among which mistakes are as frequent as in the split."""
         rows = np.random.default_rng(_SEED).permutation(self.evaluation.protocol.images)[:_DRAWN]
         return self._take(rows)
 

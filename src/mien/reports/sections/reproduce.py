@@ -1,4 +1,4 @@
-"""How to reproduce the result: the command, the recipe, and what identifies network and data."""
+"""Reproduction section: the command, the recipe, and identifiers of the network and the data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mien.reports.sections.base import SECTIONS, Section
 
 @SECTIONS.register("reproduce")
 class ReproduceSection(Section):
-    """The command that gives the same result, and all that the result depends on."""
+    """Report section with the command that gives the same result, and all that it depends on."""
 
     title = "Reproduce"
     order = 90
@@ -34,7 +34,7 @@ class ReproduceSection(Section):
 
     @property
     def facts(self) -> dict[str, str]:
-        """What identifies the network, its data and the machine."""
+        """Identifiers of the network, its data and the machine."""
         run, bundle, dataset = self.content.run, self.content.bundle, self.content.dataset
         facts: dict[str, str] = {}
         if bundle:
@@ -62,6 +62,6 @@ class ReproduceSection(Section):
 
 
 def _name_of(bundle: Bundle) -> str:
-    """Return what names a Bundle on the command line: its path, or the name of a shipped one."""
+    """Return a Bundle's name for the command line: its path, or the name of a shipped one."""
     names = {path: name for name, path in shipped_bundles().items()}
     return names.get(bundle.path, str(bundle.path))

@@ -1,4 +1,4 @@
-"""Robustness: accuracy on faces that were blurred, darkened, rotated, covered and so on."""
+"""Robustness section: accuracy on faces that were blurred, darkened, rotated, covered and so on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mien.reports.svg import COLOURS, INK, STYLE, WIDTH_IN
 
 @SECTIONS.register("robustness")
 class RobustnessSection(Section):
-    """Accuracy on changed faces of the split."""
+    """Report section about the accuracy on changed faces of the split."""
 
     title = "Robustness"
     order = 60
@@ -30,7 +30,7 @@ class RobustnessSection(Section):
 
     @property
     def worst_change(self) -> str:
-        """Name of the change that costs most accuracy, without its unit."""
+        """Name of the change that costs the most accuracy, without its unit."""
         accuracy = self.robustness.accuracy
         return min(accuracy, key=lambda name: sum(accuracy[name])).split(" (")[0]
 
@@ -57,7 +57,7 @@ class RobustnessSection(Section):
 
 @mpl.rc_context(STYLE)
 def draw_robustness(robustness: Robustness) -> Figure:
-    """Draw accuracy against the strength of each change, with that on unchanged faces."""
+    """Draw accuracy against the strength of each change, and the accuracy on unchanged faces."""
     rows = -(-len(robustness.accuracy) // 2)
     figure = Figure(figsize=(WIDTH_IN, 1.6 * rows), layout=ConstrainedLayoutEngine(h_pad=0.1))
     grid = figure.subplots(rows, 2, sharey=True, squeeze=False)

@@ -1,4 +1,4 @@
-"""The summary: the scores with their protocol, what is missing, and what to try next."""
+"""Summary section: the scores with their protocol, missing parts, and what to try next."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Reference(NamedTuple):
 
     Args:
         model: name of the model.
-        accuracy: its accuracy, 0 to 1.
+        accuracy: accuracy of the model, 0 to 1.
         same_images: whether it was measured on the evaluated images.
-        availability: what of the model is open.
+        availability: openly available parts of the model.
     """
 
     model: str
@@ -33,7 +33,7 @@ class Reference(NamedTuple):
 
 @SECTIONS.register("summary")
 class SummarySection(Section):
-    """The scores, and everything that a reader must know before using them."""
+    """Report section with the scores, and everything that a reader must know before using them."""
 
     title = "Summary"
     order = 10
@@ -47,7 +47,7 @@ class SummarySection(Section):
 
     @property
     def most_confused(self) -> Confused | None:
-        """The most frequent mistake; None without any."""
+        """The most frequent mistake; None if there is none."""
         evaluation = self.content.evaluation
         pairs = evaluation.most_confused(1) if evaluation else []
         return pairs[0] if pairs else None
@@ -85,11 +85,11 @@ class SummarySection(Section):
 
     @property
     def advice(self) -> list[str]:
-        """What to try next, one sentence each."""
+        """Advice on what to try next, one sentence each."""
         return advise(self.content)
 
     def numbers(self) -> dict[str, Any]:
-        """Return what the report is about, its scores, and what is missing."""
+        """Return the subject of the report, its scores, and its missing parts."""
         content = self.content
         return {
             "model": content.name,

@@ -1,4 +1,4 @@
-"""The training: its curves, what was trained and how, and examples of the augmentation."""
+"""Training section: curves, network, optimizer, duration, and examples of the augmentation."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Augmented:
 
 @SECTIONS.register("training")
 class TrainingSection(Section):
-    """The training of a run; left out of the report of a Bundle."""
+    """Report section about the training of a run; left out of the report of a Bundle."""
 
     title = "Training"
     order = 20
@@ -55,7 +55,7 @@ class TrainingSection(Section):
 
     @property
     def images_per_second(self) -> float:
-        """Mean training speed over the epochs, one at least."""
+        """Mean training speed over the epochs, of which there is at least one."""
         speeds = [row["images_per_second"] for row in self.content.history]
         return sum(speeds) / len(speeds)
 
@@ -97,7 +97,7 @@ def draw_curve(
     """Draw the loss or the accuracy in training and validation against epochs.
 
     Args:
-        history: rows of a run's history, one at least.
+        history: rows of a run's history, at least one.
         quantity: ``loss`` or ``accuracy``.
         kept_epoch: epoch whose weights were kept, which is marked; None for no mark.
     """
@@ -135,7 +135,7 @@ def draw_rate(history: Sequence[dict[str, float]]) -> Figure:
 
 
 def augment_examples(dataset: FaceDataset, recipe: Recipe) -> list[Augmented]:
-    """Return a training face of each of three emotions with augmented copies.
+    """Return a training face of each of three emotions, with augmented copies.
 
     The list is empty if the recipe augments nothing, or there is no train split or no torch.
     """

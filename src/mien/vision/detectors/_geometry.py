@@ -1,4 +1,4 @@
-"""Shrink pictures before detection, and map what was found back to the original."""
+"""Shrink pictures before detection, and map detected boxes back to the original."""
 
 from __future__ import annotations
 

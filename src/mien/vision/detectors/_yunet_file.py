@@ -36,7 +36,7 @@ def cached_path() -> Path:
 
 def by_hand() -> str:
     """Return how the user can provide the file without a download by mien."""
-    return f"put {FILE_NAME} into {cached_path().parent}, or name it by --detector-model PATH"
+    return f"put {FILE_NAME} into {cached_path().parent}, or name it with --detector-model PATH"
 
 
 def find_yunet(path: str | Path | None = None) -> Path | None:
@@ -66,14 +66,14 @@ def fetch_yunet(url: str | None = None) -> Path:
     """Download YuNet's file into the cache, unless it is there, and return its path.
 
     Args:
-        url: address of a copy; None for its publisher's.
+        url: address of a copy; None for the address of its publisher.
 
     Raises:
         MienError: if the download fails or is not YuNet's file; nothing is kept then.
     """
     if (cached := find_yunet()) is not None:
         return cached
-    # Imported now: HTTP and SSL take 20 ms, which whoever has the file can save.
+    # Imported now: HTTP and SSL take 20 ms, which is wasted if the file exists.
     from mien.io.download import downloaded
 
     path, url = cached_path(), url or URL

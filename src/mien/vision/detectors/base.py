@@ -41,7 +41,7 @@ class Face:
 
 
 class Detector(ABC):
-    """Finds the faces in pictures; one instance belongs to one thread.
+    """Finds the faces in pictures; an instance is used by one thread only.
 
     Attributes:
         name: name by which the detector is registered in `DETECTORS` and chosen.
@@ -74,13 +74,13 @@ class Detector(ABC):
         """
         if model is not None:
             raise MienError(
-                f"detector {cls.name} takes no detector model; leave one of the two out"
+                f"detector {cls.name} takes no detector model; leave out one of the two"
             )
         return cls
 
     @classmethod
     def prepare_if_available(cls, model: str | Path | None = None) -> Callable[[], Detector] | None:
-        """Return what `prepare` does; None if ``auto`` has to try the next detector instead.
+        """Return the result of `prepare`; None if ``auto`` has to try the next detector instead.
 
         Raises:
             MienError: if `model` is missing or wrong.
@@ -89,12 +89,12 @@ class Detector(ABC):
 
     @classmethod
     def missing_note(cls) -> str:
-        """Return how the user can make the detector available to ``auto``."""
+        """Return instructions for making the detector available to ``auto``."""
         return ""
 
 
 DETECTORS: Final[Registry[type[Detector]]] = Registry(
-    "detector", group="mien.detectors", package="mien.vision.detectors"
+    "detector", group="mien.detectors", package="mien.vision.detectors", base=Detector
 )
 
 
@@ -105,7 +105,7 @@ class Choice:
     Args:
         name: name of the detector.
         build: function that creates an instance, for one thread each.
-        note: how the user can get a better detector; empty if there is none.
+        note: instructions for getting a better detector; empty if there is none.
     """
 
     name: str

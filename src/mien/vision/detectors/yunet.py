@@ -26,13 +26,13 @@ from mien.vision.detectors.base import DETECTORS, LONGEST_SIDE_PX, Detector, Fac
 __all__ = ["YuNetDetector", "fetch_yunet"]
 
 _MIN_SCORE: Final = 0.7  # 19 of 20 faces of FER-2013, padded and searched, have 0.79 or more
-_MAX_OVERLAP: Final = 0.3  # above it two boxes are one face; OpenCV's default
+_MAX_OVERLAP: Final = 0.3  # two boxes with a higher overlap are one face; OpenCV's default
 _MAX_FACES: Final = 5000
 
 
 @DETECTORS.register("yunet")
 class YuNetDetector(Detector):
-    """YuNet, by its file, which is not part of the package.
+    """YuNet, loaded from its file, which is not part of the package.
 
     Args:
         path: path of ``face_detection_yunet_2023mar.onnx`` (see `mien.vision.detectors.yunet`).
@@ -53,7 +53,7 @@ class YuNetDetector(Detector):
                 )
         except cv2.error:
             raise MienError(
-                f"{path}: OpenCV {cv2.__version__} cannot load it as YuNet; is it a whole "
+                f"{path}: OpenCV {cv2.__version__} cannot load it as YuNet; is it a complete "
                 f"{FILE_NAME}?"
             ) from None
 
@@ -77,7 +77,7 @@ class YuNetDetector(Detector):
 
     @classmethod
     def prepare_if_available(cls, model: str | Path | None = None) -> Callable[[], Detector] | None:
-        """Return what `prepare` does; None if the file is missing and cannot be downloaded.
+        """Return the result of `prepare`; None if the file is missing and cannot be downloaded.
 
         Raises:
             MienError: if `model` is missing or wrong.

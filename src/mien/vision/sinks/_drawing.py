@@ -1,4 +1,4 @@
-"""Draw readings onto the picture that they come from."""
+"""Draw boxes and emotions onto the picture that the readings come from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Show the frames of a video on a screen as far apart as they were taken."""
+"""Pace the frames of a video on a screen, so that they appear at their original speed."""
 
 from __future__ import annotations
 

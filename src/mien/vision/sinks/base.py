@@ -1,4 +1,4 @@
-"""The contract of sinks: the base class, what one is created from, and their registry."""
+"""The contract of sinks: the base class, the context that creates one, and the registry."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SinkContext:
-    """The run that a sink is created for.
+    """The source and the settings that a sink is created with.
 
     Args:
         source: opened source.
         reader: reader of the faces.
         source_files: files of the source, which no sink may replace.
-        all_frames: whether frames without a face are recorded, too.
+        all_frames: whether frames without a face are also recorded.
         stop: condition that ends the run.
     """
 
@@ -38,7 +38,7 @@ class SinkContext:
 
 
 class Sink(ABC):
-    """A destination of readings: it is given each frame with its readings, and then closed.
+    """A destination of readings: it receives each frame with its readings, and is then closed.
 
     Use a sink in a ``with`` block, or close it: a file gets its name when its sink is closed.
 
@@ -47,7 +47,7 @@ class Sink(ABC):
                 sink.add(frame, readings)
 
     Attributes:
-        target: what the command line names with the sink: a ``file``, a ``folder``, any other
+        target: kind of the target that the command line names: a ``file``, a ``folder``, any other
             ``text``, or ``nothing``.
         saved: paths of the files and folders that are complete and in place.
         failures: errors of outputs that were left out, while the others were written.
@@ -66,7 +66,7 @@ class Sink(ABC):
 
         Args:
             target: path or other text that the user named; empty for a sink that needs none.
-            context: run that the sink is created for.
+            context: source and settings of the run.
 
         Raises:
             MienError: if the target cannot be written, or does not fit the source.
@@ -81,7 +81,7 @@ class Sink(ABC):
         """
 
     def close(self) -> None:  # noqa: B027 - a sink may have nothing to close
-        """Finish the output, also after an interruption: what was added so far is kept.
+        """Finish the output, even after an interruption: everything added so far is kept.
 
         Without any frame nothing is written, and an older file stays. Safe to repeat.
         """
@@ -102,5 +102,6 @@ SINKS: Final[Registry[type[Sink]]] = Registry(
     "sink",
     group="mien.sinks",
     package="mien.vision.sinks",
+    base=Sink,
     elsewhere={"timeline": "mien.reports.timeline_sink"},  # its page is written there
 )

@@ -1,4 +1,4 @@
-"""Each face as the crop that was read."""
+"""A sink that saves each face as the crop that was read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readings as a CSV table."""
+"""A sink that writes readings as a CSV table."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class CsvSink(Sink):
 
     Args:
         path: path of the file, which is replaced.
-        all_frames: whether a frame without a face has a row, too, empty after ``seconds``.
+        all_frames: whether frames without a face also have a row, empty after ``seconds``.
 
     Raises:
         MienError: if the file cannot be written.
@@ -53,7 +53,7 @@ class CsvSink(Sink):
             if self._all_frames and not readings:
                 start = (frame.source, frame.index, _rounded(frame.seconds))
                 self._rows.writerow([*start, *[""] * (len(CSV_COLUMNS) - len(start))])
-            self._file.flush()  # a killed process leaves its rows, and others can follow the file
+            self._file.flush()  # a killed process leaves its rows; others can follow the file
 
     def close(self) -> None:
         """Give the file its name (see `Sink.close`)."""

@@ -1,4 +1,4 @@
-"""Readings as JSON Lines: a JSON object on each line."""
+"""A sink that writes readings as JSON Lines: a JSON object on each line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class JsonlSink(Sink):
 
     Args:
         target: path of the file, which is replaced; or a text stream, which stays open.
-        all_frames: whether a frame without a face has a line, too: the record of `no_face`.
+        all_frames: whether frames without a face also have a line: the record of `no_face`.
 
     Raises:
         MienError: if the file cannot be written.

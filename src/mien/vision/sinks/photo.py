@@ -1,4 +1,4 @@
-"""Annotated copies of photos."""
+"""A sink that saves annotated copies of photos."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _MAX_JPEG_SIDE_PX: Final = 65_500  # limit of libjpeg
 class PhotoSink(Sink):
     """Annotated copies of photos, each written at once.
 
-    With other than one photo, a copy that cannot be written is left out and listed in
+    Unless there is exactly one photo, a copy that cannot be written is left out and listed in
     ``failures``.
 
     Args:
         path: path of a file; or of a folder, in which each photo gets a name of its own. A path is
-            a folder if it is one, has no suffix, or is for other than one photo.
+            a folder if it is one, has no suffix, or there is not exactly one photo.
         photos: number of photos to come; None if it is unknown.
         sources: files that no copy may replace.
 

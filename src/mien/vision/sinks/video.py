@@ -1,4 +1,4 @@
-"""Readings as an annotated video."""
+"""A sink that writes readings as an annotated video."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class VideoSink(Sink):
         path: path of the file, which is replaced: .mp4 (MPEG-4) or .avi (Motion JPEG).
         fps: frames per second; replaced by 30 if it is not from 1 to 240.
         size: width and height in pixels; None for those of the first frame. Pictures of another
-            size are fitted in.
+            size are scaled to fit.
 
     Raises:
         MienError: if the file cannot be written, or not in that size.
@@ -71,8 +71,8 @@ class VideoSink(Sink):
         if len(source.names) > 1 and Path(target).suffix.lower() not in VIDEO_SUFFIXES:
             first = next((name for name in source.names if expected_kind(name) != "photos"), "")
             raise MienError(
-                f"{target}: the sources contain a video or a stream: {first}; expected .mp4 or "
-                ".avi, for one video of all, or photos alone"
+                f"{target}: the sources contain a video or a stream ({first}); name an .mp4 or "
+                f".avi file for one video of all, or give photos only"
             )
         return cls(target, source.fps or _DEFAULT_FPS)
 
@@ -124,7 +124,7 @@ class VideoSink(Sink):
         return round((frame.seconds - self._start_s) * self._fps)
 
     def _check(self) -> None:
-        """Raise if frames are missing in the file: OpenCV reports no failed write."""
+        """Raise a MienError if frames are missing in the file: OpenCV reports no failed write."""
         with quiet_video():
             video = cv2.VideoCapture(str(self._target.temporary))
         frames = video.get(cv2.CAP_PROP_FRAME_COUNT)
@@ -134,7 +134,7 @@ class VideoSink(Sink):
 
 
 def _fit(picture: Image, size: Size) -> Image:
-    """Return a picture scaled to fit a size, with black beside it if its shape is another."""
+    """Return a picture scaled to fit a size, with black bars if its aspect ratio differs."""
     height, width = picture.shape[:2]
     if (width, height) == size:
         return picture

@@ -1,7 +1,7 @@
-"""A window on the screen that shows annotated frames as they come.
+"""A sink that shows annotated frames in a window on the screen.
 
-It uses tkinter, which comes with Python: mien needs the OpenCV without windows, which installs on
-servers, too.
+It uses tkinter, which comes with Python: mien uses OpenCV without windows, which also installs on
+servers.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ class WindowSink(Sink):
 
     Args:
         title: title of the window.
-        is_live: whether frames are shown as they come, and not as far apart as they were taken.
-        stop: condition that ends the wait for the time of a frame.
+        is_live: whether frames are shown immediately, instead of at the speed at which they were
+            taken.
+        stop: condition that ends the wait until a frame is due.
 
     Raises:
         MienError: if there is no screen, or Python has no tkinter.
@@ -92,7 +93,7 @@ class Window:
         except ImportError:
             raise MienError(
                 "a window needs tkinter, which this Python does not have (on Debian: install "
-                "python3-tk); leave out --show, and save an annotated copy by --save"
+                "python3-tk); leave out --show, and save an annotated copy with --save"
             ) from None
         self._photo_image = tkinter.PhotoImage
         try:
@@ -100,7 +101,7 @@ class Window:
         except tkinter.TclError as error:
             raise MienError(
                 f"no window can be opened here ({error}); leave out --show, and save an annotated "
-                "copy by --save"
+                f"copy with --save"
             ) from None
         self._root.title(title)
         self._label = tkinter.Label(self._root, borderwidth=0)

@@ -32,13 +32,13 @@ def read_frame(capture: cv2.VideoCapture) -> Image | None:
 
 
 def frame_rate(capture: cv2.VideoCapture) -> float | None:
-    """Return the frames per second that a file or a device states; None if it does not."""
+    """Return the frames per second that a file or a device states; None if there is none."""
     fps = float(capture.get(cv2.CAP_PROP_FPS))
     return fps if 0 < fps <= 1000 else None  # formats without a rate state 0 or their clock's rate
 
 
 def check_frame_size(capture: cv2.VideoCapture, name: str, limits: Limits) -> None:
-    """Refuse a video whose frames are too large, and release its capture.
+    """Raise a SourceError if a video's frames are too large, and release its capture.
 
     Raises:
         SourceError: if a frame has more pixels than the limit.

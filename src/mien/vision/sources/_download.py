@@ -25,10 +25,10 @@ def download_picture(parts: SplitResult, name: str, limits: Limits) -> bytes | N
     Args:
         parts: parts of the address, with the login that it may contain.
         name: name of the address in errors.
-        limits: limits on the size of the picture and the silence of the server.
+        limits: limits on the size of the picture and the idle time of the server.
 
     Raises:
-        SourceError: if the server does not answer, sends a web page, or too much.
+        SourceError: if the server does not answer, or sends a web page or too many bytes.
     """
     try:
         return _download(parts, limits)
@@ -40,7 +40,7 @@ def _download(parts: SplitResult, limits: Limits) -> bytes | None:
     """Return the picture at an address; None if the server declares another kind of content.
 
     Raises:
-        OSError: as urllib does; and for an answer that is too long, breaks off or is a web page.
+        OSError: if urllib raises one, or the answer is too long, breaks off or is a web page.
         http.client.HTTPException: if the answer is not HTTP.
         ValueError: if the address is not valid.
     """
@@ -58,7 +58,7 @@ def _download(parts: SplitResult, limits: Limits) -> bytes | None:
 
 
 def _opener(parts: SplitResult) -> tuple[urllib.request.OpenerDirector, str]:
-    """Return what opens an address with the login in it, and the address without that login."""
+    """Return an opener that sends the login in an address, and the address without that login."""
     host = parts.netloc.rpartition("@")[2]
     address = quote(urlunsplit(parts._replace(netloc=host)), safe=string.punctuation)
     if not parts.username:

@@ -1,4 +1,4 @@
-"""Open anything that faces can be read from as one Source."""
+"""Open a photo, a video, a camera, a stream, or several of them, as one Source."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def open_source(
         timeout_s: idle timeout of an address, in seconds.
         retries: number of consecutive attempts to reopen a broken stream, after pauses of 0.5 s,
             1 s, 2 s and so on.
-        stop: condition that ends the iteration when it returns True. A video asks it before each
-            frame; a camera or a stream also asks it five times a second while no frame comes.
+        stop: condition that ends the iteration when it returns True. A video checks it before each
+            frame; a camera or a stream also checks it five times per second while no frame comes.
 
     Returns:
         The source, to iterate over. Of several photos or videos, one that cannot be read is left
@@ -94,7 +94,7 @@ def expected_kind(spec: object) -> Kind:
 
 
 def _openers() -> list[Opener]:
-    """Return an opener of each registered kind, in the order in which they are asked."""
+    """Return an opener of each registered kind, in the order in which they are tried."""
     openers = [opener() for opener in SOURCES.all().values()]
     return sorted(openers, key=lambda opener: opener.is_fallback)
 
@@ -102,7 +102,8 @@ def _openers() -> list[Opener]:
 def _expand(source: object, openers: Sequence[Opener]) -> list[object] | None:
     """Return the specs in a list, a folder or a pattern; None for a single source.
 
-    An item of a list that cannot be expanded becomes its error, to be raised in its turn.
+    An item of a list that cannot be expanded becomes its error, which is raised when its turn
+    comes.
     """
     if isinstance(source, list | tuple):
         if not source:

@@ -1,4 +1,4 @@
-"""Several sources as one: each is opened in its turn, and one that fails is left out."""
+"""Several sources as one: they are opened one after another, and those that fail are left out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Part:
     """A spec and the opener that accepts it.
 
     Args:
-        spec: spec of a single source, or the error that is raised in its turn.
+        spec: spec of a single source, or the error that is raised when its turn comes.
         opener: opener that accepts the spec; None if none does.
     """
 
@@ -30,7 +30,7 @@ class Part:
 
     @classmethod
     def of(cls, spec: object, openers: Sequence[Opener]) -> Self:
-        """Return a spec with the first opener that accepts it."""
+        """Return a part: a spec with the first opener that accepts it."""
         return cls(spec, next((opener for opener in openers if opener.opens(spec)), None))
 
     @property
@@ -63,7 +63,7 @@ class SeveralSources(Source):
     Args:
         name: folder or pattern that they come from; an empty string for a list.
         parts: specs of the sources and their openers.
-        limits: limits on what each source may cost.
+        limits: limits on each source.
         stop: condition that ends the iteration.
     """
 
@@ -104,8 +104,8 @@ class SeveralSources(Source):
                 return
             if self.kind == "photos" and current.kind != "photos":
                 raise SourceError(
-                    f"{current.name}: a video or a stream with the name of a photo; open it on "
-                    "its own"
+                    f"{current.name}: a video or a stream with the name of a photo; open it "
+                    f"separately"
                 )
             try:
                 yield from current

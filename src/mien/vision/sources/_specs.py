@@ -1,4 +1,4 @@
-"""Recognize what a spec is, and check the file that it names."""
+"""Recognize the kind of a spec (number, address or path), and check the file that it names."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from mien.io.files import expand_user
 
 
 def is_number(spec: object) -> bool:
-    """Return whether a spec is the number of a camera, also as text."""
+    """Return whether a spec is the number of a camera, as an integer or as text."""
     if isinstance(spec, str):
         return spec.isascii() and spec.isdecimal() and len(spec) < 10
     return isinstance(spec, int | np.integer) and not isinstance(spec, bool)
 
 
 def is_address(spec: object) -> bool:
-    """Return whether a spec is an address, of whatever scheme."""
+    """Return whether a spec is an address of any scheme."""
     return isinstance(spec, str) and re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", spec) is not None
 
 
@@ -57,7 +57,7 @@ def existing_file(spec: object) -> tuple[Path, int]:
     """Return the path of the file that a spec names, and its size in bytes.
 
     Raises:
-        SourceError: if there is no such file, or it is empty or no regular file.
+        SourceError: if there is no such file, or it is empty or not a regular file.
     """
     path, name = as_path(spec), str(spec)
     try:

@@ -41,7 +41,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits on what a source may cost.
+    """Limits on the size, the idle time and the retries of a source.
 
     Args:
         max_pixels: largest number of pixels in one picture.
@@ -59,7 +59,7 @@ class Limits:
         return 8 * self.max_pixels + (1 << 20)
 
     def check_pixels(self, name: str, pixels: int) -> None:
-        """Refuse a picture that is too large.
+        """Raise a SourceError if a picture is too large.
 
         Raises:
             SourceError: if `pixels` is above the limit.
@@ -68,7 +68,7 @@ class Limits:
             raise SourceError(
                 f"{name}: {pixels / 1e6:,.1f} million pixels, more than the limit of "
                 f"{self.max_pixels / 1e6:,.1f} million; if the picture is meant to be that large, "
-                f"raise it by --max-pixels {pixels}"
+                f"raise it with --max-pixels {pixels}"
             )
 
 
@@ -85,7 +85,7 @@ class Source(ABC):
             contains a camera, or an address without a photo's suffix; else ``video`` if it
             contains a video.
         total: number of frames or photos; None if it is unknown.
-        fps: frames per second, as the file or the device states them; None if it does not.
+        fps: frames per second, as stated by the file or the device; None if unknown.
 
     Attributes:
         names: path or address of each part of the source; an empty string for pixels.
@@ -126,12 +126,12 @@ class Source(ABC):
 class Opener(ABC):
     """One kind of source: recognizes its specs, and opens them.
 
-    A spec is whatever a user calls a source: a path, a number, an address, an array. Every opener
-    is registered in `SOURCES`, and is created without arguments.
+    A spec is a user's description of a source: a path, a number, an address or an array. Every
+    opener is registered in `SOURCES`, and is created without arguments.
 
     Attributes:
         suffixes: suffixes, in lower case, of the files that a folder or a pattern contributes.
-        is_fallback: whether the opener is asked after all others, for what they leave.
+        is_fallback: whether the opener is tried after all others.
     """
 
     suffixes: ClassVar[frozenset[str]] = frozenset()
@@ -151,8 +151,8 @@ class Opener(ABC):
 
         Args:
             spec: spec that `opens` accepts.
-            limits: limits on what the source may cost.
-            stop: condition that ends the iteration; a live source asks it while it waits.
+            limits: limits on the source.
+            stop: condition that ends the iteration; a live source checks it while it waits.
 
         Raises:
             SourceError: if there is no such source, or it cannot be read.
@@ -164,5 +164,5 @@ class Opener(ABC):
 
 
 SOURCES: Final[Registry[type[Opener]]] = Registry(
-    "source", group="mien.sources", package="mien.vision.sources"
+    "source", group="mien.sources", package="mien.vision.sources", base=Opener
 )

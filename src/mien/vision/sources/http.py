@@ -21,7 +21,7 @@ class AddressOpener(Opener):
     is_fallback = True  # accepts every scheme, to say which ones are supported
 
     def opens(self, spec: object) -> bool:
-        """Return whether a spec is an address, of whatever scheme."""
+        """Return whether a spec is an address of any scheme."""
         return is_address(spec)
 
     def kind(self, spec: object) -> Kind:
@@ -50,7 +50,7 @@ class AddressOpener(Opener):
             )
         content = None
         if parts.scheme in ("http", "https"):
-            # Imported now: HTTP and SSL take 20 ms, which photos and cameras can save.
+            # Imported now: HTTP and SSL take 20 ms, which photos and cameras do not need.
             from mien.vision.sources._download import download_picture
 
             content = download_picture(parts, name, limits)

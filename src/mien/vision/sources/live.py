@@ -1,6 +1,6 @@
 """Cameras and streams: the newest frame each time.
 
-A reading never lags behind what the camera sees, however slow the reader is.
+A reading never lags behind the camera, however slow the reader is.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from mien.vision.sources.video import Connect, VideoSource
 
 _LAST_CAMERA: Final = 99  # OpenCV uses hundreds for its backends
 _FIRST_PAUSE_S: Final = 0.5  # before a broken stream is reopened; doubled each time
-_WAIT_S: Final = 0.2  # the stop condition is asked between waits
+_WAIT_S: Final = 0.2  # the stop condition is checked between waits
 _CLOSING_S: Final = 0.3
 _SLOW_FRAME_S: Final = 0.5
-_EXIT_S: Final = 1.0  # more than Python takes to exit
+_EXIT_S: Final = 1.0  # longer than Python takes to exit
 
 
 @SOURCES.register("live")
@@ -33,7 +33,7 @@ class CameraOpener(Opener):
     """Opens the cameras of this machine, by their number."""
 
     def opens(self, spec: object) -> bool:
-        """Return whether a spec is a number, also as text."""
+        """Return whether a spec is a number, as an integer or as text."""
         return is_number(spec)
 
     def kind(self, spec: object) -> Kind:
@@ -56,7 +56,7 @@ class CameraOpener(Opener):
                 f"camera {name}: cannot be opened (is it connected, free and permitted?); cameras "
                 f"are numbered from 0; for a file or a folder of that name write ./{name}"
             )
-        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # where the driver can: its queue is a delay
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # if the driver supports it: its queue is a delay
         lost = f"camera {name}: no more pictures (was it unplugged, or taken by another program?)"
         return LiveSource(name, capture, lost=lost, stop=stop)
 
@@ -94,7 +94,7 @@ def open_stream(address: str, name: str, *, limits: Limits, stop: Stop) -> Sourc
 
 
 class LiveSource(Source):
-    """The newest frame of a camera or a stream, each time that one is asked for.
+    """The newest frame of a camera or a stream, each time that one is requested.
 
     A thread reads every frame, from the first iteration until the source is closed or the iteration
     is left. After that the source yields nothing more.
@@ -133,7 +133,7 @@ class LiveSource(Source):
         self._thread = threading.Thread(target=self._grab, name=f"mien {name}", daemon=True)
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield the newest frame each time; numbers count those that were dropped, too."""
+        """Yield the newest frame each time; frame numbers also count dropped frames."""
         if not self._closing.is_set() and not self._thread.is_alive():
             self._thread.start()
         has_frames = False

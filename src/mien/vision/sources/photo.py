@@ -21,7 +21,7 @@ _JPEG_MAGIC, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 _AGAIN: Final = "copy or download it again"
 _ORIENTATION: Final = 0x0112  # EXIF tag
 
-# Returns the pixels of a photo, and appends to the list what is wrong with a photo that is damaged.
+# Returns the pixels of a photo, and appends the damage of a photo to the list.
 Load = Callable[[list[SourceError]], Image]
 
 
@@ -48,10 +48,10 @@ class PhotoSource(Source):
 
 @SOURCES.register("photo")
 class PhotoOpener(Opener):
-    """Opens image files, their content, PIL images and arrays; also files of unknown kinds."""
+    """Opens image files, their content, PIL images and arrays, and files of unknown kinds."""
 
     suffixes = PHOTO_SUFFIXES
-    is_fallback = True  # a file whose suffix no other kind knows may be a photo all the same
+    is_fallback = True  # a file whose suffix no other kind knows may still be a photo
 
     def opens(self, spec: object) -> bool:
         """Return whether a spec holds pixels or is a path."""
@@ -66,10 +66,10 @@ class PhotoOpener(Opener):
         return str(spec) if is_path(spec) else ""
 
     def open(self, spec: Any, *, limits: Limits, stop: Stop) -> Source:
-        """Open a photo; a file is read and decoded when its frame is asked for.
+        """Open a photo; a file is read and decoded when its frame is requested.
 
         Raises:
-            SourceError: if an array is no picture, or there is no such file.
+            SourceError: if an array is not a picture, or there is no such file.
         """
         if isinstance(spec, np.ndarray):
             image = check_array(spec)
@@ -87,7 +87,8 @@ class PhotoOpener(Opener):
         if size_bytes > limits.max_bytes:
             raise SourceError(
                 f"{name}: a file of {size_bytes >> 20:,} MB, too large for a picture of "
-                f"{limits.max_pixels / 1e6:,.1f} million pixels; raise the limit by --max-pixels, "
+                f"{limits.max_pixels / 1e6:,.1f} million pixels; raise the limit with "
+                f"--max-pixels, "
                 "or give a video a suffix such as .mp4"
             )
         return PhotoSource(name, lambda wrong: read_photo(path, name, limits, wrong))
@@ -107,7 +108,7 @@ def read_photo(path: Path, name: str, limits: Limits, wrong: list[SourceError]) 
         path: path of the file.
         name: name of the file in errors.
         limits: limits on its size.
-        wrong: list to which damage is added that leaves a part of the picture readable.
+        wrong: list that receives damage which leaves a part of the picture readable.
 
     Raises:
         SourceError: if the file cannot be read or decoded, or is too large.
@@ -122,13 +123,13 @@ def read_photo(path: Path, name: str, limits: Limits, wrong: list[SourceError]) 
 
 
 def decode_photo(content: bytes, name: str, limits: Limits, wrong: list[SourceError]) -> Image:
-    """Return the pixels of an image file's content, as far as a damaged one has them.
+    """Return the pixels of an image file's content, as far as they can be read.
 
     Args:
         content: content of the file.
         name: name of the file in errors.
         limits: limits on its size.
-        wrong: list to which damage is added that leaves a part of the picture readable.
+        wrong: list that receives damage which leaves a part of the picture readable.
 
     Raises:
         SourceError: if the content cannot be decoded, or the picture is too large.
@@ -178,7 +179,9 @@ def from_pil(picture: Any, name: str, limits: Limits) -> Image:
             pixels = np.asarray(picture.convert("RGB"), np.uint8)[..., ::-1]
         orientation = picture.getexif().get(_ORIENTATION, 1) if hasattr(picture, "getexif") else 1
     except Exception as error:  # PIL's decoders raise errors of every type
-        raise SourceError(f"{name}: PIL cannot decode it ({error}); is the file whole?") from None
+        raise SourceError(
+            f"{name}: PIL cannot decode it ({error}); is the file complete?"
+        ) from None
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -189,10 +192,10 @@ def from_pil(picture: Any, name: str, limits: Limits) -> Image:
 
 
 def check_array(array: Array) -> Image:
-    """Return an array that is a picture, without its alpha channel.
+    """Check that an array is a picture, and return it without its alpha channel.
 
     Raises:
-        SourceError: if the array is no picture.
+        SourceError: if the array is not a picture.
 
     Shape: uint8 (height, width), (height, width, 3) or (height, width, 4) -> (height, width) or
         (height, width, 3).
@@ -204,7 +207,7 @@ def check_array(array: Array) -> Image:
 
 
 def wrong_array(array: Array) -> SourceError:
-    """Return the error for an array that is no picture."""
+    """Return the error for an array that is not a picture."""
     return SourceError(
         f"the picture is {array.dtype} {array.shape}, expected uint8 (height, width, 3), "
         "blue-green-red, or gray (height, width)"

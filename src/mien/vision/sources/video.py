@@ -19,7 +19,7 @@ VIDEO_SUFFIXES: Final = frozenset(
      ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv"}
 )  # fmt: skip
 
-# Containers state a few frames more than they have; with this share of them a video is whole.
+# Containers state a few frames more than they have; a video with this share of them is complete.
 _WHOLE: Final = 0.95
 _ASSUMED_FPS: Final = 25.0
 
@@ -44,7 +44,7 @@ class VideoOpener(Opener):
         """Open a video file.
 
         Raises:
-            SourceError: if there is no such file, it is no readable video, or its frames are too
+            SourceError: if there is no such file, it is not a readable video, or its frames are too
                 large.
         """
         path, _ = existing_file(spec)
@@ -53,8 +53,8 @@ class VideoOpener(Opener):
         capture = open_capture(address)
         if not capture.isOpened():
             raise SourceError(
-                f"{spec}: cannot be opened as a video, expected MP4, MOV, AVI, MKV, WebM or the "
-                "like (is the file damaged, cut off, or of another format than its name says?)"
+                f"{spec}: cannot be opened as a video, expected MP4, MOV, AVI, MKV, WebM or "
+                f"similar (is the file damaged, cut off, or of another format than its name says?)"
             )
         check_frame_size(capture, str(spec), limits)
         return VideoSource(str(spec), capture, lambda: open_capture(address), stop=stop)
@@ -112,7 +112,7 @@ class VideoSource(Source):
         self._release()
 
     def _check_count(self, count: int) -> None:
-        """Raise if a video had no frame; report one that had too few."""
+        """Raise a SourceError if a video had no frame; report a video that had too few."""
         if count == 0:
             raise SourceError(f"{self.name}: no frame of the video can be read (is it damaged?)")
         if self.total is not None and count < _WHOLE * self.total:
