@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from pathlib import Path
 from typing import Final, Literal
 
@@ -22,6 +22,12 @@ MIN_P: Final = 0.001  # below it, splits differ more than by chance
 WHY_LABELS_MATTER: Final = (
     "A network learns wrong labels, and a score counts right answers as wrong because of them."
 )
+
+
+def count_of(things: Sized | int, one: str, many: str) -> str:
+    """Return a number of things with their name, in the singular or the plural."""
+    count = things if isinstance(things, int) else len(things)
+    return f"{count:,} {one if count == 1 else many}"
 
 
 class _Record(BaseModel):

@@ -71,7 +71,7 @@ def near_pairs(dataset: FaceDataset, duplicates: Duplicates) -> list[NearPair]:
                 across=bool(dataset.splits[rows[0]] != dataset.splits[rows[1]]),
                 mirrored=mirrored,
                 rescaled=rescaled,
-                shifted=max(abs(down), abs(right)) >= 2,
+                shifted=bool(max(abs(down), abs(right)) >= 2),
                 note=", ".join([*changes, f"correlation {near.correlation[at]:.2f}"]),
             )
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mien.curation.checks.base import CHECKS, Check, Subject
-from mien.curation.findings import Finding, Item, refer
+from mien.curation.findings import Finding, Item, count_of, refer
 from mien.images.crop import is_blank
 
 
@@ -25,7 +25,7 @@ class Blank(Check):
             Finding(
                 check="blank",
                 severity="warning",
-                title=f"{len(rows):,} {'image is' if len(rows) == 1 else 'images are'} blank",
+                title=f"{count_of(rows, 'image is', 'images are')} blank",
                 count=len(rows),
                 why="A network can learn no expression from a blank image, and no answer about it "
                 "is right.",

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from mien.curation.checks.base import CHECKS, Check, Subject
-from mien.curation.findings import Finding, Item, refer
+from mien.curation.findings import Finding, Item, count_of, refer
 from mien.images.crop import SIZE_PX
 from mien.types import Images, Integers
 
@@ -32,7 +32,8 @@ class Bordered(Check):
             Finding(
                 check="bordered",
                 severity="note",
-                title=f"{len(rows):,} images have a border of {_BORDER_PX} px or more",
+                title=f"{count_of(rows, 'image has', 'images have')} a border of {_BORDER_PX} px "
+                "or more",
                 count=len(rows),
                 why="The face is smaller or cut off, and a network can learn the border instead of "
                 "the expression.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mien.curation.checks.base import CHECKS, Check, Subject
-from mien.curation.findings import Finding, Item, refer
+from mien.curation.findings import Finding, Item, count_of, refer
 from mien.data.duplicates.groups import repeated
 
 
@@ -29,7 +29,8 @@ class ConflictingLabels(Check):
             Finding(
                 check="conflicting-labels",
                 severity="warning",
-                title=f"{len(groups):,} groups of identical images have different labels",
+                title=f"{count_of(groups, 'group', 'groups')} of identical images with "
+                "different labels",
                 count=count,
                 why="The same pixels cannot show two emotions: at least one label is wrong, and no "
                 "network can learn both.",

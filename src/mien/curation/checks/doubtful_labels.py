@@ -57,7 +57,7 @@ def find_doubts(dataset: FaceDataset, reading: LabelReading) -> list[Finding]:
     predictions = reading.probabilities.argmax(1)
     return [
         Finding(
-            check="label-noise",
+            check="doubtful-labels",
             severity="warning",
             title=f"{len(rows):,} of {int(read.sum()):,} labels are doubted by {reading.reader}",
             count=len(rows),

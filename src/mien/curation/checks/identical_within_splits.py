@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mien.curation.checks.base import CHECKS, Check, Subject
-from mien.curation.findings import Figures, Finding, Item, refer
+from mien.curation.findings import Figures, Finding, Item, count_of, refer
 from mien.data.duplicates.groups import repeated
 from mien.data.split import SPLITS, split_ranks
 
@@ -33,7 +33,8 @@ class IdenticalWithinSplits(Check):
             Finding(
                 check="identical-within-splits",
                 severity="warning",
-                title=f"{surplus:,} images are copies of another image in the same split",
+                title=f"{count_of(surplus, 'image is a copy', 'images are copies')} of another "
+                "image in the same split",
                 count=surplus,
                 why="Copies weigh more than other images: a network trains on them more often, "
                 "scores count them more often, and confidence intervals come out too narrow.",

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from mien.curation.checks.base import CHECKS, Check, Subject
-from mien.curation.findings import Finding, Item, refer
+from mien.curation.findings import Finding, Item, count_of, refer
 from mien.images.crop import is_blank
 
 _MIN_STD: Final = 8.0  # gray levels; a face in the dark has about 15
@@ -31,8 +31,7 @@ class NearConstant(Check):
             Finding(
                 check="near-constant",
                 severity="note",
-                title=f"{len(rows):,} {'image has' if len(rows) == 1 else 'images have'} very low "
-                "contrast",
+                title=f"{count_of(rows, 'image has', 'images have')} very low contrast",
                 count=len(rows),
                 why="Once standardized, they are mostly noise.",
                 what_to_do="Look at them, and drop those that show no face.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mien.curation.checks.base import CHECKS, Check, Subject
-from mien.curation.findings import Finding, Item
+from mien.curation.findings import Finding, Item, count_of
 
 
 @CHECKS.register("unreadable")
@@ -23,7 +23,7 @@ class Unreadable(Check):
             Finding(
                 check="unreadable",
                 severity="warning",
-                title=f"{count:,} {'image' if count == 1 else 'images'} could not be used",
+                title=f"{count_of(count, 'image', 'images')} could not be used",
                 count=count,
                 why="Tools that skip them silently train and measure on fewer images than they "
                 "say.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mien.curation.checks.base import CHECKS, Check, Subject
-from mien.curation.findings import Finding, Item, refer
+from mien.curation.findings import Finding, Item, count_of, refer
 from mien.data.fer2013 import FERPLUS_VOTES
 from mien.data.votes import find_majorities
 
@@ -28,8 +28,7 @@ class VotedNoFace(Check):
             Finding(
                 check="voted-no-face",
                 severity="warning",
-                title=f"{len(rows):,} {'image was' if len(rows) == 1 else 'images were'} voted not "
-                "a face",
+                title=f"{count_of(rows, 'image was', 'images were')} voted not a face",
                 count=len(rows),
                 why="A network can learn no expression from them, and no answer about them is "
                 "right.",
