@@ -132,6 +132,13 @@ class Registry(Generic[T]):
         """Return whether an implementation comes from an installed plugin."""
         return name in self._plugins
 
+    def origin(self, name: str) -> str:
+        """Return the package and version that an implementation comes from; empty for mien's."""
+        plugin = self._plugins.get(name)
+        if plugin is None:
+            return ""
+        return f"{_package(plugin)} {plugin.dist.version if plugin.dist else ''}"
+
     def all(self) -> dict[str, T]:
         """Return every implementation by name, in the order of the names; all are imported."""
         return {name: self[name] for name in self.names()}

@@ -70,7 +70,7 @@ CASES = {
     "a comparison of one": ("compare nowhere", "1 run to compare, expected at least two"),
     "a comparison with itself": ("compare faces faces", "faces: named twice"),
     "a comparison of no runs": ("compare faces cats", "faces: not a run directory"),
-    "a sweep of nothing": ("sweep quick --data train.csv", "quick: a recipe; say what to try"),
+    "a sweep of nothing": ("sweep quick --data train.csv", "quick: a recipe; name settings to try"),
     "an unknown sweep": ("sweep sweep-stage --data train.csv", "did you mean 'sweep-stages'"),
     "a grid over an unknown key": (
         "sweep quick --data train.csv --grid model.stagges=2,3",
@@ -79,7 +79,7 @@ CASES = {
     "a sweep of no data": ("sweep sweep-stages --data nowhere.csv", "nowhere.csv: no such file"),
     "a sweep over the splits": (
         "sweep quick --data train.csv --grid data.seed=0,1",
-        "data.seed would give each trial other validation images",
+        "data.seed would give the trials different validation images",
     ),
     "resume of no sweep": ("sweep --resume faces", "faces: not a sweep directory"),
     "weights of another kind": (

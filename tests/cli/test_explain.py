@@ -152,7 +152,7 @@ def test_what_cannot_be_is_one_line_and_no_page(mien, crops, run, tmp_path):
         ([run.path / "checkpoints", crops], "holds no Bundle"),
         (["mien-xs", text], "text.jpg: cannot be decoded"),
         (["mien-xs", tmp_path / "nowhere.png"], "no such file"),
-        (["mien-xs", video], "only photos are explained; save the faces by mien predict"),
+        (["mien-xs", video], "only photos are explained; save the faces with mien predict"),
         (["mien-xs", crops / "0.png", video], "only photos are explained"),
         (["mien-xs", crops, "--crops", "--detector", "haar"], "leave out --detector haar"),
         (["mien-xs", crops, "--crops", "--max-pixels", "99"], "raise it with --max-pixels"),

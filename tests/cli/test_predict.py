@@ -237,7 +237,7 @@ def test_a_copy_that_cannot_be_is_listed_and_the_others_are_saved(mien, tmp_path
 def test_copies_of_photos_with_a_video_among_them_are_refused(mien, video, tmp_path):
     outcome = mien("predict", ASTRONAUT, video, "--save", tmp_path / "out")
     assert outcome.code == 2
-    assert f"the sources contain a video or a stream: {video}; expected .mp4" in outcome.err
+    assert f"the sources contain a video or a stream ({video}); name an .mp4" in outcome.err
     assert list(tmp_path.iterdir()) == []
 
 

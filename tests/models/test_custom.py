@@ -14,6 +14,7 @@ from mien.errors import MienError, RecipeError
 from mien.models import build_model, to_unit
 from mien.models.custom import CustomNetwork, register_callable
 from mien.recipes import load_recipe
+from mien.recipes.families import FAMILIES
 from mien.reports.report import write_report
 from mien.runs.run import Run
 from mien.training.export import export
@@ -52,6 +53,27 @@ def test_it_is_trained_resumed_exported_and_reported(layouts, tmp_path):
     assert_same_weights(whole, resume(tmp_path / "b", network=own_network))
     assert export(whole, tmp_path / "c.onnx").metadata.parameters == whole.record.parameters
     assert "own_network" in write_report(Run(whole.path)).read_text()
+
+
+def test_an_override_may_not_name_another_family(layouts, tmp_path):
+    overrides = [*OVERRIDES, "model.family=stacked"]
+    with pytest.raises(RecipeError, match="'stacked': the network is given by a function"):
+        train("quick", layouts["csv"], tmp_path, overrides=overrides, network=own_network)
+    recipe = load_recipe("quick", ["model={dropout=0.2}"], family=register_callable(own_network))
+    assert (recipe.model.family, recipe.model.dropout) == ("own_network", 0.2)
+
+
+def test_a_run_whose_family_is_not_known_here_keeps_its_results(layouts, tmp_path, monkeypatch):
+    with pytest.raises(MienError, match="stopped"):
+        train(
+            "quick", layouts["csv"], tmp_path / "run", overrides=OVERRIDES, network=own_network,
+            listener=StopAt(2, 1),
+        )  # fmt: skip
+    before = sorted(path.name for path in (tmp_path / "run").rglob("*"))
+    monkeypatch.delitem(FAMILIES._registered, "own_network")  # as in another process
+    with pytest.raises(RecipeError, match=r"own_network.*mien\.resume\(RUN, network="):
+        resume(tmp_path / "run")
+    assert sorted(path.name for path in (tmp_path / "run").rglob("*")) == before
 
 
 def test_a_function_may_be_defined_again_but_takes_no_built_in_name():

@@ -112,7 +112,7 @@ def test_numbers_that_are_none_in_the_history_are_said_and_left_out(own_run):
     cells[1] = "nan"
     (own_run / "history.csv").write_text("\n".join([*lines[:2], ",".join(cells)]) + "\n")
     text = write_report(own_run).read_text()
-    assert "values that are no numbers, in 1 of 2 epochs (the first is epoch 2)" in text
+    assert "values that are not numbers, in 1 of 2 epochs (the first is epoch 2)" in text
     words = re.sub(r'base64,[^"]*', "", text)
     assert not re.search(r"\bnan\b", words, re.IGNORECASE)
 

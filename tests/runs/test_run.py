@@ -40,7 +40,10 @@ def test_data_whose_name_is_not_utf_8_is_no_damage(copy):
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda path: shutil.rmtree(path), "copy: no such run directory; make one with: mien train"),
+        (
+            lambda path: shutil.rmtree(path),
+            "copy: no such run directory; make one with: mien train",
+        ),
         (lambda path: (path / "run.json").unlink(), "copy: not a run directory, it contains no ru"),
         (lambda path: (path / "run.json").write_text("{}"), r"run.json: damaged \(status: field r"),
         (lambda path: (path / "run.json").write_text("{"), r"run.json: damaged \(not JSON: "),

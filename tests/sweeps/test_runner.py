@@ -109,7 +109,7 @@ def test_a_test_split_that_the_run_knows_is_left_out(faces, tmp_path, capsys):
     trial = run_trial(folder, folder.trial(0))
     assert trial.status == "finished"
     assert set(trial.scores) == {"train", "val"}
-    assert "its test split is no test" in capsys.readouterr().out  # which goes to its log
+    assert "its test split cannot test" in capsys.readouterr().out  # which goes to its log
 
 
 def test_what_has_ended_is_not_run_again(swept, tmp_path):

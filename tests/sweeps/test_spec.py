@@ -73,7 +73,7 @@ def test_a_range_from_the_command_line():
     ("name", "options", "said"),
     [
         ("sweep-stage", {}, "no sweep or recipe is called 'sweep-stage' (did you mean"),
-        ("quick", {}, "quick: a recipe; say what to try of it"),
+        ("quick", {}, "quick: a recipe; name settings to try"),
         ("quick", {"grid": ["model.stagges=2"]}, "unknown key 'model.stagges' of the family"),
         ("quick", {"grid": ["model.stages=2,9"]}, "model.stages = 9: input should be less"),
         ("quick", {"grid": ["model.stages"]}, "expected KEY=VALUES"),
@@ -88,7 +88,7 @@ def test_a_range_from_the_command_line():
         ("nowhere.toml", {}, "nowhere.toml: cannot be read"),
         ("quick", {"search": ["train.optimizer=adam,sdg"]}, "train.optimizer = 'sdg'"),
         ("quick", {"search": ["train.label_smoothing=0.1..1.5"]}, "train.label_smoothing = 1.5"),
-        ("quick", {"grid": ["data.seed=0,1"]}, "data.seed would give each trial other"),
+        ("quick", {"grid": ["data.seed=0,1"]}, "data.seed would give the trials different"),
         ("quick", {"grid": ["train.lr=1,2"], "trials": 3}, "--trials: only for a search"),
         ("quick", {"grid": ["train.lr.low=1,2"]}, "'lr' is a value, not a section"),
         ("quick", {"grid": ["train.lr=1", "train.lr=2"]}, "train.lr=2: train.lr is named twice"),
@@ -107,7 +107,7 @@ def test_what_does_not_fit_is_said_before_anything_is_trained(name, options, sai
     [
         ('recipe = "quick"\ngrid = 3', "grid: expected a section"),
         ('recipe = "quick"\nset = ["train.epochs=8"]', "set: expected a section"),
-        ("[grid]\ntrain.lr = [1, 2]", "expected recipe = the name or the file"),
+        ("[grid]\ntrain.lr = [1, 2]", "expected recipe = NAME or FILE"),
         (
             'recipe = "quick"\n[grid]\ntrain.lr = [1]\n[search]\ntrain.lr = { low = 1, high = 2 }',
             "exactly one of [grid], [search] and [variants], found [grid] and [search]",
@@ -116,13 +116,13 @@ def test_what_does_not_fit_is_said_before_anything_is_trained(name, options, sai
             'recipe = "quick"\n[grid]\ntrain.lr = [1]\n[variants.baseline]',
             "exactly one of [grid], [search] and [variants], found [grid] and [variants]",
         ),
-        ('recipe = "quick"\n[variants]', "say what to try of it"),
+        ('recipe = "quick"\n[variants]', "name settings to try"),
         ('recipe = "quick"\n[variants]\nslow = 3', "variants.slow: expected a section of settings"),
-        ("[variants.baseline]", "expected recipe = the name or the file"),
+        ("[variants.baseline]", "expected recipe = NAME or FILE"),
         ('recipe = "quick"\n[variants."a/b"]', "variants.a/b = 'a/b': expected a valid file name"),
         (
             'recipe = "quick"\n[variants.other]\ndata.seed = 1',
-            "data.seed would give each trial other validation images",
+            "data.seed would give the trials different validation images",
         ),
         (
             'recipe = "quick"\n[variants.a]\n[variants.b]\ntrain.epoch = 1',
@@ -190,7 +190,9 @@ def test_a_setting_that_a_variant_leaves_has_the_value_of_the_base(tmp_path):
 @pytest.mark.parametrize("options", [{"grid": ["train.lr=1,2"]}, {"search": ["train.lr=1..2"]}])
 def test_variants_take_no_grid_beside_them(tmp_path, options):
     (tmp_path / "mine.toml").write_text(VARIANTS)
-    with pytest.raises(RecipeError, match=f"tries its variants; leave --{next(iter(options))} out"):
+    with pytest.raises(
+        RecipeError, match=f"has variants of its own; leave --{next(iter(options))} out"
+    ):
         load_sweep(tmp_path / "mine.toml", **options)
 
 

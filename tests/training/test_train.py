@@ -307,7 +307,7 @@ def test_a_run_that_was_edited_or_damaged_is_said(run, tmp_path):
         Run(path).history()
     wider = load_recipe("quick", [*TINY, "model.channels=[12, 12]"])
     (path / "recipe.toml").write_text(tomli_w.dumps(wider.as_dict()))
-    with pytest.raises(RunError, match=r"best\.ckpt: is of another network than recipe\.toml"):
+    with pytest.raises(RunError, match=r"best\.ckpt: does not fit the network that recipe\.toml"):
         export(path)
 
 
@@ -330,7 +330,7 @@ def test_what_cannot_be_trained_is_said_and_leaves_nothing(layouts, tmp_path):
         train("quick", tmp_path / "nowhere.csv", out)
     with pytest.raises(DataError, match="split 'val' has no images"):
         train("quick", layouts["csv"], out, overrides=["data.fractions=[1.0, 0.0, 0.0]"])
-    with pytest.raises(RecipeError, match="go with a recipe's name"):
+    with pytest.raises(RecipeError, match="need a recipe's name"):
         train(load_recipe("quick"), layouts["csv"], out, overrides=TINY)
     if not torch.cuda.is_available():
         with pytest.raises(MienError, match="no CUDA device"):

@@ -132,7 +132,7 @@ def test_a_run_does_not_go_on_from_other_weights(layouts, tmp_path):
         overrides = [*SMALL, f"model.weights={weights}"]
         train("mien-s", layouts["csv"], out, overrides=overrides, listener=LeaveIn(1))
     save_file({**state, "network.head.1.bias": state["network.head.1.bias"] + 1}, weights)
-    with pytest.raises(RunError, match=r"not the weights that .* began with"):
+    with pytest.raises(RunError, match=r"not the weights that .* started from"):
         resume(out)
 
 

@@ -31,7 +31,7 @@ MOST_FACES = 60
 def explain(
     model: ModelArgument,
     sources: Annotated[
-        list[str], typer.Argument(metavar="SOURCE...", help="Photos, folders or glob patterns.")
+        list[str], typer.Argument(metavar="SOURCE", help="Photos, folders or glob patterns.")
     ],
     page: Annotated[
         Path, typer.Option("--out", metavar="FILE", help="Path of the page to write.")

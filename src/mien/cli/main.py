@@ -124,6 +124,8 @@ def main() -> None:
 
 def _in_words(error: Exception) -> str:
     """Return one line about an error that the user can fix; empty for a defect of mien."""
+    if not isinstance(error, MienError) and (line := plugin_at_fault(error)):
+        return line
     match error:
         case MienError():
             return str(error)
@@ -136,7 +138,7 @@ def _in_words(error: Exception) -> str:
             return NO_MEMORY
         case OSError():
             return f"{error.filename or 'a file'}: {error.strerror or error}"
-    return plugin_at_fault(error)
+    return ""
 
 
 def _is_lack_of_memory(error: RuntimeError) -> bool:

@@ -37,7 +37,7 @@ def predict(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE...",
+            metavar="SOURCE",
             help="Photos, folders, glob patterns, videos, the number of a camera, or addresses.",
         ),
     ],

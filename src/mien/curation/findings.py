@@ -58,7 +58,7 @@ class Finding(_Record):
         title: finding in one line.
         count: number of images concerned.
         why: reason why the finding matters.
-        what_to_do: advice: how to fix it.
+        what_to_do: advice on how to fix it.
         figures: numbers that were counted or measured, by name.
         items: cases of the finding, the clearest first.
     """

@@ -99,7 +99,7 @@ def count_leaks(
         kind: kind of duplicates to count.
 
     Returns:
-        Counts by a description of what was counted.
+        Number of images by the description of the leak.
     """
     counts = {}
     for earlier, later in combinations(dataset.split_counts(), 2):

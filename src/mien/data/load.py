@@ -113,7 +113,9 @@ def _read(found: Found, *, skip_bad: bool, use_cache: bool) -> Rows:
     if not use_cache:
         return stored.read(source, skip_bad=skip_bad).in_split_order()
     root = source.root and str(source.root.absolute())
-    key = cache.cache_key(source.files, root, layout, skip_bad, source.refused)
+    # A plugin's reader may give other rows after an update.
+    options = (root, layout, skip_bad, source.refused, FORMATS.origin(layout))
+    key = cache.cache_key(source.files, *options)
     rows = cache.load(key)
     if rows is None:
         rows = stored.read(source, skip_bad=skip_bad).in_split_order()

@@ -21,7 +21,7 @@ def read_sizes(dataset: FaceDataset, data: Paths) -> list[Size] | None:
         Sizes in the order of the data set; None if its layout stores 48×48 pixels, not image files.
 
     Raises:
-        DataError: if a file is gone, or cannot be read any more.
+        DataError: if a file is gone, or can no longer be read.
     """
     _, stored, source = find_source(data)
     return list(stored.read_sizes(source, dataset)) if stored.keeps_image_files else None

@@ -36,7 +36,8 @@ class LabelAgreement:
         images: number of images with votes.
         compared: number of images with a majority that names an expression.
         agreeing: number of images whose majority is their label.
-        share: share of agreeing among compared images, 0 to 1; None if there are none.
+        share: share of the compared images whose majority is their label, 0 to 1; None if none is
+            compared.
         majorities: number of images by majority vote, in the order of
             `mien.data.fer2013.FERPLUS_VOTES`, then those with a tie.
     """

@@ -200,16 +200,16 @@ def calibration_error(
 def mcnemar(ours: Mask, theirs: Mask) -> tuple[int, int, float]:
     """Compare two classifiers on the same images by McNemar's exact test.
 
-    Only images that one classifier reads right and the other wrong distinguish the two; if both
-    were equally good, each of these images would be a fair coin toss.
+    Only images that one classifier reads correctly and the other does not distinguish the two; if
+    both were equally good, each of these images would be a fair coin toss.
 
     Args:
-        ours: True for each image that the first classifier reads right.
-        theirs: True for each image that the second classifier reads right.
+        ours: True for each image that the first classifier reads correctly.
+        theirs: True for each image that the second classifier reads correctly.
 
     Returns:
-        The number of images that only the first reads right, the number that only the second reads
-        right, and the two-sided p-value.
+        The number of images that only the first reads correctly, the number that only the second
+        reads correctly, and the two-sided p-value.
 
     Raises:
         MienError: if scipy is not installed.

@@ -30,7 +30,7 @@ class ReadFace:
 
     Args:
         crop: face crop that was read. Shape: uint8 (48, 48).
-        reading: where the face is, and what was read in it.
+        reading: position of the face, and the emotion that was read in it.
     """
 
     crop: Image

@@ -28,7 +28,7 @@ def nearest_faces(
         classifier: network whose features are compared; it is copied and stays unchanged.
         images: face crops.
         known: face crops to search; the features of all of them are held in memory.
-        count: number of neighbours per face; with fewer known faces, all of them.
+        count: number of neighbours per face; all known faces if there are fewer.
 
     Shape: uint8 (N, 48, 48), (M, 48, 48) -> int64 (N, count).
     """

@@ -137,6 +137,11 @@ def load_recipe(
         values["model"] = with_family(values.get("model", {}), family).model_dump()
     for override in overrides:
         _apply(values, override)
+    if family is not None and values["model"].setdefault("family", family) != family:
+        raise RecipeError(
+            f"model.family = {values['model']['family']!r}: the network is given by a function; "
+            "leave out that override, or the function"
+        )
     return parse_recipe(values, where=str(name_or_path))
 
 

@@ -20,7 +20,7 @@ from mien.evaluation.tta import check_tta
 from mien.runs.data import load_as_trained, load_run_data
 from mien.runs.membership import Membership, MembershipError
 from mien.runs.run import BUNDLE_NAME, INT8_NAME, Run, evaluation_path
-from mien.runs.test_log import log_measurement
+from mien.runs.test_log import count_measurements, log_measurement
 
 
 def evaluate(
@@ -94,6 +94,8 @@ def measure(
     known = membership.known_among(dataset.split(split).images) if membership else None
     if split == "test" and known:
         _refuse_known(known, bundle, dataset)
+    if folder and split == "test":
+        count_measurements(folder)  # a log that is damaged is reported before anything is measured
     evaluation = evaluate_bundle(bundle, dataset, split, tta=tta, known=known, scorecard=scorecard)
     if folder and split == "test":
         log_measurement(folder, evaluation.protocol, evaluation.accuracy.value)

@@ -75,7 +75,7 @@ def load_teachers(recipe: Recipe, *, mend: str = _MEND) -> list[Teacher]:
 
     Args:
         recipe: recipe of the student.
-        mend: how the user can fix a teacher that is missing; the last part of the message.
+        mend: advice for a missing teacher, with which the message ends.
 
     Raises:
         RecipeError: if one is not a run, or has no weights yet.

@@ -125,6 +125,7 @@ def resume(
         loggers: Lightning loggers; with none, a TensorBoard logger if TensorBoard is installed.
 
     Raises:
+        RecipeError: if its network cannot be built here.
         RunError: if the run is finished or damaged, or the data is not the data that it was trained
             on.
     """
@@ -139,6 +140,13 @@ def resume(
     if run.last_checkpoint.is_file():
         load_checkpoint(run.last_checkpoint)  # raises a clear error if it is damaged
     listener = listener or TrainingListener()
+    try:
+        build_model(run.recipe.model)
+    except RecipeError as error:
+        raise RecipeError(
+            f"{path}: {error}; install the package of that family, or resume in Python with the "
+            "function that builds the network: mien.resume(RUN, network=...)"
+        ) from None
     with run.locked(), _interruptible(run):
         teachers = load_teachers(run.recipe, mend="put that run back")
         prepared = prepare(run.recipe, dataset, teachers, listener)

@@ -91,7 +91,7 @@ class Reader:
 
         Raises:
             SourceError: if the source cannot be opened, or a part of it cannot be read. `stream`
-            goes on instead, and an opened source lists the failures.
+                goes on instead, and an opened source lists the failures.
         """
         opened = source if isinstance(source, Source) else open_source(source)
         readings = [reading for _, found in self.stream(opened) for reading in found]

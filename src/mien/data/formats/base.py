@@ -107,7 +107,7 @@ class Format(ABC):
             dataset: data set, whose ``rows`` and ``ids`` say which images it has.
 
         Raises:
-            DataError: if a file is gone, or cannot be read any more.
+            DataError: if a file is gone, or can no longer be read.
         """
         raise NotImplementedError(f"{type(self).__name__} keeps image files: read their sizes")
 

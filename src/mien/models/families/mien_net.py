@@ -1,7 +1,7 @@
 """mien's own network: plain 3×3 convolutions with residual pairs, made for 48×48 faces.
 
-Few convolutions at full size, pooled soon: on a CPU the layers at 48×48 are bound by memory, and
-cost more time than arithmetic.
+Few convolutions at full size, pooled soon: on a CPU the layers at 48×48 are limited by memory, and
+take more time than their arithmetic suggests.
 """
 
 from __future__ import annotations

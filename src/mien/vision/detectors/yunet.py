@@ -87,7 +87,7 @@ class YuNetDetector(Detector):
 
     @classmethod
     def missing_note(cls) -> str:
-        """Return how to get YuNet's file."""
+        """Return instructions for getting YuNet's file."""
         return (
             "Faces were found by OpenCV's Haar cascade, which misses turned and small ones; for "
             f"YuNet: mien fetch, or {by_hand()}"

@@ -32,8 +32,8 @@ def open_source(
     Args:
         source: path of a photo, a video, or a folder, whose photos and videos are taken in the
             order of their names, without subfolders; a glob pattern (``**`` for folders at any
-            depth); number of a camera, also as text; http, https or rtsp address; picture as an
-            array or a PIL image; content of an image file; or a list of any of these.
+            depth); number of a camera, as an integer or as text; http, https or rtsp address;
+            picture as an array or a PIL image; content of an image file; or a list of any of these.
         max_pixels: largest number of pixels in one picture; a larger one is refused before it is
             decoded.
         timeout_s: idle timeout of an address, in seconds.
