@@ -13,8 +13,8 @@ def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]
 
     Args:
         package: name of the package, ``__name__``.
-        modules: for each public name, the dotted name of the module that defines it, or that is
-            the value itself: ``{"sinks": "mien.sinks"}``.
+        modules: for each public name, the dotted name of the module that defines it, or of the
+            module that is the value itself: ``{"sinks": "mien.sinks"}``.
     """
 
     def get(name: str) -> Any:

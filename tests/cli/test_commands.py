@@ -326,7 +326,7 @@ def test_evaluate_says_the_overlap_and_the_score_without_it(mien, faces, tmp_pat
     assert f"on {rest['images']} images." in said
 
 
-def test_evaluate_refuses_the_word_test_for_what_a_run_has_learned(mien, run, layouts, tmp_path):
+def test_evaluate_refuses_a_test_split_that_a_run_has_learned(mien, run, layouts, tmp_path):
     lines = layouts["csv"].read_text().splitlines()
     learned = [line.replace("Training", "PrivateTest") for line in lines if "Training" in line]
     (tmp_path / "learned.csv").write_text("\n".join([lines[0], *learned]) + "\n")

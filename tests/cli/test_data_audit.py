@@ -25,7 +25,7 @@ def leaky(clean) -> FaceDataset:
 
 
 @pytest.mark.parametrize("layout", FORMATS.names())
-def test_a_leak_is_told_and_ends_with_1(mien, leaky, layout, tmp_path):
+def test_a_leak_is_reported_and_ends_with_1(mien, leaky, layout, tmp_path):
     write_dataset(leaky, tmp_path / "faces", layout)
     outcome = mien("data", "audit", tmp_path / "faces", "--out", tmp_path / "audit")
     assert outcome.code == 1

@@ -17,7 +17,7 @@ class Film(Source):
         pass
 
 
-def test_the_bar_keeps_its_room_beside_many_faces(monkeypatch):
+def test_the_bar_keeps_its_room_next_to_many_faces(monkeypatch):
     console = Console(width=80, force_terminal=True, color_system=None, stderr=True)
     monkeypatch.setattr(readings, "err", console)
     film = Film("film.mp4", "video", total=1)

@@ -30,7 +30,7 @@ def test_the_temperature_is_found_again(temperature):
     assert fit_temperature(logits, labels) == pytest.approx(temperature, rel=0.05)
 
 
-def test_calibrating_mends_overconfidence():
+def test_calibrating_corrects_overconfidence():
     logits, labels = honest(4_000, 1, temperature=2.5)
     found = calibrate(logits, labels)
     assert found.error_before > 0.1
@@ -39,7 +39,7 @@ def test_calibrating_mends_overconfidence():
     assert found.accuracy == pytest.approx((logits.argmax(1) == labels).mean(), abs=0.01)
 
 
-def test_a_map_mends_what_no_temperature_can():
+def test_a_map_corrects_what_no_temperature_can():
     true, labels = honest(20_000, 4)
     true -= true.mean(1, keepdims=True)
     skew = np.array([2.0, 0, 0, 0, 0, 0, -1])  # one emotion given too often, one too rarely

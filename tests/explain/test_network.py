@@ -27,7 +27,7 @@ def test_a_run_and_its_bundle_give_the_network_that_the_bundle_reads_with(run, f
         np.testing.assert_allclose(logits(network, images), expected, atol=1e-4)
 
 
-def test_float_weights_beside_a_bundle_are_found_whatever_else_they_hold(mouths):
+def test_float_weights_next_to_a_bundle_are_found_whatever_else_they_hold(mouths):
     network = load_network(mouths.bundle.path)
     expected = mouths.bundle.predict(mouths.images)[0]
     np.testing.assert_allclose(logits(network, mouths.images), expected, atol=1e-4)

@@ -32,7 +32,7 @@ def test_image_size_in_every_format(content):
     assert image_size(content, "it") == (53, 37)
 
 
-def test_a_photo_that_is_to_be_turned_has_the_size_that_is_seen():
+def test_a_photo_with_an_orientation_has_its_upright_size():
     exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
     jpeg = encoded(".jpg")
     segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif

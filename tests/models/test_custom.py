@@ -23,6 +23,12 @@ from mien.training.train import resume, train
 OVERRIDES = [*(setting for setting in TINY if "model" not in setting), "train.votes_weight=1"]
 
 
+@pytest.fixture(autouse=True)
+def families(monkeypatch):
+    """Forget at the end which functions a test has registered."""
+    monkeypatch.setattr(FAMILIES, "_registered", dict(FAMILIES.all()))
+
+
 def own_network(section):
     return nn.Sequential(
         nn.Conv2d(1, 8, 3, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1),

@@ -100,7 +100,7 @@ def test_a_recipe_cannot_be_changed():
         ("densenet169", "train.schedule=cosine", "schedule cosine would overrule them"),
         ("densenet169", "train.epochs=4", "frozen_epochs = 4 of 4 epochs leaves no epoch"),
         ("quick", "model.family=densenet", "unknown key 'model.channels' of the family densenet"),
-        ("quick", "model=densenet", "model = 'densenet': expected a section, which holds keys"),
+        ("quick", "model=densenet", "model = 'densenet': expected a section with keys"),
         ("mien-s", "model.blocks=1,2", "model.blocks = '1,2': expected a list, in brackets"),
         (
             "bn-cnn",

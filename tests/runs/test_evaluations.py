@@ -49,7 +49,7 @@ def test_the_protocol_says_whose_images_these_are(run, layouts, faces):
     assert test.identical_in_train == 0
 
 
-def test_what_a_run_has_seen_is_counted(run, faces):
+def test_images_that_a_run_knows_are_counted(run, faces):
     """In data of other splits, so that only the digests know it."""
     known = Membership.load(run.path).known_among(faces.images)
     assert (known.trained_on == (faces.splits == "train")).all()
@@ -100,7 +100,7 @@ def relabelled(faces, names: dict[str, str]) -> FaceDataset:
 
 
 @pytest.mark.parametrize("seen", ["train", "val"])
-def test_images_that_a_run_has_seen_are_no_test(copy, faces, tmp_path, seen):
+def test_images_that_a_run_knows_are_no_test(copy, faces, tmp_path, seen):
     data = tmp_path / "renamed.csv"
     write_dataset(relabelled(faces, {seen: "test"}), data, "csv")
     count = len(faces.split(seen))
@@ -127,7 +127,7 @@ def test_half_of_them_are_not_most(copy, faces):
             assert measure(bundle, mixed, "test").without_overlap.images == len(test)
 
 
-def test_seen_images_may_be_measured_by_their_name(copy, faces, tmp_path):
+def test_known_images_may_be_measured_by_their_name(copy, faces, tmp_path):
     write_dataset(
         relabelled(faces, {"train": "val", "test": "test"}), tmp_path / "renamed.csv", "csv"
     )

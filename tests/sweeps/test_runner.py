@@ -415,7 +415,7 @@ def test_a_budget_of_no_time_is_refused(variants, layouts, tmp_path, minutes):
         start_sweep(load_sweep(variants), layouts["csv"], tmp_path / "sweep", minutes=minutes)
 
 
-def test_what_a_sweep_cannot_have_is_told_before_it_begins(variants, layouts, tmp_path):
+def test_mistakes_in_a_sweep_are_reported_before_it_starts(variants, layouts, tmp_path):
     sweep = load_sweep(variants)
     with pytest.raises(RunError, match="splits test: expected val"):
         start_sweep(sweep, layouts["csv"], tmp_path / "sweep", splits=("test",))

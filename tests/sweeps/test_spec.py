@@ -188,7 +188,7 @@ def test_a_setting_that_a_variant_leaves_has_the_value_of_the_base(tmp_path):
 
 
 @pytest.mark.parametrize("options", [{"grid": ["train.lr=1,2"]}, {"search": ["train.lr=1..2"]}])
-def test_variants_take_no_grid_beside_them(tmp_path, options):
+def test_variants_cannot_be_combined_with_a_grid(tmp_path, options):
     (tmp_path / "mine.toml").write_text(VARIANTS)
     with pytest.raises(
         RecipeError, match=f"has variants of its own; leave --{next(iter(options))} out"

@@ -149,7 +149,7 @@ def test_a_wider_crop_shows_a_smaller_face():
     )
 
 
-def test_margins_in_the_wrong_order_are_told():
+def test_margins_in_the_wrong_order_are_reported():
     with pytest.raises(
         RecipeError, match=r"augment: crop_margin = \[0\.3, 0\.1\]: expected the smaller"
     ):

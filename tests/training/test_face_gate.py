@@ -141,7 +141,7 @@ def test_a_face_is_enough_and_the_seed_decides(faces, gated):
         ),
     ],
 )
-def test_a_gate_that_is_damaged_is_told(copy, text, said):
+def test_a_damaged_gate_is_reported(copy, text, said):
     copy.face_gate_path.write_text(text)
     with pytest.raises(RunError, match=rf"face_gate\.json: {said}"):
         export(copy)

@@ -64,7 +64,7 @@ def test_a_layer_of_votes(batch):
     torch.testing.assert_close(loss, expected + 2 * votes)
 
 
-def test_mirror_consistency_trains_on_both_views(batch):
+def test_mirror_consistency_trains_on_the_image_and_its_mirror(batch):
     loss, module = step(batch, "train.mirror_consistency=3")
     unit = to_unit(batch.images)
     logits = logits_of(module, torch.cat([unit, unit.flip(3)]))

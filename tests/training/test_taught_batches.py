@@ -41,7 +41,7 @@ def test_a_view_comes_with_what_its_teachers_say_of_it(faces, teachers):
     assert batch.images.dtype == torch.uint8
 
 
-def test_views_return_and_each_differs_from_the_next(faces, teachers):
+def test_augmented_versions_return_and_each_differs_from_the_next(faces, teachers):
     views = views_of(faces, teachers)
 
     for epoch in range(3):
@@ -64,7 +64,7 @@ def test_a_view_depends_on_the_seed_and_its_number_alone(faces, teachers):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_a_student_learns_from_views(run, layouts, tmp_path):
+def test_a_student_learns_from_augmented_versions(run, layouts, tmp_path):
     settings = [*TINY, f"distill.teachers=['{run.path}']", "distill.views=1"]
     student = train("quick", layouts["csv"], tmp_path / "student", overrides=settings)
     first, second = student.history()

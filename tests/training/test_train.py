@@ -356,7 +356,7 @@ def test_what_was_left_out_is_listed(layouts, tmp_path):
     assert Evaluation.load(run.evaluation_path("val")).protocol.skipped == 1
 
 
-def test_a_run_knows_what_it_has_seen_from_its_start(layouts, faces, tmp_path):
+def test_a_run_records_its_membership_from_its_start(layouts, faces, tmp_path):
     path = tmp_path / "run"
     with pytest.raises(Interrupted, match="before the first epoch ended"):
         train("quick", layouts["csv"], path, overrides=TINY, listener=StopAt(1, 1))
@@ -365,7 +365,7 @@ def test_a_run_knows_what_it_has_seen_from_its_start(layouts, faces, tmp_path):
     assert (known.chosen_by == (faces.splits == "val")).all()
 
 
-def test_looks_stay_when_a_run_goes_on(layouts, faces, tmp_path):
+def test_the_test_set_log_stays_when_a_run_is_resumed(layouts, faces, tmp_path):
     run = stopped_run(layouts, tmp_path / "run")
     evaluate(run.path, layouts["csv"], "test")
     (run.path / "membership.npz").unlink()  # as older versions left it

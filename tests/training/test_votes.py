@@ -121,7 +121,7 @@ def test_the_calibration_and_the_threshold_are_in_the_bundle(calibrated, layouts
     assert export(calibrated, tmp_path / "again.onnx").metadata == about
 
 
-def test_a_calibration_of_another_version_is_told(calibrated, tmp_path):
+def test_a_calibration_of_another_version_is_reported(calibrated, tmp_path):
     path = tmp_path / "run"
     shutil.copytree(calibrated.path, path)
     (path / "calibration.json").write_text('{"temperature": 1.1}')
@@ -159,7 +159,7 @@ def test_the_protocol_says_that_votes_were_learned(calibrated, layouts):
     assert "votes" not in Bundle(calibrated.bundle_path).metadata.checkpoint
 
 
-def test_a_data_set_with_votes_is_learned_from_and_said(faces, tmp_path):
+def test_a_run_learns_from_votes_and_says_so(faces, tmp_path):
     votes = np.zeros((len(faces), 10), np.int8)
     votes[np.arange(len(faces)), faces.labels] = 7
     path = tmp_path / "voted.parquet"

@@ -9,7 +9,7 @@ from mien.vision.quiet import quiet_video
 LEVEL = "OPENCV_FFMPEG_LOGLEVEL"
 
 
-def test_the_level_holds_while_somebody_is_inside_and_is_put_back(monkeypatch):
+def test_the_level_holds_while_any_thread_is_inside_and_is_restored(monkeypatch):
     monkeypatch.delenv(LEVEL, raising=False)
     with quiet_video():
         with quiet_video():

@@ -46,7 +46,7 @@ def test_a_frozen_frame_does_not_stand_for_minutes():
     assert person.seconds == 1
 
 
-def test_people_come_by_how_long_they_were_seen_and_curves_sum_to_one():
+def test_people_are_sorted_by_time_on_screen_and_curves_sum_to_one():
     frames = [(0.1 * i, [seen("happy", 1)] + ([seen("fear", 2)] * (i < 10))) for i in range(40)]
     found = timeline(frames)
     assert [person.track for person in found.people()] == [1, 2]

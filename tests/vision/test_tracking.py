@@ -105,7 +105,7 @@ def test_a_neighbour_does_not_take_a_lost_number():
     assert tracker.update([face(301), face(430)], 1.07) == [1, 2]
 
 
-def test_speed_is_told_by_the_clock_and_not_by_the_frames():
+def test_speed_is_measured_by_the_clock_and_not_by_the_frames():
     times = [*at_rate(30, 1), 1.4, 1.43, 1.8, 1.83, 1.87, 2.3]
     crossing = follow(lambda s: (face(50 + 250 * s), face(650 - 250 * s, 230)), times)
     assert crossing == {0: [1], 1: [2]}

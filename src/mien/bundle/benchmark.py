@@ -1,4 +1,4 @@
-"""The speed of a Bundle on this machine, and its share of the machine's measured peak."""
+"""Measure the speed of a Bundle on this machine, and its share of the machine's peak."""
 
 from __future__ import annotations
 

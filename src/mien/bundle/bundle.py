@@ -147,7 +147,7 @@ def find_bundle(name_or_path: str | Path | None = None) -> Path:
             return inside
         raise BundleError(
             f"{path}: holds no Bundle (model.onnx); a run has one once its training has ended: "
-            f"mien train --resume {path}, or mien export {path} for what it has so far"
+            f"mien train --resume {path}, or mien export {path} for its best weights so far"
         )
     if str(name_or_path) in shipped:
         return shipped[str(name_or_path)]

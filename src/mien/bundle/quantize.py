@@ -60,7 +60,7 @@ def quantize(bundle: Bundle, images: npt.NDArray[np.uint8], path: Path, *, seed:
         )
     if len(images) < _FEWEST:
         raise BundleError(
-            f"{len(images)} faces to set activation ranges, expected at least {_FEWEST} of training"
+            f"{len(images)} faces to set activation ranges, expected at least {_FEWEST}"
         )
     drawn = np.random.default_rng(seed).permutation(len(images))[:_FACES]
     with (

@@ -83,7 +83,7 @@ def _find(request: Request, context: SinkContext) -> type[Sink]:
 
 
 def _check_targets(found: Iterable[tuple[type[Sink], Request]], context: SinkContext) -> None:
-    """Raise if a target is missing, or is a source or the file of two sinks."""
+    """Raise a MienError if a target is missing, or is a source or the file of two sinks."""
     files = set()
     for sink, request in found:
         if not request.target and sink.target != "nothing":

@@ -105,7 +105,7 @@ def fetch_fer2013(folder: str | Path, *, layout: str = "folders") -> FaceDataset
     """Download FER-2013 from Kaggle, or copy it from kagglehub's cache if it is there.
 
     Args:
-        folder: path of the new folder; with ``csv``, folder that ``fer2013.csv`` is put in.
+        folder: path of the new folder; with ``csv``, path of the folder for ``fer2013.csv``.
         layout: ``folders`` for the folder release, for which Kaggle needs no account; ``csv`` for
             the competition's file, for which an account has to accept the competition's rules.
 

@@ -136,7 +136,7 @@ def split_ranks(splits: Strings) -> Integers:
 
 
 def _stratified(labels: Labels, shares: Sequence[float], groups: Integers, seed: int) -> Strings:
-    """Split each class by shares, exactly but for rounding and groups.
+    """Split each class by shares, exactly except for rounding and groups.
 
     A group is assigned as a whole, in the class of its first image.
     """

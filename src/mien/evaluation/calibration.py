@@ -1,4 +1,4 @@
-"""Calibration: a map from logits to probabilities, and the threshold below which it is uncertain.
+"""Calibration: a map from logits to probabilities, and a threshold for uncertain answers.
 
 If a recipe says so, the answer also averages the probabilities learned from labels and those
 learned from FER+ votes, and the class prior of the training images is removed from it. Everything

@@ -56,7 +56,7 @@ class Pair:
         only_better: number of images that only the better run reads correctly.
         only_worse: number of images that only the worse run reads correctly.
         p_value: two-sided p-value of McNemar's exact test.
-        p_adjusted: the same, adjusted by Holm's method for all pairs of the group.
+        p_adjusted: p-value adjusted by Holm's method for all pairs of the group.
     """
 
     better: str

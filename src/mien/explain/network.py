@@ -1,4 +1,4 @@
-"""The network behind a run or a Bundle: a Bundle alone gives probabilities, but no gradients."""
+"""Find the network of a run or a Bundle, whose gradients explanations need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of network families: their base class, and a wrapper for other modules."""
+"""The contract of network families: the base class of their networks."""
 
 from __future__ import annotations
 

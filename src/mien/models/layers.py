@@ -45,7 +45,7 @@ def last_located(layers: nn.Module, kind: type[nn.Module]) -> nn.Module:
     Args:
         layers: sequence of layers that starts at 48×48 px and in which each max-pooling halves the
             map.
-        kind: class of the layer; if none has it, the first layer of all is returned.
+        kind: class of the layer; if no such layer is found, the first layer is returned.
     """
     cells, found = SIZE_PX, next(layers.children())
     for layer in layers.children():

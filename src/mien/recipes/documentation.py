@@ -12,8 +12,9 @@ from mien.recipes.sections import Section
 def document(section: type[Section]) -> dict[str, str]:
     """Return the documentation of each field of a section by its name.
 
-    A field without a string of its own has that of the class from which the section inherits it.
-    It is read from the source, and not when the classes are made, which would slow every start.
+    A field without a string of its own takes that of the class from which the section inherits it.
+    The strings are read from the source when they are needed, because reading them at import would
+    slow every start.
     """
     documented: dict[str, str] = {}
     for base in reversed(section.__mro__):

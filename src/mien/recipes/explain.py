@@ -27,7 +27,7 @@ def explain(error: ErrorDetails, *, form: type[BaseModel], prefix: str = "", of:
         return f"unknown key {key!r}{of}{nearest(key, known)}"
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] in ("model_type", "dict_type"):
-        message = "expected a section, which holds keys"
+        message = "expected a section with keys"
     if error["type"] == "tuple_type":
         message = "expected a list, in brackets, for example [64, 128]"
     if error["type"] == "missing" and location[-1].isdigit():  # of a pair

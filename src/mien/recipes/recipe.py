@@ -173,9 +173,7 @@ def parse_recipe(values: Mapping[str, Any], *, where: str, for_training: bool = 
     """
     model = values.get("model", {})
     if not isinstance(model, Mapping | ModelSection):
-        raise RecipeError(
-            f"recipe {where}: model = {model!r}: expected a section, which holds keys"
-        )
+        raise RecipeError(f"recipe {where}: model = {model!r}: expected a section with keys")
     try:
         section = typed_section(model) if for_training else UntypedModel.model_validate(model)
         return Recipe.model_validate({**values, "model": section})

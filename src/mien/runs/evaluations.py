@@ -1,7 +1,7 @@
-"""Evaluate a run or a Bundle; a run keeps its evaluations, which are reused while they hold.
+"""Evaluate a run or a Bundle; a run keeps its evaluations, which are reused while they are valid.
 
 A run keeps its evaluation on each split of its own data, without test-time augmentation. A kept
-evaluation holds as long as the run's Bundle is made from the same checkpoint. A Bundle outside a
+evaluation is valid as long as the run's Bundle is made from the same checkpoint. A Bundle outside a
 run keeps nothing.
 """
 
@@ -134,7 +134,7 @@ def evaluation_of(run: Run, split: str) -> Evaluation:
 
 
 def kept_evaluation(run: Run, split: str, bundle: Bundle | None = None) -> Evaluation | None:
-    """Return a run's kept evaluation on a split; None if there is none, or it no longer holds.
+    """Return a run's kept evaluation on a split; None if there is none, or it is no longer valid.
 
     Args:
         run: run that keeps evaluations.

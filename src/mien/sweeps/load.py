@@ -106,7 +106,7 @@ def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
     """Return the values of a sweep file, with the keys of its sections joined by dots."""
     for section in ("set", *WAYS):
         if not isinstance(values.setdefault(section, {}), Mapping):
-            raise RecipeError(f"sweep {path}: {section}: expected a section, which holds keys")
+            raise RecipeError(f"sweep {path}: {section}: expected a section with keys")
         if section != "variants":
             values[section] = dict(_flatten(values[section]))
     for name, settings in values["variants"].items():

@@ -185,7 +185,7 @@ def test_nearest_prefers_identical_then_the_most_alike_then_the_first(originals)
     assert (duplicates.nearest(np.zeros(7, bool)) == -1).all()
 
 
-def test_across_looks_past_an_images_own_split(originals):
+def test_across_ignores_an_images_own_split(originals):
     a, b, c, d = originals[20:24]
     images = np.stack([a, a, b, c, b[:, ::-1], c, d])
     splits = np.array(["train"] * 4 + ["val", "test", "test"])

@@ -118,7 +118,7 @@ def test_images_in_folders_of_an_emotion_folder_are_found(tmp_path):
     assert len(load_dataset(tmp_path)) == 2
 
 
-def test_emotion_folders_beside_split_folders_are_named(tmp_path):
+def test_emotion_folders_next_to_split_folders_are_named(tmp_path):
     put_train_and_val(tmp_path)
     put(tmp_path / "happy" / "2.png")
     with pytest.raises(DataError, match="next to the split folders"):
@@ -169,7 +169,7 @@ def test_a_new_folder_of_no_emotion_is_noticed_in_spite_of_the_cache(tmp_path):
     assert len(load_dataset(tmp_path, skip_bad=True).skipped) == 2
 
 
-def test_a_table_of_something_else_beside_the_folders_does_not_matter(tmp_path):
+def test_a_table_of_something_else_next_to_the_folders_does_not_matter(tmp_path):
     put_train_and_val(tmp_path)
     (tmp_path / "labels.csv").write_text("name,age\nx,3\n")
     (tmp_path / "folder.csv").mkdir()

@@ -33,7 +33,7 @@ def page(own_run, content):
     return make
 
 
-def test_calibration_is_told_where_there_is_any(content, page, text):
+def test_calibration_is_described_if_there_is_one(content, page, text):
     assert "The network is not calibrated" in text
     evaluation = content.evaluation
     assert f"Expected calibration error: {evaluation.calibration_error:.3f}" in text
@@ -52,7 +52,7 @@ def test_calibration_is_told_where_there_is_any(content, page, text):
     assert said not in page(calibration=older)
 
 
-def test_a_face_gate_is_told_where_there_is_one(page, text):
+def test_a_face_gate_is_described_if_there_is_one(page, text):
     assert "A face gate" not in text
     gate = FaceGate(
         weight=(0.0,), bias=0.0, faces=1234, non_faces=567, faces_open=0.98, non_faces_open=0.03
