@@ -53,42 +53,53 @@ def installed(tmp_path_factory):
     return target
 
 
-def run(installed, *command, cwd):
+def run(installed, *command, cwd, given=None):
     environment = {**os.environ, "PYTHONPATH": str(installed), "COLUMNS": "80"}
     done = subprocess.run(
         [sys.executable, *map(str, command)],
-        cwd=cwd, env=environment, capture_output=True, text=True, timeout=280,
+        cwd=cwd, env=environment, capture_output=True, text=True, timeout=280, input=given,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def test_the_command_line_uses_all_of_it(installed, layouts, tmp_path):
-    def mien(*words):
-        return run(installed, "-m", "mien", *words, cwd=tmp_path)
+# Runs each line of standard input as a command line, all in one process, and marks their ends.
+PROGRAM = """
+import shlex
+import sys
+from mien.cli.main import main
+for line in sys.stdin:
+    sys.argv = ["mien", *shlex.split(line)]
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, line
+    print("--- end of command")
+"""
 
-    assert re.search(r"^\s*tiny +Two convolutions", mien("recipes"), re.MULTILINE)
-    mien("data", "split", layouts["csv"], "--layout", "npz", "--out", "faces.npz")
+
+def test_the_command_line_uses_all_of_it(installed, layouts, tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (80, 100, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "portrait.png"), picture)
+    commands = f"""\
+recipes
+data split {layouts["csv"]} --layout npz --out faces.npz
+train quick --data faces.npz --out run --set "model={{family='tiny',width=8}}" --set train.epochs=1
+report run --figures
+predict portrait.png --model run --detector centre --json --sink tally=emotions.txt
+"""
+    told = run(installed, "-c", PROGRAM, cwd=tmp_path, given=commands)
+    recipes, *_, predicted, _ = told.split("--- end of command\n")
+
+    assert re.search(r"^\s*tiny +Two convolutions", recipes, re.MULTILINE)
     with np.load(tmp_path / "faces.npz") as arrays:
         assert len(arrays["images"]) == 280
-    mien(
-        "train", "quick", "--data", "faces.npz", "--out", "run", "--set",
-        "model={family='tiny',width=8}", "--set", "train.epochs=1",
-    )  # fmt: skip
     assert '"tiny"' in (tmp_path / "run" / "recipe.toml").read_text()
-    mien("report", "run", "--figures")
     assert "The most likely emotion is ahead" in (tmp_path / "run" / "report.html").read_text()
     assert (tmp_path / "run" / "figures" / "margins.csv").is_file()
     numbers = json.loads((tmp_path / "run" / "figures" / "report.json").read_text())
     assert 0 <= numbers["median_margin"] <= 1
-
-    picture = np.random.default_rng(0).integers(0, 256, (80, 100, 3), np.uint8)
-    cv2.imwrite(str(tmp_path / "portrait.png"), picture)
-    told = mien(
-        "predict", "portrait.png", "--model", "run", "--detector", "centre", "--json",
-        "--sink", "tally=emotions.txt",
-    )  # fmt: skip
-    (reading,) = json.loads(told)
+    (reading,) = json.loads(predicted)
     assert reading["box"] == [25, 20, 75, 60]
     assert (tmp_path / "emotions.txt").read_text() == f"{reading['emotion']} 1\n"
 

@@ -186,6 +186,14 @@ def test_a_flat_image_gives_finite_logits(recipe):
         assert model(to_unit(torch.full((1, 48, 48), level, dtype=torch.uint8))).isfinite().all()
 
 
+# The exporter takes twenty seconds for the 169 layers of a DenseNet, as long as for all the others.
+EXPORTED = [
+    pytest.param(case, marks=[pytest.mark.slow] if case[0] == "densenet169" else [], id=name)
+    for case, name in zip(CASES, IDS, strict=True)
+]
+
+
+@pytest.mark.parametrize("recipe", EXPORTED, indirect=True)
 def test_it_exports_and_agrees_with_torch(recipe, images, tmp_path):
     model = build_model(recipe.model).eval()
     metadata = BundleMetadata(name="x", parameters=count_parameters(model), mien_version="0")
