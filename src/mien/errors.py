@@ -34,6 +34,16 @@ class Interrupted(MienError):  # noqa: N818 - nothing went wrong
     """The user stopped the work; the message says what was kept and how to continue."""
 
 
+def first_line(error: BaseException, *, most: int = 100) -> str:
+    """Return the first line of an error's message, or the error's class if it has no message.
+
+    Args:
+        error: error of another library, whose message may have many lines.
+        most: largest number of characters.
+    """
+    return (str(error).splitlines() or [type(error).__name__])[0][:most]
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` with the known word nearest to ``word``, or nothing."""
     matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)

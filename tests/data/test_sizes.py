@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mien.data import load_dataset
-from mien.data.formats.base import FORMATS
+from mien.data.formats.base import FORMATS, Format
 from mien.data.sizes import read_sizes
 from mien.errors import DataError
 
@@ -48,3 +48,8 @@ def test_sizes_in_several_parquet_files_without_rows_that_were_left_out(tmp_path
     (tmp_path / "train.parquet").unlink()
     with pytest.raises(DataError, match=r"have changed since it was loaded \(rows missing: 1\)"):
         read_sizes(dataset, tmp_path)
+
+
+def test_a_format_that_keeps_image_files_has_to_read_their_sizes():
+    with pytest.raises(TypeError, match="Sizeless keeps image files, so it has to define"):
+        type("Sizeless", (Format,), {"keeps_image_files": True})

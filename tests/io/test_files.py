@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from mien.errors import MienError
-from mien.io.files import atomic_file, atomic_folder, write_text
+from mien.io.files import atomic_file, atomic_folder, locked_file, write_text
 
 
 def test_a_file_appears_whole(tmp_path):
@@ -90,3 +90,12 @@ def test_a_disk_that_is_full_is_said_and_nothing_is_left(tmp_path):
     )
     assert result.stdout.startswith(f"MienError {path}: cannot be written (File too large)")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_of_the_work_under_a_lock_stays_what_it_is_and_ends_the_lock(tmp_path):
+    for error in (NotImplementedError, OSError):  # torch raises the first, too
+        with pytest.raises(error, match="of the work"), locked_file(tmp_path / ".lock"):
+            raise error("of the work")
+    with locked_file(tmp_path / ".lock"), pytest.raises(BlockingIOError):
+        with locked_file(tmp_path / ".lock"):
+            pass

@@ -16,7 +16,7 @@ import onnxruntime as ort
 from pydantic import ValidationError
 
 from mien.bundle.metadata import BundleMetadata
-from mien.errors import BundleError, nearest
+from mien.errors import BundleError, first_line, nearest
 from mien.images.crop import SIZE_PX
 from mien.io.files import expand_user
 from mien.labels import EMOTIONS
@@ -67,7 +67,7 @@ class Bundle:
         except Exception as error:  # onnxruntime's own errors share no narrower base
             raise BundleError(
                 f"{self.path}: not an ONNX file that onnxruntime {ort.__version__} can run "
-                f"({str(error).splitlines()[0][:100]})"
+                f"({first_line(error)})"
             ) from None
 
     def predict(self, images: Images) -> tuple[Logits, Probabilities]:

@@ -62,7 +62,7 @@ def open_sinks(
         wanted: requested sinks.
         context: source and settings of the run that the sinks belong to.
         stack: stack that closes them, even if a later one cannot be created.
-        as_json: whether the terminal shows JSON instead of tables.
+        as_json: print JSON on the terminal instead of tables.
 
     Raises:
         MienError: if there is no sink of a name, its target cannot be written, or two sinks or a

@@ -182,7 +182,7 @@ def _read(reader: Reader, source: Source, stop: _Stop, *, keep_open: bool) -> tu
         reader: reader of the faces.
         source: opened source.
         stop: condition that ends the reading, with the sinks.
-        keep_open: whether to wait at the end until the user closes the window.
+        keep_open: wait at the end until the user closes the window.
 
     Returns:
         Number of frames that were read, and whether the reading was stopped.

@@ -27,7 +27,7 @@ class JsonArray(Sink):
     """One JSON array on standard output, printed record by record: a video may be long.
 
     Args:
-        all_frames: whether frames of a video without a face also have a record.
+        all_frames: also print a record for each frame of a video without a face.
     """
 
     target = "nothing"

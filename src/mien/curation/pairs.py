@@ -36,10 +36,10 @@ class NearPair:
 
     Args:
         rows: positions of the two images.
-        across: whether they are in different splits.
-        mirrored: whether one is mirrored left to right in the other.
-        rescaled: whether their scales differ.
-        shifted: whether one is shifted by at least 2 px.
+        across: True if the two images are in different splits.
+        mirrored: True if one image is the other mirrored left to right.
+        rescaled: True if the two images differ in scale.
+        shifted: True if the two images are shifted by at least 2 px.
         note: changes and correlation, in words.
     """
 

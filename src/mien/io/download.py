@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from mien.errors import MienError
+from mien.errors import MienError, first_line
 from mien.io.files import atomic_file
 
 IDLE_TIMEOUT_S: Final = 30.0
@@ -135,4 +135,4 @@ def root_cause(error: BaseException) -> str:
     """Return the first line of the message of an error's root cause."""
     while (before := error.__cause__ or error.__context__) is not None:
         error = before
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".: ")[:100]
+    return first_line(error).rstrip(".: ")

@@ -118,13 +118,17 @@ def locked_file(path: Path, *, timeout_s: float = 0.0) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout  # reading a face needs no locks
 
+    lock = FileLock(path, timeout=timeout_s)
     try:
-        with FileLock(path, timeout=timeout_s):
-            yield
+        lock.acquire()
     except Timeout:
         raise BlockingIOError(f"{path}: locked by another process") from None
-    except NotImplementedError:  # some network file systems
+    except NotImplementedError:  # filelock's word for a file system without locks
         raise OSError(errno.ENOLCK, "its file system has no locks; use another one") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from mien.errors import RecipeError
+from mien.errors import RecipeError, first_line
 from mien.images.crop import SIZE_PX
 from mien.labels import NUM_CLASSES
 from mien.models.base import Network
@@ -106,7 +106,7 @@ def _logits(module: nn.Module, images: Tensor) -> Tensor:
         with torch.no_grad():
             logits: Tensor = module.eval()(images)
     except (RuntimeError, ValueError, TypeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:100]
+        reason = first_line(error)
         raise RecipeError(
             f"network {_name(module)}: cannot read images of {images.shape[1]}x48x48 ({reason}); "
             "with model.normalization=imagenet they have 3 channels, otherwise 1"

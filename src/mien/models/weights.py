@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from mien.errors import RecipeError, RunError
+from mien.errors import RecipeError, RunError, first_line
 from mien.io.files import expand_user
 from mien.models.base import Network
 from mien.models.classifier import Classifier, Mix, build_model
@@ -149,7 +149,7 @@ def _read(path: Path) -> dict[str, Tensor]:
         with safe_open(path, framework="pt") as tensors:
             return {key: tensors.get_tensor(key) for key in tensors.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        reason = str(error).splitlines()[0][:80]
+        reason = first_line(error, most=80)
         raise RecipeError(
             f"{path}: not a safetensors file ({reason}); --set model.weights=none trains without"
         ) from None

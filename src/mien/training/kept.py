@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from torch import Tensor
 
 from mien.bundle.metadata import Calibration, FaceGate
-from mien.errors import RunError
+from mien.errors import RunError, first_line
 from mien.io.records import read_record
 from mien.models import Classifier, build_model
 from mien.models.weights import VOTES_HEAD, open_network
@@ -116,7 +116,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     try:
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # errors of a damaged file share no base
-        reason = (str(error).splitlines() or ["empty"])[0][:80]
+        reason = first_line(error, most=80)
         raise RunError(
             f"{path}: damaged ({reason}); copy the run back from a backup, or train again"
         ) from error

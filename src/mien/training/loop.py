@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
-from mien.errors import RecipeError, RunError
+from mien.errors import RecipeError, RunError, first_line
 from mien.io.quiet import quiet_logger
 from mien.models import build_model
 from mien.models.weights import describe_weights, find_weights, load_weights
@@ -106,7 +106,7 @@ def fit(
     except RuntimeError as error:
         if not recipe.train.compile or not type(error).__module__.startswith("torch._"):
             raise
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:100]
+        reason = first_line(error)
         raise RecipeError(
             f"train.compile: torch.compile does not work here ({reason}); it needs a compiler. "
             "Train without: --set train.compile=false"

@@ -61,7 +61,7 @@ class NearDuplicates:
         first: positions of the first image of each pair.
         second: positions of the second image, in the other set if two sets were compared.
         correlation: correlation of the aligned differences of Gaussians, at least 0.90.
-        mirrored: whether the second image is the first mirrored left to right.
+        mirrored: True for pairs of which one image is the other mirrored left to right.
         scale: scale of the second image relative to the first.
         shifts: shift of the second image relative to the first, down and right, in pixels.
     """

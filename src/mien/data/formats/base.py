@@ -63,6 +63,12 @@ class Format(ABC):
     keeps_image_files: ClassVar[bool] = False
     numbers_rows: ClassVar[bool] = False
 
+    def __init_subclass__(cls) -> None:
+        """Refuse a format that keeps image files and cannot say how large they are."""
+        super().__init_subclass__()
+        if cls.keeps_image_files and cls.read_sizes is Format.read_sizes:
+            raise TypeError(f"{cls.__name__} keeps image files, so it has to define read_sizes")
+
     @abstractmethod
     def sniff(self, paths: Sequence[Path]) -> Source | None:
         """Return the data set at `paths`, or None if it is not in this layout.
@@ -100,7 +106,7 @@ class Format(ABC):
     def read_sizes(self, source: Source, dataset: FaceDataset) -> Iterable[Size]:
         """Yield width and height, in pixels, of each image's file, in the order of the data set.
 
-        Only called for formats that declare `keeps_image_files`.
+        A format that declares `keeps_image_files` overrides this; the others have no such files.
 
         Args:
             source: files that the data set was loaded from.
@@ -109,7 +115,8 @@ class Format(ABC):
         Raises:
             DataError: if a file is gone, or can no longer be read.
         """
-        raise NotImplementedError(f"{type(self).__name__} keeps image files: read their sizes")
+        del source, dataset
+        return ()
 
 
 FORMATS: Final[Registry[type[Format]]] = Registry(

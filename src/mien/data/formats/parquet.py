@@ -19,7 +19,7 @@ from mien.data.fer2013 import FERPLUS_VOTES, USAGES
 from mien.data.formats._parquet_rows import RowReader, content_of, import_pyarrow
 from mien.data.formats.base import FORMATS, Format, Source, first_bytes, visible_files
 from mien.data.rows import Rows, join_images, text_array
-from mien.errors import DataError
+from mien.errors import DataError, first_line
 from mien.images.header import Size, image_size
 from mien.types import Votes
 
@@ -170,7 +170,7 @@ def _reading(path: Path) -> Iterator[Any]:
         with pq.ParquetFile(path) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0][:100]
+        reason = first_line(error)
         raise DataError(f"{path}: cannot be read as Parquet ({reason})") from error
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from mien.errors import SourceError
 from mien.images.decode import quiet_opencv
 from mien.types import Image
 from mien.vision.quiet import quiet_video
@@ -47,6 +48,6 @@ def check_frame_size(capture: cv2.VideoCapture, name: str, limits: Limits) -> No
     height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
     try:
         limits.check_pixels(name, width * height)
-    except Exception:
+    except SourceError:
         capture.release()
         raise
