@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from mien.data import load_dataset
-from mien.data.formats.base import FORMATS
+from mien.data.formats.base import writable_layouts
 from mien.data.write import write_dataset
 from record import add_rows, spread
 
@@ -54,7 +54,7 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        for layout in FORMATS.names():
+        for layout in writable_layouts():
             path = root / f"faces-{layout}"
             write_dataset(dataset, path, layout)
             cold = [load(path, root / f"cache-{layout}-{run}") for run in range(options.runs)]

@@ -24,7 +24,7 @@ from record import add_rows
 def scores(
     name: str, labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float64]
 ) -> dict[str, object]:
-    confusion = metrics.confusion_matrix(labels, probabilities.argmax(1))
+    confusion = metrics.confusion_matrix(labels, probabilities.argmax(1), probabilities.shape[1])
     low, high = metrics.bootstrap_interval(confusion, metrics.accuracy)
     return {
         "model": name,

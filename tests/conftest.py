@@ -20,7 +20,7 @@ import pytest
 import torch
 
 from mien.data import FaceDataset
-from mien.data.formats.base import FORMATS
+from mien.data.formats.base import FORMATS, writable_layouts
 from mien.data.synthetic.faces import synthetic_faces
 from mien.data.write import write_dataset
 from mien.runs.run import Run
@@ -70,9 +70,9 @@ def faces() -> FaceDataset:
 
 @pytest.fixture(scope="session")
 def layouts(faces: FaceDataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The same faces in every layout, by its name."""
+    """The same faces in every layout that can be written, by its name."""
     root = tmp_path_factory.mktemp("layouts")
-    paths = {name: root / f"fer{layout.suffix}" for name, layout in FORMATS.all().items()}
+    paths = {name: root / name / f"fer{FORMATS[name].suffix}" for name in writable_layouts()}
     for name, path in paths.items():
         write_dataset(faces, path, name)
     return paths

@@ -14,6 +14,14 @@ def test_every_public_name_is_there():
     assert set(mien.__all__) <= set(dir(mien))
 
 
+def test_labels_and_crops_of_a_bundle_are_public():
+    bundle = mien.Bundle("mien-s")
+    assert bundle.path == mien.Bundle().path
+    assert bundle.label_set == mien.LabelSet(bundle.labels)
+    assert bundle.crop == mien.CropSpec(48, 1)
+    assert bundle.crop.shape == (48, 48)
+
+
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = mien.nothing

@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 
 import pytest
+from tests.bundles import write_bundle
 from tests.vision.made import DATA
 
 import mien
+from mien.vision.places import SourceFiles
+from mien.vision.sources import open_source
 
 
 def test_every_public_name_is_there():
@@ -37,3 +40,22 @@ def test_whoever_calls_a_reader_gives_its_readings_to_a_sink(tmp_path):
     with (tmp_path / "out.csv").open(newline="") as handle:
         (row,) = csv.DictReader(handle)
     assert row["emotion"] == "happy"
+
+
+def test_a_sink_of_ones_own_learns_the_classes_from_its_context(tmp_path):
+    class Names(mien.sinks.Sink):
+        @classmethod
+        def open(cls, target, context):  # noqa: ARG003
+            sink = cls()
+            sink.names, sink.colours = context.labels.names, context.labels.colours
+            return sink
+
+        def add(self, frame, readings):
+            pass
+
+    names = tuple("abcdefgh")
+    reader = mien.Reader(write_bundle(tmp_path / "own.onnx", names), detector="none")
+    source = open_source(DATA / "astronaut.png")
+    sink = Names.open("", mien.sinks.SinkContext(source, reader, SourceFiles()))
+    assert sink.names == names
+    assert len(set(sink.colours)) == len(names)

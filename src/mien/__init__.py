@@ -24,27 +24,30 @@ if TYPE_CHECKING:
     from mien.data.synthetic.faces import synthetic_faces
     from mien.errors import MienError
     from mien.evaluation import Evaluation
-    from mien.labels import EMOTIONS
+    from mien.images.crop import CropSpec
+    from mien.labels import LabelSet
     from mien.recipes import Recipe, list_recipes, load_recipe
     from mien.reports.report import write_report
     from mien.runs.evaluations import evaluate
     from mien.runs.run import Run
     from mien.training.export import export
-    from mien.training.train import resume, train
+    from mien.training.train import continue_training, resume, train
     from mien.vision import Reader, Reading, read
 
 __version__ = VERSION
 
 _MODULES: Final = {
-    "EMOTIONS": "mien.labels",
     "Bundle": "mien.bundle.bundle",
+    "CropSpec": "mien.images.crop",
     "Evaluation": "mien.evaluation",
     "FaceDataset": "mien.data",
+    "LabelSet": "mien.labels",
     "MienError": "mien.errors",
     "Reader": "mien.vision",
     "Reading": "mien.vision",
     "Recipe": "mien.recipes",
     "Run": "mien.runs.run",
+    "continue_training": "mien.training.train",
     "evaluate": "mien.runs.evaluations",
     "export": "mien.training.export",
     "list_recipes": "mien.recipes",
@@ -61,15 +64,17 @@ _MODULES: Final = {
 _import = lazy_names(__name__, _MODULES)
 
 __all__ = [
-    "EMOTIONS",
     "Bundle",
+    "CropSpec",
     "Evaluation",
     "FaceDataset",
+    "LabelSet",
     "MienError",
     "Reader",
     "Reading",
     "Recipe",
     "Run",
+    "continue_training",
     "evaluate",
     "export",
     "list_recipes",

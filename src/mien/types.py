@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 Image = npt.NDArray[np.uint8]  # (height, width, 3), blue-green-red, or gray (height, width)
-Images = npt.NDArray[np.uint8]  # (N, height, width), or (N, height, width, 3)
+Crop = npt.NDArray[np.uint8]  # (side, side) in gray, or (side, side, 3), red-green-blue
+Images = npt.NDArray[np.uint8]  # (N, side, side) or (N, side, side, 3), as in Crop
 Floats = npt.NDArray[np.float64]  # any shape
 Integers = npt.NDArray[np.int64]  # (N,), positions, row numbers or group numbers
 Labels = npt.NDArray[np.int64]  # (N,)

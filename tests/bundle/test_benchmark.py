@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.bundles import write_bundle
 
 from mien.bundle.benchmark import measure_speed
 from mien.bundle.bundle import Bundle
@@ -30,3 +31,8 @@ def test_a_bundle_that_does_not_say_its_cost_has_no_share_of_the_peak(run, monke
 def test_an_empty_batch_is_refused(run):
     with pytest.raises(MienError, match="batch of 0 faces: expected at least 1"):
         measure_speed(Bundle(run.bundle_path), batch=0)
+
+
+def test_crops_of_the_bundles_own_shape_are_timed(tmp_path):
+    bundle = Bundle(write_bundle(tmp_path / "own.onnx"), threads=1)
+    assert measure_speed(bundle, batch=2, seconds=0.05).faces_per_second > 0

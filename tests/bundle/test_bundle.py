@@ -7,17 +7,19 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from tests.bundles import RED_GREEN_BLUE, change_property, write_bundle
 from torch import nn
 
-from mien.bundle.bundle import Bundle, find_bundle, shipped_bundles
+from mien.bundle.bundle import Bundle, find_bundle, refuse_other_suffix, shipped_bundles
 from mien.bundle.export import export_bundle, update_metadata
 from mien.bundle.metadata import BundleMetadata
 from mien.errors import BundleError
 from mien.evaluation.calibration import softmax
-from mien.labels import EMOTIONS
+from mien.images.crop import CropSpec
+from mien.labels import BUILT_IN, FER2013
 from mien.models import Classifier
 from mien.models.base import Network
-from mien.training.export import export
+from mien.training.export import export, export_int8
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def bundle(run):
 
 def test_it_says_what_it_is(bundle, run):
     metadata = bundle.metadata
-    assert metadata.labels == EMOTIONS
+    assert metadata.labels == FER2013.names == bundle.labels
     assert metadata.name == "quick"
     assert metadata.parameters == run.record.parameters
     assert metadata.recipe["train"]["epochs"] == 2
@@ -148,6 +150,10 @@ def test_bundles_are_found_by_name_file_and_run(run, tmp_path):
         find_bundle(name[:-1])
     with pytest.raises(BundleError, match="holds no Bundle"):
         find_bundle(tmp_path)
+    for missing in ("nowhere.onnx", "mien-s.ONNX", "runs/nowhere"):
+        with pytest.raises(BundleError, match=f"{missing}: no such file or run, expected a Bundle"):
+            find_bundle(missing)
+    assert Bundle(name).path == path
 
 
 @pytest.mark.parametrize("name", shipped_bundles())
@@ -156,3 +162,78 @@ def test_every_shipped_bundle_reads_and_states_its_protocol(name, faces):
     assert bundle.path.stat().st_size < 4e6
     assert bundle.predict(faces.images[:3])[1].shape == (3, 7)
     assert bundle.metadata.scores[0].protocol.images > 1000
+
+
+@pytest.mark.parametrize(
+    ("names", "crop"),
+    [
+        (RED_GREEN_BLUE, CropSpec(64, 3)),
+        (BUILT_IN["ferplus"].names, CropSpec(112, 1)),
+        (tuple(f"class {number}" for number in range(20)), CropSpec(24, 3)),
+    ],
+)
+def test_a_bundle_of_any_labels_and_crops_says_them_and_reads(names, crop, tmp_path):
+    bundle = Bundle(write_bundle(tmp_path / "own.onnx", names, crop))
+    assert bundle.labels == bundle.label_set.names == names
+    assert bundle.crop == crop
+    images = np.random.default_rng(0).integers(0, 256, (70, *crop.shape), np.uint8)
+    logits, probabilities = bundle.predict(images)
+    assert logits.shape == probabilities.shape == (70, len(names))
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+    with pytest.raises(BundleError, match=f"expected uint8 .*, {crop} as mean-colour reads them"):
+        bundle.predict(images[:, 1:])
+
+
+def test_colour_crops_are_red_green_blue(tmp_path):
+    bundle = Bundle(write_bundle(tmp_path / "own.onnx"))
+    crops = np.zeros((3, 64, 64, 3), np.uint8)
+    for label in range(3):
+        crops[label, ..., label] = 200
+    assert bundle.predict(crops)[1].argmax(1).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"graph_labels": 4}, "'logits' of its graph has the shape (batch, 4), expected (N, 3)"),
+        ({"graph_crop": CropSpec(48, 3)}, "shape (batch, 48, 48, 3), expected (N, 64, 64, 3)"),
+        ({"graph_crop": CropSpec(64, 1)}, "shape (batch, 64, 64), expected (N, 64, 64, 3)"),
+    ],
+)
+def test_a_graph_that_its_metadata_do_not_describe_is_refused(wrong, said, tmp_path):
+    with pytest.raises(BundleError, match=f"a damaged Bundle: .*{re.escape(said)}"):
+        Bundle(write_bundle(tmp_path / "own.onnx", **wrong))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("labels", '["a"]', "labels: only 'a', expected two classes or more"),
+        ("labels", '["a", "b", "A"]', "labels: 'A' is given twice"),
+        ("labels", "3", "labels: Input should be"),
+        ("labels", '["a", ', "does not know; update mien"),
+        ("crop", '{"size_px": 7}', "crop: size_px = 7: expected 24 to 224"),
+        ("crop", '{"size_px": 64, "channels": 2}', "crop: Input should be 1 or 3"),
+        ("crop", "5", "crop: Input should be"),
+    ],
+)
+def test_damaged_labels_and_crops_are_said_when_it_is_opened(name, value, said, tmp_path):
+    path = change_property(write_bundle(tmp_path / "own.onnx"), name, value)
+    with pytest.raises(BundleError, match=said) as caught:
+        Bundle(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["x.tflite", "x.onnx.gz", "x.pt", "x", "out/", ".onnx"])
+def test_a_name_of_another_kind_is_refused(name):
+    with pytest.raises(BundleError, match=r"expected a name that ends in \.onnx"):
+        refuse_other_suffix(name)
+    refuse_other_suffix("runs/x.ONNX")
+
+
+@pytest.mark.parametrize("write", [export, export_int8])
+def test_an_export_to_another_kind_of_file_is_refused(write, run, tmp_path):
+    with pytest.raises(BundleError, match=r"x\.tflite: a Bundle is an ONNX file"):
+        write(run, tmp_path / "x.tflite")
+    assert list(tmp_path.iterdir()) == []

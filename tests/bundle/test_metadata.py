@@ -8,6 +8,8 @@ import pytest
 
 from mien.bundle.bundle import Bundle
 from mien.bundle.metadata import BundleMetadata
+from mien.images.crop import DEFAULT_CROP
+from mien.labels import FER2013
 
 SCORE = {"value": 0.5, "low": 0.4, "high": 0.6}
 PROTOCOL = {
@@ -45,6 +47,8 @@ def test_metadata_of_mien_0_1_are_translated():
     assert metadata.recipe["data"] == {"validation_share": 0.1, "keep_duplicates_together": True}
     assert [score.protocol.tta for score in metadata.scores] == ["none", "flip"]
     assert metadata.data.fingerprint == "f"
+    assert metadata.labels == FER2013.names
+    assert metadata.crop.spec == DEFAULT_CROP
 
 
 def test_metadata_come_back_as_they_were_written(run):

@@ -6,10 +6,12 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
+from tests.bundles import write_bundle
 
 from mien.bundle.bundle import Bundle
 from mien.bundle.quantize import quantize
 from mien.errors import BundleError
+from mien.images.crop import CropSpec
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +65,17 @@ def test_what_cannot_be_quantised_is_refused_and_nothing_is_left(run, int8, face
     with pytest.raises(BundleError, match=r"5 faces .*, expected at least 100"):
         quantize(Bundle(run.bundle_path), faces.images[:5], tmp_path / "few.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("crop", [CropSpec(64, 3), CropSpec(112, 3), CropSpec(96, 1)], ids=str)
+def test_crops_of_any_kind_are_quantized(crop, tmp_path):
+    bundle = Bundle(write_bundle(tmp_path / "own.onnx", crop=crop))
+    levels = np.random.default_rng(0).integers(0, 256, (120, *crop.shape[2:]))
+    images = np.broadcast_to(levels[:, None, None], (120, *crop.shape)).astype(np.uint8)
+    int8 = quantize(bundle, images, tmp_path / "int8.onnx")
+    assert (int8.metadata.precision, int8.crop, int8.labels) == ("int8", crop, bundle.labels)
+    expected, found = (one.predict(images)[1] for one in (bundle, int8))
+    assert (expected.argmax(1) == found.argmax(1)).mean() > 0.9
+    with pytest.raises(BundleError, match=f"{crop} as mean-colour reads them"):
+        quantize(bundle, images[:, 1:], tmp_path / "other.onnx")
+    assert not (tmp_path / "other.onnx").exists()

@@ -30,7 +30,7 @@ FILES = {
     "header.csv": HEADER + "\n",
     "text.jpg": "I am no image",
     "broken.toml": "[train\n",
-    "train.csv": "\n".join([HEADER, *[GOOD_ROW] * 30]) + "\n",
+    "train.csv": "\n".join([HEADER, *(f"{row % 7}{GOOD_ROW[1:]}" for row in range(30))]) + "\n",
     "faces/sad/bad.png": "I am no image",
     "cats/1.png": "",
 }
@@ -42,9 +42,9 @@ CASES = {
     "too few pixels": ("data info short.csv", "short.csv: row 2 has 2,303 pixels, expected 2,304"),
     "a value of 256": ("data info high.csv", "high.csv: row 2 has '256' as pixel 1"),
     "a letter": ("data info letter.csv", "letter.csv: row 2 has 'x' as pixel 1"),
-    "unknown emotion": ("data info emotion.csv", "row 2 has the unknown emotion '9'"),
+    "unknown label": ("data info emotion.csv", "row 2 has the unknown label '9'"),
     "unreadable image": ("data info faces", "bad.png: cannot be decoded"),
-    "no emotion folders": ("data info cats", "no emotion folder"),
+    "no class folders": ("data info cats", "no class folder"),
     "unknown recipe": ("train quik --data train.csv", "did you mean 'quick'"),
     "broken recipe": ("train broken.toml --data train.csv", "not valid TOML"),
     "unknown key": (
@@ -55,9 +55,13 @@ CASES = {
     "resume of nothing": ("train --resume nowhere", "nowhere: no such run directory"),
     "no such split": (
         "evaluate mien-s --data train.csv --split test",
-        "split 'test' has no images (there are: train 27, val 3)",
+        "split 'test' has no images (there are: train 28, val 2)",
     ),
     "no such model": ("evaluate nowhere --data train.csv", "nowhere: no such run"),
+    "no Bundle file": (
+        "predict text.jpg --model nowhere.onnx",
+        "nowhere.onnx: no such file or run, expected a Bundle (.onnx)",
+    ),
     "no Bundle": ("predict text.jpg --model text.jpg", "not an ONNX file"),
     "no image": ("predict text.jpg", "text.jpg: cannot be decoded"),
     "no photo": ("predict nowhere.jpg", "nowhere.jpg: no such file"),
@@ -88,7 +92,7 @@ CASES = {
     ),
     "weights that are not there": (
         "train densenet169 --data train.csv --set model.weights=nowhere",
-        "model.weights = 'nowhere': no such file",
+        "model.weights = 'nowhere': no such run or file",
     ),
     "an unknown family": (
         "train quick --data train.csv --set model.family=staked",

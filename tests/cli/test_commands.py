@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 import skimage
+from tests.bundles import write_bundle
 from tests.conftest import TINY
 
 from mien.bundle.bundle import Bundle
@@ -113,6 +114,15 @@ def test_train_evaluate_export_predict(mien, layouts, tmp_path, monkeypatch):
     assert "in int8: accuracy" in eight.out
     assert Bundle("runs/quick-2/model-int8.onnx").metadata.precision == "int8"
     assert "--data is only for --int8" in mien("export", "runs/quick-2", "--data", "x.csv").err
+    for name in ("x.tflite", "x.onnx.gz", "x.pt", "x", "runs"):
+        for option in ([], ["--int8"]):
+            other = mien("export", "runs/quick-2", "--out", name, *option)
+            assert (other.code, other.err) == (
+                2,
+                f"mien: {name}: a Bundle is an ONNX file, and no other kind is written; expected a "
+                "name that ends in .onnx\n",
+            )
+            assert not Path(name).is_file()
 
     flipped = mien("evaluate", "runs/quick-2", "--data", layouts["csv"], "--tta", "flip")
     assert "mean of the image and its mirror image" in " ".join(flipped.out.split())
@@ -149,6 +159,8 @@ def test_bench(mien, run, tmp_path):
         (1, 1), (1, 64), (2, 1), (2, 64),
     ]  # fmt: skip
     assert "no such run, Bundle file" in mien("bench", "nobody").err
+    own = write_bundle(tmp_path / "own.onnx")
+    assert "mean-colour (float32)" in mien("bench", own, "--seconds", "0.05").out
 
 
 def test_predict_several_and_none(mien, tmp_path):

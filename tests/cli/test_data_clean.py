@@ -12,12 +12,12 @@ import pytest
 from mien.data import FaceDataset, load_dataset
 from mien.data.duplicates.groups import find_duplicates
 from mien.data.fer2013 import FERPLUS_VOTES, USAGES
-from mien.data.formats.base import FORMATS
+from mien.data.formats.base import FORMATS, writable_layouts
 from mien.data.write import write_dataset
-from mien.labels import EMOTIONS
+from mien.labels import FER2013
 
 BLANK = np.full((48, 48), 90, np.uint8)
-NAMES = {name: f"fer{layout.suffix}" for name, layout in FORMATS.all().items()}
+NAMES = {name: f"fer{FORMATS[name].suffix}" for name in writable_layouts()}
 
 
 @pytest.fixture
@@ -38,13 +38,13 @@ def planted(pictures) -> FaceDataset:
     ]
     return FaceDataset(
         images=np.stack([image for image, _, _ in rows]),
-        labels=np.array([EMOTIONS.index(label) for _, label, _ in rows]),
+        labels=np.array([FER2013.names.index(label) for _, label, _ in rows]),
         splits=np.array([split for _, _, split in rows]),
         ids=np.array([str(row) for row in range(len(rows))]),
     )
 
 
-@pytest.fixture(params=FORMATS.names())
+@pytest.fixture(params=writable_layouts())
 def layout(request) -> str:
     return request.param
 
@@ -139,7 +139,7 @@ def test_votes_decide_and_stay_with_parquet(mien, planted, tmp_path):
     new = tmp_path / "new.parquet"
     assert mien("data", "clean", tmp_path / "fer.parquet", "--out", new).code == 0
     cleaned = load_dataset(new)
-    assert cleaned.labels[1] == EMOTIONS.index("angry")
+    assert cleaned.labels[1] == FER2013.names.index("angry")
     assert cleaned.votes is not None
     assert cleaned.votes[1].max() == 10
     lines = {(line["action"], line["label"], line["new_label"]) for line in read(manifest_of(new))}
@@ -158,7 +158,7 @@ def test_votes_from_their_own_file(mien, planted, tmp_path):
     outcome = mien("data", "clean", tmp_path / "fer.csv", "--votes", tmp_path / "votes.csv",
                    "--out", new)  # fmt: skip
     assert outcome.code == 0, outcome.err
-    assert load_dataset(new).labels[1] == EMOTIONS.index("sad")
+    assert load_dataset(new).labels[1] == FER2013.names.index("sad")
     assert f"--votes {tmp_path / 'votes.csv'} --manifest EDITED.csv" in outcome.out
 
 

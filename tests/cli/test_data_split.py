@@ -11,11 +11,11 @@ import pytest
 from mien.data import FaceDataset, load_dataset
 from mien.data.duplicates.groups import find_duplicates
 from mien.data.fer2013 import FERPLUS_VOTES, USAGES
-from mien.data.formats.base import FORMATS
+from mien.data.formats.base import writable_layouts
 from mien.data.synthetic.faces import synthetic_faces
 from mien.data.write import write_dataset
 
-LAYOUTS = FORMATS.names()
+LAYOUTS = writable_layouts()
 
 
 @pytest.fixture

@@ -16,10 +16,12 @@ import cv2
 import numpy as np
 import pytest
 import skimage
+from tests.bundles import RED_GREEN_BLUE, write_bundle
 from tests.vision.made import encoded, silent_stream
 from tests.waiting import wait_until
 
-from mien.labels import EMOTIONS
+from mien.images.crop import CropSpec
+from mien.labels import FER2013
 from mien.vision.sinks.base import SINKS, Sink
 
 ASTRONAUT = Path(skimage.__file__).parent / "data" / "astronaut.png"
@@ -59,7 +61,7 @@ def test_a_video_with_every_output_at_once(mien, video, tmp_path):
     assert {row["track"] for row in seen} == {"1"}
     assert float(seen[-1]["seconds"]) == pytest.approx(39 / FPS, abs=0.01)
     for row, line in zip(seen, lines[10:], strict=True):
-        assert sum(float(row[emotion]) for emotion in EMOTIONS) == pytest.approx(1, abs=1e-4)
+        assert sum(float(row[emotion]) for emotion in FER2013.names) == pytest.approx(1, abs=1e-4)
         assert row["emotion"] == line["emotion"]
         assert int(row["left"]) == line["box"][0]
     copy = cv2.VideoCapture(str(tmp_path / "r.mp4"))
@@ -70,6 +72,66 @@ def test_a_video_with_every_output_at_once(mien, video, tmp_path):
     for shown in ("40 frames", "1 person", "#1", "r.csv", "r.mp4", "t.html"):
         assert shown in outcome.out
     assert max(map(len, outcome.out.split("saved")[0].splitlines()[1:])) <= 80
+
+
+def test_every_output_has_the_classes_and_the_crops_of_another_bundle(mien, video, tmp_path):
+    names = ("frame", "not sure?", "uncertain")
+    bundle = write_bundle(tmp_path / "own.onnx", names, CropSpec(112, 3), uncertain_below=0.2)
+    outcome = mien(
+        "predict", video, "--model", bundle, "--csv", tmp_path / "r.csv",
+        "--jsonl", tmp_path / "r.jsonl", "--save", tmp_path / "r.avi",
+        "--timeline", tmp_path / "t.html", "--save-crops", tmp_path / "crops",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    with (tmp_path / "r.csv").open(newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    lines = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    assert len(rows) == len(lines) == len(list((tmp_path / "crops").iterdir())) >= 28
+    for row, line in zip(rows, lines, strict=True):
+        assert tuple(line["probabilities"]) == names
+        for name in names:
+            column = name if name == "not sure?" else f"probability {name}"
+            assert float(row[column]) == pytest.approx(line["probabilities"][name], abs=1e-6)
+        assert int(row["frame"]) == line["frame"]
+        assert row["emotion"] == line["emotion"]
+    assert {cv2.imread(str(path)).shape for path in (tmp_path / "crops").iterdir()} == {
+        (112, 112, 3)
+    }
+    page = (tmp_path / "t.html").read_text()
+    assert all(f">{name}<" in page for name in (*names, "no answer"))
+    assert not any(name in page for name in FER2013.names)
+
+
+@pytest.mark.parametrize("count", [3, 7, 8, 20])
+@pytest.mark.parametrize("name", ["c{}", "a name of a class that is rather long number {}"])
+def test_tables_of_any_classes_fit_a_terminal(mien, video, tmp_path, count, name):
+    names = tuple(name.format(number) for number in range(count))
+    bundle = write_bundle(tmp_path / "own.onnx", names)
+    photo = mien("predict", ASTRONAUT, "--model", bundle)
+    assert photo.code == 0, photo.err
+    table = photo.out.splitlines()[1:]
+    assert max(map(len, table)) <= 80
+    assert len(table) <= 8
+    (record,) = json.loads(mien("predict", ASTRONAUT, "--model", bundle, "--json").out)
+    first, second, *_ = sorted(record["probabilities"].items(), key=lambda item: -item[1])
+    words = " ".join(table).split()
+    assert f"{first[1]:.2f}" in words
+    assert f"{second[1]:.2f}" in words
+    assert set(f"{first[0]} {second[0]}".split()) <= set(words)
+    shown = mien("predict", video, "--model", bundle).out.splitlines()[1:]
+    assert max(map(len, shown)) <= 80
+
+
+def test_pictures_that_are_crops_are_read_in_colour(mien, tmp_path):
+    bundle = write_bundle(tmp_path / "own.onnx")
+    for label, name in enumerate(RED_GREEN_BLUE):
+        picture = np.full((64, 64, 3), 20, np.uint8)
+        picture[..., 2 - label] = 220
+        cv2.imwrite(str(tmp_path / f"{name}.png"), picture)
+    outcome = mien("predict", f"{tmp_path}/*.png", "--crops", "--json", "--model", bundle)
+    assert outcome.code == 0, outcome.err
+    for record in json.loads(outcome.out):
+        assert record["emotion"] == Path(record["source"]).stem
 
 
 def test_json_of_a_video_is_one_array(mien, video):
@@ -285,7 +347,7 @@ def test_a_stopped_run_leaves_whole_files(tmp_path, number):
     with (tmp_path / "r.csv").open(newline="") as handle:
         rows = list(csv.DictReader(handle))
     assert rows
-    assert all(row["emotion"] in EMOTIONS for row in rows)
+    assert all(row["emotion"] in FER2013.names for row in rows)
     frames = cv2.VideoCapture(str(tmp_path / "r.avi")).get(cv2.CAP_PROP_FRAME_COUNT)
     assert int(rows[-1]["frame"]) < frames < 1500
     assert (tmp_path / "t.html").is_file()

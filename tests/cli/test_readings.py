@@ -4,7 +4,7 @@ import numpy as np
 from rich.console import Console
 
 from mien.cli import readings
-from mien.labels import EMOTIONS
+from mien.labels import FER2013
 from mien.vision.reading import Reading
 from mien.vision.sources.base import Frame, Source
 
@@ -23,7 +23,9 @@ def test_the_bar_keeps_its_room_next_to_many_faces(monkeypatch):
     film = Film("film.mp4", "video", total=1)
     film.dropped = 12_345
     found = [
-        Reading("film.mp4", (0, 0, 9, 9), 1.0, "surprise", dict.fromkeys(EMOTIONS, 0.4), track=n)
+        Reading(
+            "film.mp4", (0, 0, 9, 9), 1.0, "surprise", dict.fromkeys(FER2013.names, 0.4), track=n
+        )
         for n in (1, 22, 333)
     ]
     screen = readings.Screen(film)

@@ -11,10 +11,11 @@ from mien.curation.manifest import Decision, read_manifest, write_cleaned, write
 from mien.data import FaceDataset
 from mien.data.duplicates.groups import find_duplicates
 from mien.data.fer2013 import FERPLUS_VOTES
-from mien.data.formats.base import FORMATS
+from mien.data.formats.base import FORMATS, writable_layouts
 from mien.data.synthetic.faces import synthetic_faces
 from mien.errors import DataError, MienError
-from mien.labels import EMOTIONS
+from mien.images.crop import CropSpec
+from mien.labels import BUILT_IN, FER2013, LabelSet
 
 BLANK = np.full((48, 48), 90, np.uint8)
 
@@ -31,7 +32,7 @@ def build(*rows: tuple[np.ndarray, str, str], votes: dict[int, str] | None = Non
         counts[row, FERPLUS_VOTES.index(vote)] = 10
     return FaceDataset(
         images=np.stack([image for image, _, _ in rows]),
-        labels=np.array([EMOTIONS.index(label) for _, label, _ in rows]),
+        labels=np.array([FER2013.names.index(label) for _, label, _ in rows]),
         splits=np.array([split for _, _, split in rows]),
         ids=np.array([chr(ord("a") + row) for row in range(len(rows))]),
         votes=counts if votes else None,
@@ -148,7 +149,10 @@ def test_most_labels_decide(pictures):
     dataset = build(*[(face, label, "train") for label in ("sad", "angry", "angry")])
     assert decided(dataset) == ["a relabel angry b", "b merge a", "c merge a"]
     cleaned = apply_decisions(dataset, decide(dataset, find_duplicates(dataset.images)))
-    assert (cleaned.ids.tolist(), cleaned.labels.tolist()) == (["a"], [EMOTIONS.index("angry")])
+    assert (cleaned.ids.tolist(), cleaned.labels.tolist()) == (
+        ["a"],
+        [FER2013.names.index("angry")],
+    )
 
 
 def test_votes_come_before_most_labels(pictures):
@@ -192,7 +196,7 @@ def test_an_image_may_get_a_new_label_and_a_new_split(pictures):
     ]  # fmt: skip
     cleaned = apply_decisions(dataset, found)
     assert cleaned.splits.tolist() == ["train", "train"]
-    assert cleaned.labels.tolist() == [EMOTIONS.index("sad"), EMOTIONS.index("fear")]
+    assert cleaned.labels.tolist() == [FER2013.names.index("sad"), FER2013.names.index("fear")]
 
 
 def test_votes_follow_their_images(pictures):
@@ -284,7 +288,7 @@ def test_a_manifest_saved_by_a_spreadsheet_is_read(planted, tmp_path):
     assert read_manifest(path, planted) == found
 
 
-@pytest.mark.parametrize("layout", FORMATS.names())
+@pytest.mark.parametrize("layout", writable_layouts())
 def test_a_set_and_its_manifest_are_written_both_or_neither(planted, tmp_path, layout, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
@@ -298,3 +302,46 @@ def test_a_set_and_its_manifest_are_written_both_or_neither(planted, tmp_path, l
     with pytest.raises(MienError, match="No space left"):
         write_cleaned(planted, [], tmp_path / "new", layout)
     assert list(tmp_path.iterdir()) == []
+
+
+def in_colour(dataset: FaceDataset, labels: LabelSet) -> FaceDataset:
+    """The same images in colour, with other names for their classes."""
+    images = np.repeat(dataset.images[..., None], 3, axis=3) // np.array([1, 2, 3], np.uint8)
+    return replace(dataset, images=images, label_set=labels, crop=CropSpec(48, 3), votes=None)
+
+
+def test_other_classes_are_cleaned_and_their_manifest_comes_back(planted, tmp_path):
+    labels = LabelSet(tuple(f"kind {number}" for number in range(7)))
+    dataset = in_colour(planted, labels)
+    found = decide(dataset, find_duplicates(dataset.images))
+    plain = replace(planted, votes=None)
+    expected = decide(plain, find_duplicates(planted.images))
+    assert [(one.id, one.action) for one in found] == [(one.id, one.action) for one in expected]
+    assert {one.label for one in found} <= set(labels.names)
+    manifest = write_cleaned(apply_decisions(dataset, found), found, tmp_path / "new", "folders")
+    assert read_manifest(manifest, dataset) == found
+    with pytest.raises(DataError, match=r"line 2 has the label 'kind 3', which is none of faces's"):
+        read_manifest(manifest, planted)
+    relabel = replace(found[0], action="relabel", new_label="kind 9")
+    write_manifest([relabel], manifest)
+    with pytest.raises(DataError, match=r"has the new_label 'kind 9'.* expected kind 0, kind 1"):
+        read_manifest(manifest, dataset)
+
+
+def test_colour_is_refused_by_a_layout_that_keeps_none(planted, tmp_path):
+    with pytest.raises(MienError, match="the layout csv stores gray pixels"):
+        write_cleaned(in_colour(planted, FER2013), [], tmp_path / "new.csv", "csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_votes_decide_for_every_label_set_that_names_them(pictures):
+    image = pictures[0]
+    rows = [(image, "happy", "train"), (image, "sad", "train"), (pictures[1], "fear", "train")]
+    dataset = build(*rows, votes={0: "happiness", 1: "happiness"})
+    labels = BUILT_IN["affectnet7"]
+    names = [labels.names.index(label) for _, label, _ in rows]
+    other = replace(dataset, labels=np.array(names), label_set=labels)
+    assert "b relabel happy a" not in decided(other)  # merged in the end
+    assert decided(other) == decided(dataset)
+    own = replace(dataset, label_set=LabelSet(tuple("abcdefg")))
+    assert len(decided(own)) == 2  # no vote names a class, so labels tie

@@ -12,6 +12,9 @@ from mien.curation.label_reader import doubt, read_crosswise, read_with_bundle
 from mien.data import load_dataset
 from mien.data.duplicates.groups import find_duplicates
 from mien.data.synthetic.faces import synthetic_faces
+from mien.errors import DataError
+from mien.images.crop import CropSpec
+from mien.labels import LabelSet
 
 
 def test_doubt_needs_a_class_above_its_threshold():
@@ -74,3 +77,35 @@ def test_a_run_says_what_its_bundle_was_trained_on(clean, run):
     audit = audit_dataset(few, bundle=bundle, trained_on=np.ones(50, bool))
     assert any("was trained on every image" in line for line in audit.not_checked)
     assert "no label is doubted by the classifier" not in audit.fine
+
+
+def test_other_classes_in_colour_are_read_too():
+    labels = LabelSet(("quiet", "loud", "odd"))
+    drawn = synthetic_faces(240, seed=5, label_set=labels, crop=CropSpec(80, 3))
+    reading = read_crosswise(drawn, np.arange(len(drawn)))
+    assert reading.probabilities.shape == (240, 3)
+    assert (reading.probabilities.argmax(1) == drawn.labels).mean() > 0.85
+    wrong = drawn.labels.copy()
+    wrong[::12] = (wrong[::12] + 1) % 3
+    swapped = replace(drawn, labels=wrong)
+    (found,) = find_doubts(swapped, read_crosswise(swapped, np.arange(len(drawn))))
+    doubted = {one.images[0].id for one in found.items}
+    assert len(doubted & set(drawn.ids[::12].tolist())) >= 10  # of 20
+    assert found.items[0].note.split(" ")[2] in labels.names
+
+
+def test_a_hundred_images_are_enough_to_tell_clear_classes_apart():
+    """As many components as images would fit noise, and doubt most labels."""
+    drawn = synthetic_faces(100, seed=5, label_set=LabelSet(("quiet", "loud")))
+    reading = read_crosswise(drawn, np.arange(len(drawn)))
+    assert (reading.probabilities.argmax(1) == drawn.labels).mean() > 0.9
+
+
+def test_a_bundle_of_other_classes_or_crops_is_refused(clean):
+    bundle = Bundle("mien-xs")
+    other = replace(clean, label_set=LabelSet(tuple("abcdefg")))
+    with pytest.raises(DataError, match=r"labels a, b, c, d, e, f, g, but the Bundle mien-xs"):
+        audit_dataset(other, bundle=bundle)
+    colour = synthetic_faces(8, crop=CropSpec(64, 3))
+    with pytest.raises(DataError, match=r"64×64 colour crops.* give --size 48 --channels 1"):
+        read_with_bundle(colour, bundle)

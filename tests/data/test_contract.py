@@ -1,7 +1,8 @@
-"""What every layout must do; the cases come from the registry."""
+"""What every layout that can be written must do; the cases come from the registry."""
 
 from __future__ import annotations
 
+import mmap
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +11,16 @@ import numpy as np
 import pytest
 
 from mien.data import FaceDataset, load_dataset
-from mien.data.formats.base import FORMATS
+from mien.data.formats.base import FORMATS, writable_layouts
 from mien.data.load import find_source
 from mien.data.write import write_dataset
 from mien.errors import MienError
+from mien.images.crop import CropSpec
+from mien.io import mapped
+from mien.labels import BUILT_IN, FER2013, LabelSet
 
 
-@pytest.fixture(params=FORMATS.names())
+@pytest.fixture(params=writable_layouts())
 def layout(request) -> str:
     return request.param
 
@@ -43,6 +47,7 @@ def before(layout: str) -> list[str]:
     return [name for name, kind in FORMATS.all().items() if kind.order < FORMATS[layout].order]
 
 
+@pytest.mark.parametrize("layout", FORMATS.names())
 def test_it_declares_what_it_expects_and_a_place_of_its_own(layout):
     kind = FORMATS[layout]
     assert kind.expects
@@ -143,6 +148,80 @@ def test_a_file_ends_as_the_format_says(layouts, layout):
     path: Path = layouts[layout]
     assert path.is_dir() == (FORMATS[layout].suffix == "")
     assert path.suffix == FORMATS[layout].suffix
+
+
+SETS = {
+    "fer2013": FER2013,
+    "own": LabelSet(("very bad", "7", "gut-ä")),
+    "ferplus": BUILT_IN["ferplus"],
+}
+CROPS = {"gray": CropSpec(), "colour": CropSpec(64, 3)}
+
+
+def made(labels: LabelSet, crop: CropSpec, count: int = 48) -> FaceDataset:
+    """Images of noise, every class in every split."""
+    images = np.random.default_rng(0).integers(0, 256, (count, *crop.shape), np.uint8)
+    return FaceDataset(
+        images=images,
+        labels=np.arange(count) % len(labels),
+        splits=np.repeat(["train", "val", "test"], count // 3),
+        ids=np.arange(count).astype(str),
+        label_set=labels,
+        crop=crop,
+    )
+
+
+@pytest.mark.parametrize("crop", CROPS.values(), ids=CROPS)
+@pytest.mark.parametrize("labels", SETS.values(), ids=SETS)
+def test_any_classes_and_crops_come_back_to_the_bit(layout, labels, crop, tmp_path):
+    dataset, path = made(labels, crop), tmp_path / name_of(layout)
+    if crop.channels == 3 and not FORMATS[layout].keeps_colour:
+        with pytest.raises(MienError, match=f"the layout {layout} stores gray pixels"):
+            write_dataset(dataset, path, layout)
+        assert not path.exists()
+        return
+    write_dataset(dataset, path, layout)
+    options = {"size_px": crop.size_px, "channels": crop.channels}
+    loaded = load_dataset(path, labels=labels, **options)
+    assert_same(loaded, dataset)
+    assert (loaded.label_set, loaded.crop) == (labels, crop)
+    assert loaded.split_rule == "as the files say"
+    found = load_dataset(path, labels="auto", **options)  # the same classes in another order
+    assert {found.names[label] for label in found.labels} == (
+        set(labels.names) if labels != FER2013 or layout != "csv" else set("0123456")
+    )
+    np.testing.assert_array_equal(found.images, dataset.images)
+
+
+def test_votes_and_the_labels_made_of_them_come_back(layout, tmp_path):
+    dataset, path = made(SETS["ferplus"], CropSpec()), tmp_path / name_of(layout)
+    votes = np.zeros((len(dataset), 10), np.int8)
+    votes[np.arange(len(dataset)), dataset.labels] = 7  # FER+ counts them in the order of the set
+    write_dataset(replace(dataset, votes=votes), path, layout)
+    loaded = load_dataset(path, labels="ferplus")
+    assert_same(loaded, dataset)
+    assert (loaded.votes is not None) == FORMATS[layout].keeps_votes
+
+
+def test_a_large_data_set_is_read_and_written_a_part_at_a_time(layout, tmp_path, monkeypatch):
+    crop = CropSpec(64, 3 if FORMATS[layout].keeps_colour else 1)
+    dataset, path = made(FER2013, crop, 600), tmp_path / name_of(layout)
+    write_dataset(dataset, path, layout)
+    monkeypatch.setattr(mapped, "IN_MEMORY_BYTES", 100_000)
+    monkeypatch.setenv("MIEN_CACHE", str(tmp_path / "cache"))
+    loaded = load_dataset(path, size_px=64, channels=crop.channels)
+    assert_same(loaded, dataset)
+    pooled = load_dataset(path, size_px=64, channels=crop.channels, fractions=(0.5, 0.25, 0.25))
+    assert isinstance(pooled.images.base, mmap.mmap | np.memmap)
+    order = [loaded.rows.tolist().index(row) for row in pooled.rows.tolist()]
+    np.testing.assert_array_equal(pooled.images, loaded.images[order])
+
+
+@pytest.mark.parametrize("layout", sorted({*FORMATS.names()} - {*writable_layouts()}))
+def test_a_layout_that_can_only_be_read_says_so(faces, layout, tmp_path):
+    with pytest.raises(MienError, match=f"the layout {layout} can only be read; choose csv or"):
+        write_dataset(faces, tmp_path / "new", layout)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_writing_is_all_or_nothing(faces, layout, tmp_path, monkeypatch):

@@ -26,7 +26,7 @@ def test_no_path_at_all_is_said():
         (lambda p: p.write_bytes(b""), "not a known layout"),
         (lambda p: p.write_bytes(b"PK\x03\x04zip"), "unzip it"),
         (lambda p: p.write_bytes(b"\x89PNG\r\n"), "not a known layout"),
-        (lambda p: p.mkdir(), "no emotion folder"),
+        (lambda p: p.mkdir(), "no class folder"),
     ],
 )
 def test_what_is_no_data_set_is_said(tmp_path, make, expected):

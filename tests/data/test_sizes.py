@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from mien.data import load_dataset
-from mien.data.formats.base import FORMATS, Format
+from mien.data.formats.base import FORMATS, Format, writable_layouts
 from mien.data.sizes import read_sizes
 from mien.errors import DataError
 
 
-@pytest.mark.parametrize("layout", FORMATS.names())
+@pytest.mark.parametrize("layout", writable_layouts())
 def test_sizes_of_every_layout_that_keeps_image_files(layouts, layout):
     sizes = read_sizes(load_dataset(layouts[layout]), layouts[layout])
     assert sizes == ([(48, 48)] * 280 if FORMATS[layout].keeps_image_files else None)

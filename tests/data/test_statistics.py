@@ -21,22 +21,25 @@ from mien.data.statistics import (
 )
 from mien.data.votes import NO_MAJORITY, find_majorities, measure_agreement
 from mien.errors import DataError
-from mien.labels import EMOTIONS
+from mien.images.crop import CropSpec
+from mien.labels import BUILT_IN, FER2013, LabelSet
 
 ANGRY, HAPPY, NEUTRAL = 0, 3, 6
 
 
-def dataset_of(levels, labels, splits=None, votes=None):
+def dataset_of(levels, labels, splits=None, votes=None, **others):
     """A data set of flat images."""
     count = len(levels)
-    images = np.empty((count, 48, 48), np.uint8)
-    images[:] = np.array(levels, np.uint8)[:, None, None]
+    crop = others.get("crop", CropSpec())
+    images = np.empty((count, *crop.shape), np.uint8)
+    images[:] = np.array(levels, np.uint8).reshape(count, *(1 for _ in crop.shape))
     return FaceDataset(
         images=images,
         labels=np.array(labels, np.int64),
         splits=np.array(splits or ["train"] * count),
         ids=np.array([f"row {number}" for number in range(1, count + 1)]),
         votes=votes,
+        **others,
     )
 
 
@@ -64,7 +67,7 @@ def test_figures_of_a_small_data_set():
     found = explore(dataset_of([0, 100, 200], [HAPPY, HAPPY, ANGRY], ["train", "train", "val"]))
     assert list(found.counts) == ["train", "val"]
     assert found.counts["train"]["happy"] == 2
-    assert found.class_counts() == {**dict.fromkeys(EMOTIONS, 0), "angry": 1, "happy": 2}
+    assert found.class_counts() == {**dict.fromkeys(FER2013.names, 0), "angry": 1, "happy": 2}
     assert found.intensity["happy"] == Spread(2, 5, 25, 50, 75, 95)
     assert found.intensity["angry"].median == 200
     assert found.intensity["fear"] is found.contrast["fear"] is None
@@ -87,14 +90,14 @@ def test_the_mean_face_is_the_mean_of_its_class_alone():
 
 
 def test_samples_are_of_their_class_without_repeats_and_by_seed(faces):
-    drawn = sample_classes(faces.labels, 10, np.random.default_rng(0))
+    drawn = sample_classes(faces, 10, np.random.default_rng(0))
     for label, rows in enumerate(drawn.values()):
         assert set(faces.labels[rows]) == {label}
         assert len(set(rows)) == len(rows) == min(10, np.count_nonzero(faces.labels == label))
-    assert drawn == sample_classes(faces.labels, 10, np.random.default_rng(0))
-    assert drawn != sample_classes(faces.labels, 10, np.random.default_rng(1))
-    assert sample_classes(np.array([HAPPY]), 10, np.random.default_rng(0)) == {
-        **{emotion: [] for emotion in EMOTIONS}, "happy": [0],
+    assert drawn == sample_classes(faces, 10, np.random.default_rng(0))
+    assert drawn != sample_classes(faces, 10, np.random.default_rng(1))
+    assert sample_classes(dataset_of([1], [HAPPY]), 10, np.random.default_rng(0)) == {
+        **{emotion: [] for emotion in FER2013.names}, "happy": [0],
     }  # fmt: skip
 
 
@@ -169,3 +172,60 @@ def test_plain_figures_only(faces):
 
     walk(dataclasses.asdict(explore(dataclasses.replace(faces, votes=votes))))
     assert kinds <= {str, int, float, type(None)}
+
+
+TWENTY = LabelSet(tuple(f"kind {number}" for number in range(20)))
+
+
+def test_gray_levels_of_colour_are_its_luminance():
+    images = np.zeros((300, 48, 48, 3), np.uint8)
+    images[7] = (255, 0, 0)
+    images[299, :24] = (0, 200, 0)
+    means, deviations = gray_levels(images)
+    assert (means[7], deviations[7]) == (76, 0)  # 0.299 * 255
+    assert means[299] == pytest.approx(0.587 * 200 / 2, abs=0.5)
+    assert deviations[299] == pytest.approx(0.587 * 200 / 2, abs=0.5)
+
+
+def test_figures_of_other_classes_and_crops():
+    """Twenty classes, most of them without images and one with a single one."""
+    dataset = dataset_of(
+        [0, 100, 200], [3, 3, 19], label_set=TWENTY, crop=CropSpec(112, 3), votes=None
+    )
+    found = explore(dataset)
+    assert list(found.counts["train"]) == list(TWENTY.names)
+    assert found.class_counts()["kind 3"] == 2
+    assert found.intensity["kind 19"] == Spread(1, 200, 200, 200, 200, 200)
+    assert found.intensity["kind 0"] is None
+    assert found.sizes == (SizeCount(112, 112, 3),)
+    assert found.crop == CropSpec(112, 3)
+    assert list(sample_classes(dataset, 1, np.random.default_rng(0))) == list(TWENTY.names)
+
+
+def test_the_mean_face_of_a_class_in_colour():
+    dataset = dataset_of([0, 0, 0], [0, 0, 1], label_set=TWENTY, crop=CropSpec(24, 3))
+    images = dataset.images.copy()
+    images[0], images[1], images[2] = (10, 20, 30), (20, 40, 61), 9
+    means = mean_faces(dataclasses.replace(dataset, images=images))
+    assert list(means) == ["kind 0", "kind 1"]
+    assert means["kind 0"].shape == (24, 24, 3)
+    assert means["kind 0"][0, 0].tolist() == [15, 30, 46]  # 45.5, rounded
+
+
+def test_blocks_of_a_mapped_file_give_what_one_array_gives(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (1200, 48, 48), np.uint8)
+    np.save(tmp_path / "images.npy", images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    assert np.array_equal(gray_levels(mapped), [images.mean((1, 2)), images.std((1, 2))])
+    dataset = dataclasses.replace(dataset_of([0] * 1200, [0] * 600 + [1] * 600), images=mapped)
+    expected = np.rint(images[:600].mean(0)).astype(np.uint8)
+    assert np.array_equal(mean_faces(dataset)["angry"], expected)
+
+
+def test_agreement_with_votes_is_measured_of_fer2013s_labels_alone():
+    votes = np.zeros((2, 10), np.int8)
+    votes[:, 0] = 10
+    of_fer2013 = dataset_of([1, 2], [HAPPY, NEUTRAL], votes=votes)
+    assert explore(of_fer2013).votes.overall.share == 0.5
+    others = dataclasses.replace(of_fer2013, label_set=BUILT_IN["ferplus"])
+    assert explore(others).votes is None

@@ -9,7 +9,7 @@ import pytest
 
 from mien.data import load_dataset
 from mien.data.fer2013 import FERPLUS_VOTES
-from mien.data.formats.base import FORMATS
+from mien.data.formats.base import FORMATS, writable_layouts
 from mien.data.formats.csv import read_csv
 from mien.data.split import split_of
 from mien.data.votes import (
@@ -19,7 +19,7 @@ from mien.data.votes import (
     read_votes,
 )
 from mien.errors import DataError
-from mien.labels import EMOTIONS
+from mien.labels import FER2013
 
 HEADER = (
     "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
@@ -148,7 +148,7 @@ def test_more_votes_than_rows_are_refused(tmp_path, csv):
 
 
 @pytest.mark.parametrize(
-    "layout", [name for name, stored in FORMATS.all().items() if not stored.numbers_rows]
+    "layout", [name for name in writable_layouts() if not FORMATS[name].numbers_rows]
 )
 def test_votes_go_with_a_csv_alone(tmp_path, layouts, layout):
     votes = votes_csv(tmp_path / "fer2013new.csv")
@@ -221,7 +221,7 @@ def votes_for(**counts):
 )
 def test_the_label_that_most_voters_gave(counts, label):
     (found,) = majority_labels(votes_for(**counts)).tolist()
-    assert found == (NO_MAJORITY if label is None else EMOTIONS.index(label))
+    assert found == (NO_MAJORITY if label is None else FER2013.names.index(label))
 
 
 def test_each_of_the_seven_words_is_its_label():

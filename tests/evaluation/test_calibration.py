@@ -16,11 +16,11 @@ from mien.evaluation.calibration import (
 )
 
 
-def honest(count, seed, temperature=1.0):
+def honest(count, seed, temperature=1.0, *, classes=7):
     """Logits whose probabilities at `temperature` are true: labels are drawn by them."""
     generator = np.random.default_rng(seed)
-    logits = generator.normal(0, 2, (count, 7))
-    labels = np.array([generator.choice(7, p=row) for row in softmax(logits)])
+    logits = generator.normal(0, 2, (count, classes))
+    labels = np.array([generator.choice(classes, p=row) for row in softmax(logits)])
     return (logits * temperature).astype(np.float32), labels
 
 
@@ -158,3 +158,16 @@ def test_mixed_answers_are_calibrated_as_a_whole():
 def test_too_few_images_are_refused():
     with pytest.raises(MienError, match="the calibration split has 3 images, expected at least 10"):
         calibrate(np.zeros((3, 7)), np.zeros(3, np.int64))
+
+
+@pytest.mark.parametrize("classes", [2, 8])
+def test_other_numbers_of_classes_are_calibrated_one_without_images_too(classes):
+    logits, labels = honest(1_500, 6, temperature=2.5, classes=classes)
+    kept = labels != 1 if classes > 2 else np.full(len(labels), True)
+    found = calibrate(logits[kept], labels[kept])
+    assert np.shape(found.matrix) == (classes, classes)
+    assert np.shape(found.bias) == (classes,)
+    assert found.error_after < found.error_before
+    settings = AnswerSettings(votes_share=0.3)
+    mixed = calibrate(logits, labels, votes_logits=logits, settings=settings)
+    assert mixed.offset == (0,) * classes

@@ -10,16 +10,17 @@ from sklearn import metrics as theirs
 from tests.evaluation.conftest import make_up
 
 from mien.evaluation import metrics as ours
-from mien.labels import NUM_CLASSES
+from mien.labels import FER2013
 
 
 def test_confusion_accuracy_and_f1_are_scikit_learns(case):
     labels, probabilities = case
+    classes = probabilities.shape[1]
     predictions = probabilities.argmax(1)
-    confusion = ours.confusion_matrix(labels, predictions)
+    confusion = ours.confusion_matrix(labels, predictions, classes)
     present = np.unique(labels)
     np.testing.assert_array_equal(
-        confusion, theirs.confusion_matrix(labels, predictions, labels=range(NUM_CLASSES))
+        confusion, theirs.confusion_matrix(labels, predictions, labels=range(classes))
     )
     assert ours.accuracy(confusion) == pytest.approx(theirs.accuracy_score(labels, predictions))
     for name, ours_of in (("macro", ours.macro_f1), ("weighted", ours.weighted_f1)):
@@ -29,9 +30,10 @@ def test_confusion_accuracy_and_f1_are_scikit_learns(case):
 
 def test_class_scores_are_scikit_learns(case):
     labels, probabilities = case
+    classes = probabilities.shape[1]
     predictions = probabilities.argmax(1)
     present = np.unique(labels)
-    scores = ours.class_scores(ours.confusion_matrix(labels, predictions))
+    scores = ours.class_scores(ours.confusion_matrix(labels, predictions, classes))
     precision, recall, f1, support = theirs.precision_recall_fscore_support(
         labels, predictions, labels=present, zero_division=0
     )
@@ -40,14 +42,15 @@ def test_class_scores_are_scikit_learns(case):
         (scores.support, support),
     ):  # fmt: skip
         np.testing.assert_allclose(got[present], expected)
-    absent = sorted(set(range(NUM_CLASSES)) - set(present.tolist()))
+    absent = sorted(set(range(classes)) - set(present.tolist()))
     assert np.isnan(scores.f1[absent]).all()
 
 
 def test_auc_is_scikit_learns(case):
     labels, probabilities = case
+    classes = probabilities.shape[1]
     areas = ours.class_auc(labels, probabilities)
-    for label in range(NUM_CLASSES):
+    for label in range(classes):
         if label in labels:
             expected = theirs.roc_auc_score(labels == label, probabilities[:, label])
             assert areas[label] == pytest.approx(expected)
@@ -68,11 +71,13 @@ def test_weighted_auc_is_that_of_the_images_repeated():
 def test_the_interval_is_that_of_drawing_images():
     labels, probabilities = make_up(500)
     predictions = probabilities.argmax(1)
-    low, high = ours.bootstrap_interval(ours.confusion_matrix(labels, predictions), ours.macro_f1)
+    low, high = ours.bootstrap_interval(
+        ours.confusion_matrix(labels, predictions, len(FER2013)), ours.macro_f1
+    )
     generator, drawn = np.random.default_rng(1), []
     for _ in range(800):
         rows = generator.integers(0, 500, 500)
-        confusion = ours.confusion_matrix(labels[rows], predictions[rows])
+        confusion = ours.confusion_matrix(labels[rows], predictions[rows], len(FER2013))
         drawn.append(float(ours.macro_f1(confusion)))
     assert (low, high) == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=0.012)
 
@@ -91,18 +96,18 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
     """Forty samples from a classifier of known accuracy: 95% of them is 38."""
     generator, covered = np.random.default_rng(1), 0
     for _ in range(40):
-        labels = generator.integers(0, NUM_CLASSES, 400)
+        labels = generator.integers(0, len(FER2013), 400)
         wrong = generator.random(400) > 0.7
-        predictions = np.where(wrong, (labels + 1) % NUM_CLASSES, labels)
-        confusion = ours.confusion_matrix(labels, predictions)
+        predictions = np.where(wrong, (labels + 1) % len(FER2013), labels)
+        confusion = ours.confusion_matrix(labels, predictions, len(FER2013))
         low, high = ours.bootstrap_interval(confusion, ours.accuracy)
         covered += low <= 0.7 <= high
     assert covered >= 34
 
 
 def test_one_image_and_one_class_give_no_nonsense():
-    labels, probabilities = np.array([3]), np.full((1, NUM_CLASSES), 1 / NUM_CLASSES)
-    confusion = ours.confusion_matrix(labels, np.array([3]))
+    labels, probabilities = np.array([3]), np.full((1, len(FER2013)), 1 / len(FER2013))
+    confusion = ours.confusion_matrix(labels, np.array([3]), len(FER2013))
     assert ours.accuracy(confusion) == ours.macro_f1(confusion) == 1
     assert np.isnan(ours.macro_auc(labels, probabilities))
     assert np.isnan(ours.macro_auc_interval(labels, probabilities)).all()

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
 from mien.bundle.bundle import Bundle
 from mien.evaluation.robustness import (
-    CHANGES,
+    CORRUPTIONS,
     FACES,
     STRENGTHS,
     Robustness,
@@ -22,7 +23,7 @@ def found(run, faces):
 
 def test_every_change_has_five_strengths_and_the_mean_is_theirs(found, faces):
     assert found.images == min(len(faces), FACES)
-    assert found.accuracy.keys() == CHANGES.keys() == found.amounts.keys()
+    assert found.accuracy.keys() == CORRUPTIONS.keys() == found.amounts.keys()
     assert {len(row) for row in found.accuracy.values()} == {STRENGTHS}
     assert found.mean == pytest.approx(np.mean(list(found.accuracy.values())))
     assert all(0 <= value <= 1 for row in found.accuracy.values() for value in row)
@@ -58,9 +59,9 @@ def test_what_older_versions_stored_can_be_read(found):
     assert Robustness.model_validate(stored) == found
 
 
-@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("name", CORRUPTIONS)
 def test_changes_grow_with_their_strength_and_leave_the_faces_alone(faces, name):
-    change, amounts = CHANGES[name]
+    change, amounts = CORRUPTIONS[name].change, CORRUPTIONS[name].amounts
     images = faces.images[:20]
     before = images.copy()
     made = [change(images, amount, np.random.default_rng(0)) for amount in amounts]
@@ -75,8 +76,8 @@ def test_changes_grow_with_their_strength_and_leave_the_faces_alone(faces, name)
 def test_covers_cover_what_they_say():
     white = np.full((1, 48, 48), 255, np.uint8)
     for name, rows in (("eyes", (12, 26)), ("mouth", (30, 46))):
-        change, amounts = next(CHANGES[key] for key in CHANGES if key.startswith(name))
-        covered = change(white, amounts[-1], np.random.default_rng(0))[0]
+        cover = next(CORRUPTIONS[key] for key in CORRUPTIONS if key.startswith(name))
+        covered = cover.change(white, cover.amounts[-1], np.random.default_rng(0))[0]
         gray = np.nonzero((covered == 128).all(1))[0]
         assert (gray.min(), gray.max() + 1) == rows
 
@@ -99,3 +100,44 @@ def test_a_mouth_only_reader_is_lost_when_the_mouth_is_covered():
     assert by_name["eyes covered"] == (1,) * STRENGTHS
     assert by_name["mouth covered"][-1] == 0.5
     assert by_name["shift"][0] == 1
+
+
+@pytest.mark.parametrize("name", [name for name in CORRUPTIONS if "px)" in name])
+def test_corruptions_in_pixels_look_the_same_at_every_size(faces, name):
+    corruption, small = CORRUPTIONS[name], faces.images[:12]
+    large = np.stack([cv2.resize(one, (144, 144)) for one in small])
+    assert corruption.amounts_at(48) == corruption.amounts
+    times = 1 if name.startswith("low resolution") else 3
+    assert corruption.amounts_at(144) == pytest.approx([times * one for one in corruption.amounts])
+    for step, (amount, scaled) in enumerate(
+        zip(corruption.amounts, corruption.amounts_at(144), strict=True)
+    ):
+        expected = corruption.change(small, amount, np.random.default_rng(step))
+        made = corruption.change(large, scaled, np.random.default_rng(step))
+        reduced = np.stack(
+            [cv2.resize(one, (48, 48), interpolation=cv2.INTER_AREA) for one in made]
+        )
+        far = np.abs(expected.astype(int) - small).mean()
+        assert np.abs(reduced.astype(int) - expected).mean() < max(3, far / 3)
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_colours_are_corrupted_like_gray(faces, name):
+    """Crops whose channels are equal stay so, but for noise, which every channel has its own of."""
+    corruption, gray = CORRUPTIONS[name], faces.images[:8]
+    repeated = np.repeat(gray[..., None], 3, axis=3)
+    amount = corruption.amounts[2]
+    expected = corruption.change(gray, amount, np.random.default_rng(0))
+    made = corruption.change(repeated, amount, np.random.default_rng(0))
+    assert made.shape == repeated.shape
+    if name.startswith("noise"):
+        assert (made != made[..., :1]).any()
+        return
+    assert np.abs(made.astype(int) - expected[..., None]).max() <= (2 if "JPEG" in name else 0)
+
+
+def test_a_red_face_stays_red_as_a_jpeg():
+    red = np.zeros((2, 64, 64, 3), np.uint8)
+    red[..., 0] = 200
+    stored = CORRUPTIONS["JPEG (quality)"].change(red, 60, np.random.default_rng(0))
+    assert (stored.argmax(3) == 0).all()

@@ -15,9 +15,9 @@ from mien.errors import DataError
 from mien.evaluation import Evaluation, evaluate_bundle, scorecard
 from mien.evaluation.robustness import STRENGTHS, measure_robustness
 from mien.evaluation.scorecard import Scorecard, measure_scorecard
-from mien.labels import EMOTIONS
+from mien.labels import FER2013
 
-HAPPY, NEUTRAL = EMOTIONS.index("happy"), EMOTIONS.index("neutral")
+HAPPY, NEUTRAL = FER2013.names.index("happy"), FER2013.names.index("neutral")
 FIGURES = (
     "label_agreement",
     "votes_agreement",
@@ -139,7 +139,7 @@ def test_one_face_is_enough():
     [
         (None, "no face of this split has FER+ votes, expected a Parquet file with the column"),
         (np.zeros((40, 10), np.int8), "no face of this split has FER+ votes"),
-        (np.ones((40, 10), np.int8), "no face of this split has a FER+ majority among the seven "),
+        (np.ones((40, 10), np.int8), "no face of this split has a FER+ majority among the labels"),
     ],
     ids=["no votes", "zeros", "ties"],
 )

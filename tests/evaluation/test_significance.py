@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.bundles import write_bundle
 
 from mien.bundle.bundle import Bundle
 from mien.bundle.scores import Protocol
 from mien.evaluation.evaluate import evaluate_probabilities
 from mien.evaluation.significance import ComparedRun, compare, measure_latency
+from mien.images.crop import DEFAULT_CROP, CropSpec
+from mien.labels import FER2013
 
 LABELS = np.random.default_rng(0).integers(0, 7, 300)
 
 
-def compared(name, accuracy, **protocol):
+def compared(name, accuracy, *, names=FER2013.names, crop=DEFAULT_CROP, **protocol):
     """Return a network that reads the first share of the images right and the others wrong."""
     right = np.arange(len(LABELS)) < accuracy * len(LABELS)
     read = np.where(right, LABELS, (LABELS + 1) % 7)
@@ -27,8 +30,9 @@ def compared(name, accuracy, **protocol):
                 **protocol,
             }
         ),
+        names=names,
     )  # fmt: skip
-    return ComparedRun(name, evaluation, 10, 20, 1.0, 0.1, [], 1, "quick")
+    return ComparedRun(name, evaluation, crop, 10, 20, 1.0, 0.1, [], 1, "quick")
 
 
 def test_the_same_images_are_ranked_and_tested_in_pairs():
@@ -63,3 +67,32 @@ def test_a_flattered_score_is_not_ranked_with_an_honest_one(flag):
 
 def test_latency_is_a_time(run):
     assert 0 < measure_latency(Bundle(run.bundle_path)) < 1000
+
+
+def test_runs_of_other_labels_are_not_ranked_together_and_it_says_what_each_has():
+    names = tuple("abcdefg")
+    comparison = compare(
+        [compared("ours", 0.5), compared("theirs", 0.9, names=names, split_fingerprint="other")]
+    )
+    assert [len(group.runs) for group in comparison.groups] == [1, 1]
+    assert comparison.why_apart == (
+        "Not ranked together, because their labels differ (ours: "
+        f"{', '.join(FER2013.names)}; theirs: a, b, c, d, e, f, g)."
+    )
+
+
+def test_runs_of_other_crops_are_not_ranked_together_and_it_says_what_each_has():
+    large = CropSpec(112, 3)
+    comparison = compare(
+        [compared("small", 0.5), compared("large", 0.9, crop=large, split_fingerprint="other")]
+    )
+    assert [group.pairs for group in comparison.groups] == [(), ()]
+    assert comparison.why_apart == (
+        "Not ranked together, because their face crops differ (small: 48×48 gray; large: 112×112 "
+        "colour)."
+    )
+
+
+def test_the_latency_is_measured_on_crops_of_the_bundle(tmp_path):
+    path = write_bundle(tmp_path / "colours.onnx", crop=CropSpec(96, 3))
+    assert 0 < measure_latency(Bundle(path)) < 1000

@@ -15,12 +15,12 @@ import torch.nn.functional as F
 from mien.bundle.bundle import Bundle
 from mien.bundle.export import export_bundle
 from mien.bundle.metadata import BundleMetadata
-from mien.labels import EMOTIONS
+from mien.labels import FER2013
 from mien.models import Classifier, build_model, count_parameters, to_unit
 from mien.recipes.recipe import parse_recipe
 
 MOUTH = np.s_[30:46]  # rows
-CLASSES = [EMOTIONS.index(name) for name in ("happy", "surprise", "neutral")]
+CLASSES = [FER2013.names.index(name) for name in ("happy", "surprise", "neutral")]
 # Ends in 2x2 cells and reads the middle 42 pixels, as the network that ships does.
 RECIPE = {
     "name": "mouth",
@@ -60,9 +60,9 @@ def _draw(label: int, generator: np.random.Generator) -> np.ndarray:
         cv2.line(image, near(x - 5, 12), near(x + 5, 12), ink, int(generator.integers(1, 3)))
     cv2.line(image, near(24, 22), near(24, 28), ink, 1)
     mouth = near(24, 38)
-    if label == EMOTIONS.index("happy"):
+    if label == FER2013.names.index("happy"):
         cv2.ellipse(image, mouth, (9, 4), 0, 0, 180, ink, -1)
-    elif label == EMOTIONS.index("surprise"):
+    elif label == FER2013.names.index("surprise"):
         cv2.ellipse(image, mouth, (3, 5), 0, 0, 360, ink, -1)
     else:
         cv2.line(image, (mouth[0] - 7, mouth[1]), (mouth[0] + 7, mouth[1]), ink, 1)

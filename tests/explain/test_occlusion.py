@@ -5,11 +5,13 @@ import pytest
 from tests.explain.test_grad_cam import inside_to_outside
 
 from mien.explain.occlusion import mean_occlusion, occlusion_maps
-from mien.labels import EMOTIONS
+from mien.labels import FER2013
 
 
 class SpotReader:
     """A Bundle in all but name: surprise is as probable as one bright spot is bright."""
+
+    labels = FER2013.names
 
     def __init__(self) -> None:
         self.read = 0
@@ -54,7 +56,11 @@ def test_patches_reach_from_border_to_border(patch_px, stride_px):
 
     image = np.full((1, 48, 48), 100, np.uint8)
     (even,) = occlusion_maps(
-        WholeReader(), image, np.array([0]), patch_px=patch_px, stride_px=min(stride_px, patch_px)
+        WholeReader(),
+        image,
+        np.array([0]),
+        patch=patch_px / 48,
+        stride=min(stride_px, patch_px) / 48,
     )
     assert np.all(even == 0)  # and no pixel is without a patch, which would be 0 / 0
 
@@ -82,7 +88,7 @@ def test_the_mean_takes_faces_that_are_read_rightly_first(spots):
     """Of dark faces, which are read as neutral, nothing hangs on the spot."""
     bundle = SpotReader()
     images = np.concatenate([spots[:2], np.zeros((6, 48, 48), np.uint8)])
-    labels = np.full(8, EMOTIONS.index("surprise"))
+    labels = np.full(8, FER2013.names.index("surprise"))
     maps = mean_occlusion(bundle, images, labels, per_class=2)
     np.testing.assert_allclose(maps[5], occlusion_maps(bundle, spots[:1], labels[:1])[0], atol=1e-6)
 

@@ -9,7 +9,7 @@ from tests.explain.conftest import MOUTH
 from mien.bundle.bundle import Bundle
 from mien.evaluation.robustness import measure_robustness
 from mien.explain.overview import explain_split
-from mien.labels import EMOTIONS
+from mien.labels import FER2013
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def overview(mouths):
 def test_the_mouth_matters_where_nothing_else_differs(overview, mouths):
     found = {one.emotion: one for one in overview.importances}
     for label in np.unique(mouths.labels):
-        one = found[EMOTIONS[label]]
+        one = found[FER2013.names[label]]
         assert one.mouth > 2 * abs(one.eyes)
         assert one.map[MOUTH].mean() > 2 * abs(one.map[: MOUTH.start].mean())
         assert one.face.shape == (48, 48)

@@ -68,12 +68,12 @@ def test_empty_maps_are_not_in_it(mouths):
 def test_correlation_by_ranks():
     ramp = np.tile(np.linspace(0, 1, 48, dtype=np.float32), (3, 48, 1))
     others = np.stack([ramp[0] ** 3, 1 - ramp[0], np.zeros((48, 48), np.float32)])
-    assert correlate(ramp, others) == pytest.approx([1, -1, 0])
+    assert correlate(ramp, others, side_px=48) == pytest.approx([1, -1, 0])
     frame = np.zeros((1, 48, 48), np.float32)
     frame[:, 3:45, 3:45] = ramp[:1, 3:45, 3:45]
     swapped = np.zeros_like(frame)
     swapped[:, 3:45, 3:45] = frame[:, 3:45, 3:45].transpose(0, 2, 1)
-    assert correlate(frame, swapped)[0] > 0.2  # the border that both have not
+    assert correlate(frame, swapped, side_px=48)[0] > 0.2  # the border that both have not
     assert correlate(frame, swapped, side_px=42) == pytest.approx(0, abs=1e-6)
 
 

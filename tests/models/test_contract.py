@@ -10,7 +10,8 @@ import torch.nn.functional as F
 
 from mien.bundle.export import export_bundle
 from mien.bundle.metadata import BundleMetadata
-from mien.data.fer2013 import VOTES_OF_EMOTIONS
+from mien.data.votes import vote_columns
+from mien.labels import FER2013
 from mien.models import build_model, count_macs, count_parameters, to_unit
 from mien.models.answer import LEAST_OPEN
 from mien.models.layers import fold
@@ -127,7 +128,7 @@ def test_votes_are_averaged_with_its_probabilities(recipe, images):
     weight, bias = drawn.split([width, 1], 1)
     mix = SimpleNamespace(votes_share=0.3, offset=(0.5, 0, 0, 0, 0, 0, -0.5), temperature=2.0)
     with torch.no_grad():
-        votes = (model.features(unit) @ weight.T + bias[:, 0])[:, list(VOTES_OF_EMOTIONS)]
+        votes = (model.features(unit) @ weight.T + bias[:, 0])[:, list(vote_columns(FER2013))]
         mean = 0.7 * model(unit).softmax(1) + 0.3 * votes.softmax(1)
         model.mix_votes(weight, bias[:, 0], mix)
         expected = (mean.clamp_min(1e-12).log() + torch.tensor(mix.offset)) / 2

@@ -11,7 +11,7 @@ from tests.training.test_train import StopAt, assert_same_weights
 from torch import nn
 
 from mien.errors import MienError, RecipeError
-from mien.models import build_model, to_unit
+from mien.models import DEFAULT_TASK, build_model, to_unit
 from mien.models.custom import CustomNetwork, register_callable
 from mien.recipes import load_recipe
 from mien.recipes.families import FAMILIES
@@ -29,7 +29,7 @@ def families(monkeypatch):
     monkeypatch.setattr(FAMILIES, "_registered", dict(FAMILIES.all()))
 
 
-def own_network(section):
+def own_network(section, task):
     return nn.Sequential(
         nn.Conv2d(1, 8, 3, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1),
         nn.Flatten(), nn.Dropout(section.dropout), nn.Linear(8, 7),
@@ -85,8 +85,8 @@ def test_a_run_whose_family_is_not_known_here_keeps_its_results(layouts, tmp_pat
 def test_a_function_may_be_defined_again_but_takes_no_built_in_name():
     register_callable(own_network)
 
-    def again(section):
-        return own_network(section)
+    def again(section, task):
+        return own_network(section, task)
 
     again.__name__ = "own_network"  # as when a cell of a notebook is run once more
     assert register_callable(again) == "own_network"
@@ -113,10 +113,10 @@ def test_a_function_may_be_defined_again_but_takes_no_built_in_name():
 )
 def test_what_is_no_classifier_is_refused(layers, said):
     with pytest.raises(RecipeError, match=said):
-        CustomNetwork(nn.Sequential(*layers), 1)
+        CustomNetwork(nn.Sequential(*layers), DEFAULT_TASK, 1)
 
 
 def test_a_function_that_builds_no_module_is_refused():
-    register_callable(lambda _: "no module")
+    register_callable(lambda *_: "no module")
     with pytest.raises(RecipeError, match=r"returned str, expected an nn\.Module"):
         build_model(load_recipe("quick", family="<lambda>").model)

@@ -93,7 +93,7 @@ def test_another_kind_of_file_is_refused(tmp_path, content):
 def test_none_and_a_missing_file():
     assert find_weights(load_recipe("densenet169", ["model.weights=none"]).model) is None
     assert find_weights(load_recipe("quick").model) is None
-    with pytest.raises(RecipeError, match=r"nowhere.safetensors': no such file, expected"):
+    with pytest.raises(RecipeError, match=r"nowhere.safetensors': no such run or file, expected"):
         find_weights(load_recipe("densenet169", ["model.weights=nowhere.safetensors"]).model)
 
 

@@ -156,3 +156,56 @@ def test_settings_that_would_do_nothing_are_said(setting, said):
     with pytest.raises(RecipeError, match=said) as error:
         load_recipe("quick", [setting])
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "labels"),
+    [
+        ("auto", "auto"),
+        ("rafdb", "rafdb"),
+        ("[bad, good]", "[bad, good]"),
+        ('["bad", "good"]', ("bad", "good")),
+        ("[1, 2, 3]", ("1", "2", "3")),
+        ("bad,good", "bad,good"),
+    ],
+)
+def test_labels_are_a_name_a_list_or_names_with_commas(setting, labels):
+    recipe = load_recipe("quick", [f"data.labels={setting}"])
+    assert recipe.data.labels == labels
+    assert Recipe.model_validate(recipe.as_dict()) == recipe
+
+
+def test_labels_are_a_table():
+    table = "{names=['bad', 'good'], aliases={fine='good'}, numbering={1='bad', 2='good'}}"
+    recipe = load_recipe("quick", [f"data.labels={table}"])
+    assert recipe.data.load_options()["labels"]["numbering"] == {"1": "bad", "2": "good"}
+    assert Recipe.model_validate(recipe.as_dict()) == recipe
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("rafd", "data.labels = 'rafd': no label set is called that .did you mean 'rafdb'"),
+        ("7", "data.labels = 7: expected the name of a label set, a list or a table"),
+        ("['a']", "only 'a', expected two classes or more"),
+        ("['a', 'A']", "'A' is given twice"),
+        ("{namez=['a', 'b']}", "no such key .did you mean 'names'"),
+        ("{names=['a','b'],numbering={1='a',3='b'}}", "the numbering 1, 3 leaves a number out"),
+        ("{names=['a','b'],aliases={a='b'}}", "'a' is a label, so it cannot be another spelling"),
+    ],
+)
+def test_wrong_labels_are_one_clear_line(setting, said):
+    with pytest.raises(RecipeError, match=said) as raised:
+        load_recipe("quick", [f"data.labels={setting}"])
+    assert "data.labels.str" not in str(raised.value)
+    assert str(raised.value).count("labels =") <= 1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [["augment.crop_px=64"], ["augment.corruption=0.5", "augment.low_resolution_px=64"]],
+)
+def test_augmentation_fits_into_the_crop(settings):
+    with pytest.raises(RecipeError, match="= 64: the crops have 48 px"):
+        load_recipe("quick", settings)
+    assert load_recipe("quick", [*settings, "data.size_px=64"])

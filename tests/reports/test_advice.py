@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mien.bundle.scores import Score, WithoutOverlap
-from mien.evaluation.robustness import CHANGES
+from mien.evaluation.robustness import CORRUPTIONS
 from mien.reports.advice import advise
 from mien.reports.content import Content
 
@@ -31,7 +31,7 @@ def measured(content) -> Content:
     )
     for computed in ("areas", "calibration_error", "log_loss"):  # once, and copied along
         evaluation.__dict__.pop(computed, None)
-    steady = dict.fromkeys(CHANGES, (1.0,) * 5)
+    steady = dict.fromkeys(CORRUPTIONS, (1.0,) * 5)
     robustness = content.robustness.model_copy(update={"clean": 1.0, "accuracy": steady})
     row = dict(content.history[0], train_accuracy=0.5)
     history = [{**row, "val_accuracy": 0.5}, {**row, "val_accuracy": 0.45}]
@@ -76,7 +76,7 @@ def test_confidence_that_is_off(measured):
 
 
 def test_a_change_that_can_be_shown_in_training(measured):
-    worse = dict.fromkeys(CHANGES, (1.0, 0.9, 0.8, 0.7, 0.6))
+    worse = dict.fromkeys(CORRUPTIONS, (1.0, 0.9, 0.8, 0.7, 0.6))
     robustness = measured.robustness.model_copy(update={"accuracy": worse})
     said = advise(replace(measured, robustness=robustness))
     assert [line for line in said if "augment.rotation_degrees=15" in line]

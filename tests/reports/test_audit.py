@@ -6,9 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.reports.page import picture
 
 from mien.curation import audit_dataset
 from mien.data.synthetic.faces import synthetic_faces
+from mien.images.crop import CropSpec
+from mien.labels import FER2013, LabelSet
 from mien.reports.audit import audit_table, figures_table, write_audit
 
 
@@ -52,3 +55,18 @@ def test_a_file_name_that_is_no_utf_8_is_escaped(dataset, tmp_path):
     assert "joy\\udce9.png: the file is empty" in page
     kept = json.loads((tmp_path / "audit.json").read_text(encoding="utf-8"))
     assert kept["name"] == latin
+
+
+def test_faces_in_colour_keep_their_colours_and_notes_are_shown(tmp_path):
+    drawn = synthetic_faces(30, label_set=LabelSet(("quiet", "loud")), crop=CropSpec(64, 3))
+    images = drawn.images.copy()
+    images[3] = (250, 20, 60)
+    faces = replace(drawn, images=images, notes=("9 images of unknown classes were left out",))
+    audit = audit_dataset(faces)
+    html = write_audit(audit, faces, tmp_path).read_text()
+    blank = html[html.index('id="blank-') :]
+    assert picture(blank)[0, 0].tolist() == [60, 20, 250]  # blue, green, red
+    assert "9 images of unknown classes were left out." in html
+    assert json.loads((tmp_path / "audit.json").read_text())["notes"] == list(faces.notes)
+    text = re.sub(r"data:image/png[^\"]*", "", html)
+    assert not [name for name in FER2013.names if name in text]

@@ -23,7 +23,7 @@ def test_every_figure_of_a_table_stands_in_page_and_markdown(comparison, tmp_pat
     page = write_comparison(comparison, tmp_path / "out")
     html, markdown = page.read_text(), page.with_suffix(".md").read_text()
     tables = comparison_tables(comparison)
-    assert [table.title for table in tables] == ["Scores", "F1 by emotion", "Cost", "Pairs"]
+    assert [table.title for table in tables] == ["Scores", "F1 by class", "Cost", "Pairs"]
     for table in tables:
         for row in table.rows:
             for cell in row:

@@ -7,7 +7,7 @@ from tests.reports.page import Page
 from mien.bundle.metadata import BundleMetadata
 from mien.explain.faces import FaceMaps, Neighbour, ReadFace, ReadFaces
 from mien.explain.sanity import Sanity
-from mien.labels import EMOTIONS
+from mien.labels import FER2013
 from mien.reports.explanation import draw_occlusion, write_explanations
 from mien.reports.figures.overlay import overlay
 from mien.vision.reading import Reading
@@ -25,7 +25,7 @@ def a_face(emotion="happy", probability=0.7, *, uncertain=False):
         box=(1, 2, 30, 40),
         score=0.9,
         emotion=emotion,
-        probabilities={name: probability if name == emotion else rest for name in EMOTIONS},
+        probabilities={name: probability if name == emotion else rest for name in FER2013.names},
         uncertain=uncertain,
     )
     crop = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.reports.page import picture
 
 from mien.data.fer2013 import FERPLUS_VOTES
 from mien.data.statistics import explore
-from mien.reports.explore import exploration_tables, write_exploration
+from mien.data.synthetic.faces import synthetic_faces
+from mien.images.crop import CropSpec
+from mien.labels import BUILT_IN, FER2013, LabelSet
+from mien.reports.explore import exploration_tables, majority_names, write_exploration
 
 
 def with_votes(faces):
@@ -88,3 +93,36 @@ def test_names_from_the_files_are_text_in_the_page(faces, tmp_path):
     html = write_exploration(explore(dataset), dataset, tmp_path).read_text()
     assert "<script>" not in html
     assert "<b>" not in html
+
+
+@pytest.mark.parametrize("classes", [2, 3, 20])
+def test_a_page_of_other_classes_in_colour_names_nothing_else(tmp_path, classes):
+    labels = LabelSet(tuple(f"kind {number}" for number in range(classes)))
+    drawn = synthetic_faces(3 * classes, label_set=labels, crop=CropSpec(64, 3))
+    dataset = with_votes(drawn)  # which do not fit these classes
+    images = drawn.images.copy()
+    images[drawn.labels == 0] = (250, 20, 60)
+    dataset = replace(dataset, images=images)
+    exploration = explore(dataset)
+    html = write_exploration(exploration, dataset, tmp_path).read_text()
+    text = re.sub(r"data:image/png[^\"]*", "", html)
+    assert not [name for name in FER2013.names if name in text]
+    assert "FER" not in text
+    assert "64×64 images" in exploration_tables(exploration)["sizes"].note
+    assert f"{classes} of {classes}" in html
+    means, samples = html[html.index('id="means"') :], html[html.index('id="samples"') :]
+    assert picture(means)[0, 0].tolist() == [60, 20, 250]  # blue, green, red
+    assert picture(samples)[0, 0].tolist() == [60, 20, 250]
+    for name in labels.names:
+        assert name in html
+
+
+def test_votes_are_compared_with_fer2013s_labels_alone(faces, tmp_path):
+    dataset = replace(with_votes(faces), label_set=BUILT_IN["affectnet7"])
+    assert 'id="votes"' not in write_exploration(explore(dataset), dataset, tmp_path).read_text()
+
+
+def test_majorities_are_in_the_order_of_the_labels():
+    names = list(majority_names().values())
+    assert names[:7] == list(FER2013.names)
+    assert names[7:] == ["contempt", "unknown", "not a face", "tie"]

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import base64
+
+import cv2
+import numpy as np
 import pytest
 
-from mien.reports.pages import TextTable, show_duration, show_large, show_p
+from mien.reports.pages import TextTable, render_text, show_duration, show_large, show_p
 
 
 def test_markdown_keeps_a_table_whole():
@@ -16,6 +20,21 @@ def test_markdown_keeps_a_table_whole():
 )
 def test_large_numbers(number, shown):
     assert show_large(number) == shown
+
+
+@pytest.mark.parametrize(
+    ("shape", "shown"),
+    [((48, 48), (48, 48)), ((112, 112, 3), (112, 112, 3)), ((224, 224, 3), (112, 112, 3))],
+)
+def test_a_face_crop_is_shown_in_its_colours_and_no_larger_than_pages_show_it(shape, shown):
+    crop = np.full(shape, 10, np.uint8)
+    crop[..., 0] = 200 if len(shape) == 3 else 10  # red
+    text = str(render_text("{{ crop|crop }}", crop=crop))
+    assert text.startswith("data:image/png;base64,")
+    png = np.frombuffer(base64.b64decode(text.split(",")[1]), np.uint8)
+    picture = cv2.imdecode(png, cv2.IMREAD_UNCHANGED)
+    assert picture.shape == shown
+    assert picture[0, 0].tolist() == ([10, 10, 200] if len(shape) == 3 else 10)
 
 
 def test_p_values():

@@ -158,3 +158,16 @@ def test_data_that_has_moved_is_said(copy, run, tmp_path):
     (copy / "run.json").write_text(json.dumps(record))
     with pytest.raises(RunError, match=r"gone\.csv.* mien evaluate .*copy --data PATH"):
         load_compared_runs([run.path, copy])
+
+
+def test_runs_no_two_of_which_have_the_same_labels_are_refused(run, copy):
+    record = json.loads((copy / "run.json").read_text())
+    counts = {"cold": 3, "mild": 4, "warm": 5}
+    record["data"]["train_class_counts"] = counts
+    (copy / "run.json").write_text(json.dumps(record))
+    with pytest.raises(RunError) as error:
+        load_compared_runs([run.path, copy])
+    assert str(error.value) == (
+        f"these runs cannot be compared, because their labels differ ({run.path.name}: "
+        f"{', '.join(run.record.data.labels)}; copy: cold, mild, warm)"
+    )

@@ -9,6 +9,7 @@ import torch
 
 from mien.data.synthetic.faces import synthetic_faces
 from mien.errors import RecipeError
+from mien.images.crop import CropSpec
 from mien.models import to_unit
 from mien.recipes import load_recipe
 from mien.recipes.sections import AugmentSection
@@ -129,7 +130,7 @@ def test_low_resolution_is_opencvs_reduction_and_enlargement():
     reduced = corrupted(unit, low_resolution_px=48)  # up to twice that, but 48 at most: as it is
     torch.testing.assert_close(reduced, unit)
     for side in (16, 24):  # OpenCV and torch round the areas of other sides differently
-        matrix = _reduction_matrix(side)
+        matrix = _reduction_matrix(side, 48)
         found = (matrix @ unit @ matrix.T)[:, 0].numpy()
         for image, change in zip(unit[:, 0].numpy(), found, strict=True):
             small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
@@ -192,3 +193,16 @@ def test_a_shift_is_a_share_of_the_picture_however_wide_the_crop():
         moved = Augmentation(section)(dot)[:, 0]
         middles = (moved.sum(1) * places).sum(1) / moved.sum((1, 2)) - 23.5
         assert middles.abs().max() / 48 == pytest.approx(0.2, abs=0.01)
+
+
+@pytest.mark.parametrize("crop", [CropSpec(24), CropSpec(50, 3), CropSpec(224, 3)], ids=str)
+@pytest.mark.parametrize(
+    "kind", [{"blur_px": 8}, {"noise_levels": 25}, {"jpeg_quality": 20}, {"low_resolution_px": 24}]
+)
+def test_every_corruption_takes_every_crop(crop, kind):
+    off = {"blur_px": 0, "noise_levels": 0, "jpeg_quality": 0, "low_resolution_px": 0}
+    unit = torch.rand(2, crop.channels, crop.size_px, crop.size_px)
+    changed = Augmentation(AugmentSection(corruption=1, **{**off, **kind}), crop)(unit)
+    assert changed.shape == unit.shape
+    assert not torch.equal(changed, unit) or "low_resolution_px" in kind
+    assert 0 <= changed.min() <= changed.max() <= 1 + 1e-6

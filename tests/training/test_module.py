@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from mien.labels import FER2013
 from mien.models import build_model, to_unit
 from mien.recipes import load_recipe
 from mien.recipes.sections import DistillSection
@@ -51,7 +52,7 @@ def test_the_label_alone(batch):
 
 def test_votes_in_the_target(batch):
     loss, module = step(batch, "train.votes_in_target=0.5")
-    targets = soft_targets(batch.labels, batch.votes, 0.5)
+    targets = soft_targets(batch.labels, batch.votes, 0.5, FER2013)
     assert loss == F.cross_entropy(logits_of(module, to_unit(batch.images)), targets)
 
 
@@ -76,7 +77,7 @@ def test_mirror_consistency_trains_on_the_image_and_its_mirror(batch):
 def test_mixup_blends_images_and_targets_alike(batch):
     loss, module = step(batch, "augment.mixup=0.4")
     torch.manual_seed(7)
-    targets = soft_targets(batch.labels, batch.votes, 0)
+    targets = soft_targets(batch.labels, batch.votes, 0, FER2013)
     unit, (targets,) = mix_up(to_unit(batch.images), [targets], 0.4)
     torch.testing.assert_close(loss, F.cross_entropy(logits_of(module, unit), targets))
 

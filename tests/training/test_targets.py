@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from mien.data.fer2013 import FERPLUS_VOTES
-from mien.labels import EMOTIONS
+from mien.labels import FER2013
 from mien.training.targets import (
     distillation_loss,
     mirror_divergence,
@@ -14,7 +14,7 @@ from mien.training.targets import (
     soft_targets,
 )
 
-HAPPY, SAD = EMOTIONS.index("happy"), EMOTIONS.index("sad")
+HAPPY, SAD = FER2013.names.index("happy"), FER2013.names.index("sad")
 
 
 def votes(**counts):
@@ -26,7 +26,7 @@ def votes(**counts):
 
 def test_a_target_is_the_label_and_a_share_of_the_votes_for_the_seven():
     counted = torch.stack([votes(happiness=6, sadness=2, contempt=2), votes(NF=10), votes()])
-    targets = soft_targets(torch.tensor([SAD, SAD, HAPPY]), counted, 0.5)
+    targets = soft_targets(torch.tensor([SAD, SAD, HAPPY]), counted, 0.5, FER2013)
     expected = torch.zeros(3, 7)
     expected[0, HAPPY], expected[0, SAD] = 0.5 * 0.75, 0.5 + 0.5 * 0.25
     expected[1, SAD] = expected[2, HAPPY] = 1  # without a vote for one of the seven, the label

@@ -13,11 +13,13 @@ from safetensors.torch import load_file, save_file
 from mien.bundle.bundle import Bundle
 from mien.bundle.metadata import Calibration
 from mien.data import load_dataset
-from mien.data.fer2013 import FERPLUS_VOTES, VOTES_OF_EMOTIONS
+from mien.data.fer2013 import FERPLUS_VOTES
+from mien.data.votes import vote_columns
 from mien.data.write import write_dataset
 from mien.errors import BundleError, RecipeError, RunError
 from mien.evaluation.calibration import softmax
 from mien.explain.network import load_network
+from mien.labels import FER2013
 from mien.models import build_model, to_unit
 from mien.models.weights import find_weights, load_weights, open_network
 from mien.recipes import load_recipe
@@ -174,7 +176,7 @@ def voted(layouts, tmp_path_factory):
     """The drawn faces as a data set with votes: of ten, seven for the label and three for fear."""
     faces = load_dataset(layouts["csv"])
     votes = np.zeros((len(faces), 10), np.int8)
-    votes[np.arange(len(faces)), np.array(VOTES_OF_EMOTIONS)[faces.labels]] = 7
+    votes[np.arange(len(faces)), np.array(vote_columns(FER2013))[faces.labels]] = 7
     votes[:, FERPLUS_VOTES.index("fear")] += 3
     path = tmp_path_factory.mktemp("voted") / "voted.parquet"
     write_dataset(replace(faces, votes=votes), path, "parquet")
@@ -195,7 +197,7 @@ def by_hand(run, images):
         features = network.features(to_unit(torch.from_numpy(images.copy())))
         labels = network.last_layer(features).softmax(1)
         votes = features @ votes_head["votes_head.weight"].T + votes_head["votes_head.bias"]
-    votes = votes[:, list(VOTES_OF_EMOTIONS)].softmax(1)
+    votes = votes[:, list(vote_columns(FER2013))].softmax(1)
     counts = np.array(list(run.record.data.train_class_counts.values()), float)
     blend = (0.6 * labels + 0.4 * votes).log().numpy()
     return softmax((blend - 0.5 * np.log(counts / counts.sum())) / found.temperature)

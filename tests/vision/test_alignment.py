@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mien.images.crop import to_crop
+from mien.images.crop import CropSpec, to_crop
 from mien.vision.alignment import crop_face, cut_face
 from mien.vision.detectors.base import Face
 
@@ -67,6 +67,18 @@ def test_colour_and_a_face_of_one_pixel():
     colour = cv2.cvtColor(picture(), cv2.COLOR_GRAY2BGR)
     assert crop_face(colour, Face((10, 10, 11, 11), 1.0), 0.0).shape == (48, 48)
     assert crop_face(colour, Face((10, 10, 90, 90), 1.0, 30.0), 0.2).shape == (48, 48)
+
+
+@pytest.mark.parametrize("tilt", [0.0, 30.0])
+def test_a_colour_crop_has_red_first_and_the_size_that_was_asked_for(tilt):
+    image = np.zeros((200, 200, 3), np.uint8)
+    image[...] = (10, 100, 200)  # blue, green, red
+    face = Face((50, 50, 150, 150), 1.0, tilt)
+    crop = crop_face(image, face, 0.1, CropSpec(112, 3))
+    assert crop.shape == (112, 112, 3)
+    assert (crop == (200, 100, 10)).all()
+    of_gray = crop_face(picture(), face, 0.0, CropSpec(64, 3))
+    np.testing.assert_array_equal(of_gray[..., 1], crop_face(picture(), face, 0.0, CropSpec(64)))
 
 
 def test_a_turned_face_in_a_picture_too_wide_for_opencv_is_the_same():

@@ -7,13 +7,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from tests.bundles import RED_GREEN_BLUE, write_bundle
 from tests.vision.conftest import TILT_DEGREES
 from tests.vision.made import ASTRONAUT, ASTRONAUT_FACE, DATA, overlap
 
 from mien.bundle.bundle import Bundle, find_bundle
 from mien.bundle.export import update_metadata
 from mien.errors import SourceError
-from mien.labels import EMOTIONS
+from mien.images.crop import CropSpec, encode_png
+from mien.labels import FER2013
 from mien.vision import Reader, read
 from mien.vision.detectors import _yunet_file
 from mien.vision.sources import Frame, Source, open_source
@@ -31,7 +33,7 @@ def test_the_astronaut_is_found_and_read(reader):
     assert reading.source == str(ASTRONAUT_PATH)
     assert overlap(reading.box, ASTRONAUT_FACE) > 0.7
     assert reading.emotion == "happy"
-    assert list(reading.probabilities) == list(EMOTIONS)
+    assert list(reading.probabilities) == list(FER2013.names)
     assert sum(reading.probabilities.values()) == pytest.approx(1, abs=1e-5)
     assert 0 < reading.score <= 1
 
@@ -233,3 +235,48 @@ def test_a_name_need_not_be_ascii(reader, tmp_path):
     path = tmp_path / "фото 写真.png"
     path.write_bytes(ASTRONAUT_PATH.read_bytes())
     assert len(reader.read(path)) == 1
+
+
+def colour_picture(blue, green, red):
+    """Return a picture of one colour with the noise that keeps it from being blank."""
+    noise = np.random.default_rng(0).integers(0, 40, (90, 90, 3))
+    return (noise + np.array([blue, green, red])).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size_px", [24, 64, 112])
+def test_colour_bundles_read_the_colours_of_pictures_and_of_files(size_px, tmp_path):
+    reader = Reader(write_bundle(tmp_path / "own.onnx", crop=CropSpec(size_px, 3)), detector="none")
+    pictures = [colour_picture(0, 0, 200), colour_picture(0, 200, 0), colour_picture(200, 0, 0)]
+    for name, picture in zip(RED_GREEN_BLUE, pictures, strict=True):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), picture)
+        crop = reader.crop(picture, reader.read(picture)[0])
+        assert crop.shape == (size_px, size_px, 3)
+        (tmp_path / f"crop-{name}.png").write_bytes(encode_png(crop))
+        read_ones = [
+            reader.read(source)[0]
+            for source in (picture, tmp_path / f"{name}.png", tmp_path / f"crop-{name}.png")
+        ]
+        assert [reading.emotion for reading in read_ones] == [name] * 3
+        assert read_ones[0].probabilities == read_ones[1].probabilities
+        assert tuple(read_ones[0].probabilities) == RED_GREEN_BLUE
+        expected = reader.bundle.predict(crop[None])[1][0]
+        np.testing.assert_array_equal(list(read_ones[2].probabilities.values()), expected)
+    gray = reader.read(np.full((70, 50), 90, np.uint8))[0]
+    assert list(gray.probabilities.values()) == pytest.approx([1 / 3] * 3, abs=1e-3)
+
+
+@pytest.mark.parametrize("crop", [CropSpec(96, 1), CropSpec(112, 3)], ids=str)
+def test_faces_in_photos_and_videos_are_read_by_other_labels_and_crops(crop, video, tmp_path):
+    names = tuple(f"class {number}" for number in range(8))
+    reader = Reader(write_bundle(tmp_path / "own.onnx", names, crop), detector="haar")
+    (reading,) = reader.read(ASTRONAUT_PATH)
+    assert overlap(reading.box, ASTRONAUT_FACE) > 0.7
+    face = reader.crop(ASTRONAUT, reading)
+    assert face.shape == crop.shape
+    expected = reader.bundle.predict(face[None])[1][0]
+    np.testing.assert_array_equal(list(reading.probabilities.values()), expected)
+    followed = reader.read(video)
+    assert {one.track for one in followed} == {1}
+    for one in followed:
+        assert tuple(one.probabilities) == names
+        assert sum(one.probabilities.values()) == pytest.approx(1, abs=1e-5)

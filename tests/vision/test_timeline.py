@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mien.labels import EMOTIONS
+from mien.labels import FER2013
 from mien.vision.reading import Reading
 from mien.vision.sources.base import Frame
 from mien.vision.timeline import BIN_S, Timeline
@@ -11,9 +11,9 @@ from mien.vision.timeline import BIN_S, Timeline
 BLANK = np.zeros((4, 4), np.uint8)
 
 
-def seen(emotion, track=1, uncertain=False):
-    rest = dict.fromkeys(EMOTIONS, 0.05)
-    return Reading("v", (0, 0, 4, 4), 1.0, emotion, {**rest, emotion: 0.7}, uncertain, track=track)
+def seen(name, track=1, uncertain=False, names=FER2013.names):
+    rest = dict.fromkeys(names, 0.3 / (len(names) - 1))
+    return Reading("v", (0, 0, 4, 4), 1.0, name, {**rest, name: 0.7}, uncertain, track=track)
 
 
 def timeline(frames):
@@ -41,6 +41,19 @@ def test_uncertain_time_is_counted_as_such():
     assert person.shares()["happy"] == pytest.approx(0.5)
 
 
+def test_the_classes_are_those_of_the_readings():
+    names = ("calm", "uncertain", "tense")
+    one, unsure = seen("tense", names=names), seen("tense", uncertain=True, names=names)
+    found = timeline([(0, [one]), (0.5, [unsure]), (1.0, [seen("uncertain", names=names)])])
+    (person,) = found.people()
+    assert found.names == names
+    assert found.columns == (*names, "no answer")  # a class is called uncertain
+    assert list(person.shares().values()) == pytest.approx([0, 1 / 3, 1 / 3, 1 / 3])
+    assert person.curve()[1].shape == (3, 3)
+    assert timeline([(0, [])]).names == ()
+    assert timeline([(0, [seen("happy")])]).columns == (*FER2013.names, "uncertain")
+
+
 def test_a_frozen_frame_does_not_stand_for_minutes():
     (person,) = timeline([(0, [seen("happy")]), (600, [])]).people()
     assert person.seconds == 1
@@ -53,7 +66,7 @@ def test_people_are_sorted_by_time_on_screen_and_curves_sum_to_one():
     times, shares = found.people()[0].curve()
     assert np.allclose(shares.sum(1), 1)
     assert np.allclose(np.diff(times), BIN_S)
-    assert (shares.argmax(1) == EMOTIONS.index("happy")).all()
+    assert (shares.argmax(1) == FER2013.names.index("happy")).all()
     assert found.people()[1].last_s == pytest.approx(0.9)
 
 

@@ -13,7 +13,6 @@ import onnxruntime as ort
 
 from mien.bundle.bundle import INPUT_NAME, OUTPUT_NAMES, Bundle
 from mien.errors import MienError
-from mien.images.crop import SIZE_PX
 
 Precision = Literal["float32", "int8"]
 
@@ -79,7 +78,7 @@ def measure_speed(bundle: Bundle, *, batch: int, seconds: float = 1.0) -> Speed:
     if batch < 1:
         raise MienError(f"batch of {batch} faces: expected at least 1")
     about, threads = bundle.metadata, bundle.threads
-    faces = np.random.default_rng(0).integers(0, 256, (batch, SIZE_PX, SIZE_PX), np.uint8)
+    faces = np.random.default_rng(0).integers(0, 256, (batch, *bundle.crop.shape), np.uint8)
     session = bundle.open_session()
     product = _matrix_product(about.precision, threads)
     peaks = [_rate(product, seconds * _PEAK_SHARE)] if product else []

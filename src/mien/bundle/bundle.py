@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import onnxruntime as ort
@@ -17,11 +17,12 @@ from pydantic import ValidationError
 
 from mien.bundle.metadata import BundleMetadata
 from mien.errors import BundleError, first_line, nearest
-from mien.images.crop import SIZE_PX
+from mien.images.crop import CropSpec
 from mien.io.files import expand_user
-from mien.labels import EMOTIONS
+from mien.labels import LabelSet, named_labels
 from mien.types import Images, Logits, Probabilities
 
+SUFFIX: Final = ".onnx"
 INPUT_NAME: Final = "images"
 OUTPUT_NAMES: Final = ("logits", "probabilities")
 _BATCH: Final = 64  # bounds memory; larger batches are no faster
@@ -35,19 +36,20 @@ class Bundle:
     """An opened Bundle.
 
     Args:
-        path: path of the ``.onnx`` file.
+        model: name of a Bundle that comes with mien, path of a ``.onnx`` file or of a run
+            directory; None for the default Bundle.
         threads: number of threads of a call; 0 lets ONNX Runtime use every core.
 
     Raises:
-        BundleError: if the file is missing, not ONNX, not a Bundle, or of an unknown format.
+        BundleError: if the file is missing, not ONNX, not a Bundle, of an unknown format, or its
+            graph is not the one that its metadata describe.
     """
 
-    def __init__(self, path: str | Path, *, threads: int = 0) -> None:
-        self.path = Path(path)
-        if not self.path.is_file():
-            raise BundleError(f"{path}: no such file, expected a Bundle (.onnx)")
+    def __init__(self, model: str | Path | None = None, *, threads: int = 0) -> None:
+        self.path = find_bundle(model)
         self.threads = threads
         self.metadata = self._read_metadata()
+        self._check_graph()
 
     @cached_property
     def _session(self) -> ort.InferenceSession:
@@ -70,20 +72,37 @@ class Bundle:
                 f"({first_line(error)})"
             ) from None
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the outputs."""
+        return self.metadata.labels
+
+    @cached_property
+    def label_set(self) -> LabelSet:
+        """The classes, with the spellings and the numbering of files if they are known."""
+        return named_labels(self.labels)
+
+    @cached_property
+    def crop(self) -> CropSpec:
+        """The size and the channels of the face crops that `predict` takes."""
+        return self.metadata.crop.spec
+
     def predict(self, images: Images) -> tuple[Logits, Probabilities]:
         """Return logits and probabilities of face crops.
 
-        Shape: images uint8 (N, 48, 48) -> float32 (N, 7), float32 (N, 7).
+        Shape: images uint8 (N, size_px, size_px), or (N, size_px, size_px, 3) in red-green-blue
+            -> float32 (N, classes), float32 (N, classes).
 
         Raises:
             BundleError: if the crops have another shape or type.
         """
-        if images.dtype != np.uint8 or images.shape[1:] != (SIZE_PX, SIZE_PX):
+        if images.dtype != np.uint8 or images.shape[1:] != self.crop.shape:
+            shape = ", ".join(map(str, self.crop.shape))
             raise BundleError(
-                f"face crops: {images.dtype} {images.shape}, "
-                f"expected uint8 (N, {SIZE_PX}, {SIZE_PX})"
+                f"face crops: {images.dtype} {images.shape}, expected uint8 (N, {shape}), "
+                f"{self.crop} as {self.metadata.name} reads them"
             )
-        logits = np.empty((len(images), len(self.metadata.labels)), np.float32)
+        logits = np.empty((len(images), len(self.labels)), np.float32)
         probabilities = np.empty_like(logits)
         for start in range(0, len(images), _BATCH):
             rows = slice(start, start + _BATCH)
@@ -105,14 +124,42 @@ class Bundle:
             if isinstance(error, ValidationError):
                 first = error.errors()[0]
                 where = first["loc"][0] if first["loc"] else "metadata"
-                why = f" ({where}: {first['msg'].removeprefix('Value error, ')})"
+                said = first["msg"].removeprefix("Value error, ").removeprefix(f"{where}: ")
+                why = f" ({where}: {said})"
             raise BundleError(
                 f"{self.path}: a Bundle of a format that this version of mien does not know{why}; "
                 "update mien, or export it again"
             ) from None
-        if metadata.labels != EMOTIONS:
-            raise BundleError(f"{self.path}: its labels are {', '.join(metadata.labels)}")
         return metadata
+
+    def _check_graph(self) -> None:
+        """Raise a BundleError if the graph's input and outputs are not those of the metadata."""
+        expected = {
+            INPUT_NAME: ("face crops", self.crop.shape),
+            **dict.fromkeys(OUTPUT_NAMES, ("labels", (len(self.labels),))),
+        }
+        parts = (*self._session.get_inputs(), *self._session.get_outputs())
+        shapes = {part.name: tuple(part.shape) for part in parts}
+        for name, (what, shape) in expected.items():
+            if shapes.get(name, ())[1:] != shape:
+                found = f"has the shape {_shown(shapes[name])}" if name in shapes else "is missing"
+                raise BundleError(
+                    f"{self.path}: a damaged Bundle: {name!r} of its graph {found}, expected "
+                    f"{_shown(('N', *shape))} for the {what} in its metadata; export it again"
+                )
+
+
+def _shown(shape: tuple[Any, ...]) -> str:
+    return f"({', '.join(map(str, shape))})"
+
+
+def refuse_other_suffix(path: str | Path) -> None:
+    """Raise a BundleError if the name of a Bundle to write does not end in ``.onnx``."""
+    if Path(path).suffix.lower() != SUFFIX:
+        raise BundleError(
+            f"{path}: a Bundle is an ONNX file, and no other kind is written; expected a name that "
+            f"ends in {SUFFIX}"
+        )
 
 
 def shipped_bundles() -> dict[str, Path]:
@@ -151,6 +198,8 @@ def find_bundle(name_or_path: str | Path | None = None) -> Path:
         )
     if str(name_or_path) in shipped:
         return shipped[str(name_or_path)]
+    if path.suffix.lower() == SUFFIX or path.name != str(name_or_path):
+        raise BundleError(f"{path}: no such file or run, expected a Bundle ({SUFFIX})")
     raise BundleError(
         f"{name_or_path}: no such run, Bundle file or shipped Bundle"
         f"{nearest(str(name_or_path), shipped)}; shipped: {', '.join(shipped) or 'none'}"

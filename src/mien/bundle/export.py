@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from mien.bundle.bundle import INPUT_NAME, OUTPUT_NAMES, Bundle
 from mien.bundle.metadata import BundleMetadata
 from mien.errors import BundleError
-from mien.images.crop import SIZE_PX
 from mien.io.files import atomic_file, write_bytes
 from mien.io.quiet import quiet_logger
 from mien.models import Classifier, to_unit
@@ -34,11 +33,15 @@ class _Deployed(nn.Module):
         self.classifier = classifier
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits and probabilities. Shape: (batch, 48, 48) -> (batch, 7), (batch, 7)."""
+        """Return logits and probabilities of uint8 face crops.
+
+        Shape: (batch, size_px, size_px), or (batch, size_px, size_px, 3) in colour -> (batch,
+            classes), (batch, classes).
+        """
         return self.outputs(to_unit(images))
 
     def outputs(self, unit: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the outputs for images in [0, 1]. Shape: float (batch, 1, 48, 48)."""
+        """Return the outputs for images in [0, 1]. Shape: float (batch, channels, side, side)."""
         logits = self.classifier(unit)
         return logits, torch.softmax(logits, dim=1)
 
@@ -64,10 +67,10 @@ def export_bundle(
             than 1e-5 (relative to the largest logit if that is above 1), and by more than three
             times what torch's own float32 does; no file is written then.
 
-    Shape: samples uint8 (N, 48, 48).
+    Shape: samples uint8 (N, size_px, size_px), or (N, size_px, size_px, 3) in colour.
     """
     deployed = _Deployed(fold(classifier.cpu().float())).eval()
-    example = torch.zeros(2, SIZE_PX, SIZE_PX, dtype=torch.uint8)
+    example = torch.zeros(2, *classifier.task.crop.shape, dtype=torch.uint8)
     with quiet_logger("torch.onnx", warnings_of=".*"), torch.no_grad():
         program = torch.onnx.export(
             deployed,
@@ -108,7 +111,7 @@ def _without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
 def _check_parity(
     deployed: _Deployed, bundle: Bundle, samples: npt.NDArray[np.uint8] | None
 ) -> None:
-    shape = (SIZE_PX, SIZE_PX)
+    shape = bundle.crop.shape
     flat = [np.full(shape, level, np.uint8) for level in (0, 1, 128, 255)]
     noise = np.random.default_rng(0).integers(0, 256, (28, *shape), np.uint8)
     images = np.concatenate([flat, noise, *([] if samples is None else [samples[:_PARITY_IMAGES]])])

@@ -10,9 +10,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, Literal, Self
 
+from pydantic import field_validator, model_validator
+
 from mien.bundle.scores import NO_TTA, Record, ScoreSummary
+from mien.errors import DataError
+from mien.images.crop import CropSpec
 from mien.io.names import Name
-from mien.labels import EMOTIONS
+from mien.labels import FER2013, named_labels
 
 FORMAT: Final = 2
 
@@ -29,9 +33,9 @@ class Calibration(Record):
     images: int
     """Number of images that the calibration was fitted on; none of them was trained on."""
     matrix: tuple[tuple[float, ...], ...]
-    """Matrix applied to the label logits, ``logits @ matrix + bias``. Shape: (7, 7)."""
+    """Matrix applied to the label logits, ``logits @ matrix + bias``. Shape: (classes, classes)."""
     bias: tuple[float, ...]
-    """Bias added to the product. Shape: (7,)."""
+    """Bias added to the product. Shape: (classes,)."""
     mapped: bool = False
     """Whether matrix and bias were fitted before, on all of these images; only the following
     figures are then estimated by cross-fitting."""
@@ -41,7 +45,7 @@ class Calibration(Record):
     """Share of the log class shares of the training images that is subtracted from the logits."""
     offset: tuple[float, ...] = ()
     """Class offsets added to the log of the mixed probabilities, which remove the prior; if no
-    votes are mixed in, the bias contains them. Shape: (7,)."""
+    votes are mixed in, the bias contains them. Shape: (classes,)."""
     temperature: float = 1.0
     """Temperature that divides the logits last; 1 if the matrix contains it."""
     uncertain_below: float
@@ -77,6 +81,33 @@ class FaceGate(Record):
     """Share of other non-faces for which the gate is open by more than a half."""
 
 
+class CropRecord(Record):
+    """The size and the channels of face crops (see `mien.images.crop.CropSpec`)."""
+
+    size_px: int = CropSpec.size_px
+    """Side of the crops, in pixels."""
+    channels: Literal[1, 3] = 1
+    """Channels of the crops: 1 for gray, 3 for red, green and blue."""
+
+    @classmethod
+    def of(cls, crop: CropSpec) -> Self:
+        """Return the record of a CropSpec."""
+        return cls.model_validate({"size_px": crop.size_px, "channels": crop.channels})
+
+    @model_validator(mode="after")
+    def _in_range(self) -> Self:
+        try:
+            _ = self.spec
+        except DataError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    @property
+    def spec(self) -> CropSpec:
+        """The CropSpec of this record."""
+        return CropSpec(self.size_px, self.channels)
+
+
 class TrainingData(Record):
     """The data that a Bundle was trained on, described without any of its images."""
 
@@ -99,8 +130,10 @@ class BundleMetadata(Record):
     """Version of this format."""
     name: Name
     """Name of the recipe, which is also the name of the Bundle."""
-    labels: tuple[str, ...] = EMOTIONS
-    """Emotion of each column of the outputs."""
+    labels: tuple[str, ...] = FER2013.names
+    """Name of the class of each column of the outputs."""
+    crop: CropRecord = CropRecord()
+    """Size and channels of the face crops that the graph reads."""
     crop_margin: float = 0.0
     """Margin added on each side of a detected face's square, as a share of its side."""
     uncertain_below: float = 0.0
@@ -135,6 +168,14 @@ class BundleMetadata(Record):
     """Notice about the use of readings, for everybody who sees them."""
     mien_version: str
     """Version of mien that exported the Bundle."""
+
+    @field_validator("labels")
+    @classmethod
+    def _a_label_set(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return named_labels(labels).names
+        except DataError as error:
+            raise ValueError(str(error)) from None
 
     def as_properties(self) -> dict[str, str]:
         """Return the metadata as ONNX properties: one per field, its value as JSON."""

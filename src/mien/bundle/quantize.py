@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from onnxruntime.quantization import (
     CalibrationDataReader,
@@ -26,18 +25,22 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from mien.bundle.bundle import INPUT_NAME, Bundle
 from mien.errors import BundleError
+from mien.images.crop import DEFAULT_CROP
 from mien.io.files import atomic_file
 from mien.io.quiet import quiet_logger
+from mien.types import Images
 
 # Normalization and softmax stay in float: they cost little and lose most by rounding.
 _QUANTIZED: Final = ["Conv", "Relu", "MaxPool", "Add", "GlobalAveragePool"]
 _BATCH: Final = 64
 _FEWEST: Final = 100  # faces; fewer give unreliable ranges
 _FACES: Final = 1024
+# Of all drawn faces: the calibration keeps every activation in memory, about 4 GB for mien-s.
+_PIXELS: Final = _FACES * DEFAULT_CROP.size_px**2
 _PERCENTILE: Final = 99.999  # of each activation; values beyond are clipped
 
 
-def quantize(bundle: Bundle, images: npt.NDArray[np.uint8], path: Path, *, seed: int = 0) -> Bundle:
+def quantize(bundle: Bundle, images: Images, path: Path, *, seed: int = 0) -> Bundle:
     """Write a Bundle in int8 and return it.
 
     Weights have 7 bits: processors without VNNI instructions add pairs of products in 16 bits,
@@ -45,14 +48,16 @@ def quantize(bundle: Bundle, images: npt.NDArray[np.uint8], path: Path, *, seed:
 
     Args:
         bundle: Bundle in float32.
-        images: training faces, of which 1,024 are drawn to set the ranges of activations.
+        images: training faces, of which some are drawn to set the ranges of activations: 1,024 of
+            FER-2013's size, as many pixels of a larger one, but no less than 64.
         path: path of the file to write, which is replaced if it exists.
         seed: seed of the draw.
 
     Raises:
-        BundleError: if the Bundle is int8 already, or there are too few faces.
+        BundleError: if the Bundle is int8 already, there are too few faces, or they are not the
+            crops that it reads.
 
-    Shape: images uint8 (N, 48, 48).
+    Shape: images uint8 (N, size_px, size_px), or (N, size_px, size_px, 3) in colour.
     """
     if bundle.metadata.precision != "float32":
         raise BundleError(
@@ -62,7 +67,9 @@ def quantize(bundle: Bundle, images: npt.NDArray[np.uint8], path: Path, *, seed:
         raise BundleError(
             f"{len(images)} faces to set activation ranges, expected at least {_FEWEST}"
         )
-    drawn = np.random.default_rng(seed).permutation(len(images))[:_FACES]
+    bundle.predict(images[:1])  # raises if it reads other crops
+    count = min(_FACES, max(_BATCH, _PIXELS // bundle.crop.size_px**2))
+    drawn = np.random.default_rng(seed).permutation(len(images))[:count]
     with (
         tempfile.TemporaryDirectory() as folder,
         quiet_logger(""),
@@ -95,7 +102,7 @@ def quantize(bundle: Bundle, images: npt.NDArray[np.uint8], path: Path, *, seed:
 
 
 def _stem(path: Path) -> list[str]:
-    """Return the name of the first convolution, which loses most by 8 bits: it has one channel."""
+    """Return the name of the first convolution, which loses most by 8 bits: it has few channels."""
     nodes = onnx.load(path).graph.node
     return [node.name for node in nodes if node.op_type == "Conv"][:1]
 
@@ -103,7 +110,7 @@ def _stem(path: Path) -> list[str]:
 class _Faces(CalibrationDataReader):  # type: ignore[misc]
     """Supplies faces in batches to ONNX Runtime's calibration."""
 
-    def __init__(self, images: npt.NDArray[np.uint8]) -> None:
+    def __init__(self, images: Images) -> None:
         # Whole batches only, because the calibration stacks the outputs of all of them.
         whole = len(images) // _BATCH * _BATCH or len(images)
         self._batches = iter(np.split(images[:whole], max(1, whole // _BATCH)))

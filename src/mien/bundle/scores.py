@@ -103,3 +103,8 @@ class ScoreSummary(Record):
     per_class: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, ...], ...]
     without_overlap: WithoutOverlap | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the classes, in order."""
+        return tuple(row.emotion for row in self.per_class)

@@ -25,7 +25,7 @@ def compare(
     ] = Path("runs/compare"),
     as_json: JsonOption = False,
 ) -> None:
-    """Compare runs: scores with intervals, F1 of each emotion, costs, and a test for each pair.
+    """Compare runs: scores with intervals, F1 of each class, costs, and a test for each pair.
 
     A run that has not been measured on the split is measured now, and keeps the evaluation.
     """

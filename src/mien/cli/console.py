@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -72,6 +72,12 @@ def say_skipped(skipped: tuple[str, ...]) -> None:
         err.print(f"  {line}", soft_wrap=True)
     if len(skipped) > _MOST_SKIPPED:
         err.print(f"  and {len(skipped) - _MOST_SKIPPED:,} more")
+
+
+def say_notes(notes: Iterable[str]) -> None:
+    """Print the notes on how a data set was read, on standard error, each on a line of its own."""
+    for note in dict.fromkeys(notes):
+        err.print(f"{note}.", soft_wrap=True)
 
 
 def say_path(label: str, path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.console import err, new_table, out, print_json, say_path, say_skipped
+from mien.cli.console import err, new_table, out, print_json, say_notes, say_path, say_skipped
 from mien.cli.options import DataOption, JsonOption, ModelArgument, SkipBadOption, Split
 
 if TYPE_CHECKING:
@@ -50,25 +50,28 @@ def evaluate(
     run does not know; the run logs each measurement on one. For faces with FER+ votes, four figures
     beyond the label are measured as well, unless test-time augmentation is used.
     """
-    from mien.bundle.bundle import find_bundle
+    from mien.bundle.bundle import Bundle
     from mien.bundle.scores import NO_TTA
-    from mien.data import load_dataset
-    from mien.runs.evaluations import evaluate as measure
-    from mien.runs.evaluations import run_folder
+    from mien.evaluation.tta import check_tta
+    from mien.labels import FER2013
+    from mien.runs.data import load_as_trained
+    from mien.runs.evaluations import measure, run_folder
     from mien.runs.test_log import count_measurements
 
+    check_tta(tta)  # before the data is read, which takes time
+    bundle = Bundle(model)
+
+    scorecard = scorecard and tta == NO_TTA and bundle.label_set == FER2013
     doing = "Reading the faces, and searching for their duplicates in the train split"
-    scorecard = scorecard and tta == NO_TTA
     if scorecard:
         doing += "; with FER+ votes, also reading changed copies of 500 faces"
     with err.status(doing):
-        evaluation = measure(
-            model, data, split.value, tta=tta, skip_bad=skip_bad, scorecard=scorecard
-        )
-    folder = run_folder(find_bundle(model))
+        dataset = load_as_trained(bundle, data, skip_bad=skip_bad)
+        evaluation = measure(bundle, dataset, split.value, tta=tta, scorecard=scorecard)
+    folder = run_folder(bundle.path)
     measurements = count_measurements(folder) if folder and split is Split.test else None
-    if skip_bad:
-        say_skipped(load_dataset(*data, skip_bad=True).skipped)
+    say_skipped(dataset.skipped)
+    say_notes(dataset.notes)
     if path is not None:
         evaluation.save(path)
     if as_json:
@@ -86,15 +89,17 @@ def evaluate(
 
 
 def say_scores(evaluation: Evaluation) -> None:
-    """Print an evaluation: its scores, those of each emotion, and how they were measured."""
+    """Print an evaluation: its scores, those of each class, and how they were measured."""
     from mien.evaluation.describe import show_score
+    from mien.labels import named_labels
 
     table = new_table(evaluation.protocol.model, "score", "95% interval")
     for name, score in evaluation.headline().items():
         interval = f"{show_score(score.low)} to {show_score(score.high)}"
         table.add_row(name, show_score(score.value), interval)
     out.print(table)
-    by_class = new_table("emotion", "images", "precision", "recall", "F1", "AUC")
+    noun = named_labels(evaluation.names).noun
+    by_class = new_table(noun, "images", "precision", "recall", "F1", "AUC")
     for row in evaluation.per_class:
         figures = (row.precision, row.recall, row.f1, row.roc_auc)
         by_class.add_row(row.emotion, f"{row.images:,}", *map(show_score, figures))
@@ -133,6 +138,7 @@ def _say_scorecard(scorecard: Scorecard) -> None:
         "\nAgreement is with the label of the data set, and with the emotion that most FER+ voters "
         "chose. Corruption accuracy is the accuracy on blurred, noisy, dark, covered, turned and "
         "otherwise corrupted copies of the faces. Consistency is the share of answers that stay "
-        "the same when the face is mirrored, cropped 10% wider or tighter, or shifted by 3 px.",
+        "the same when the face is mirrored, cropped 10% wider or tighter, or shifted by a "
+        "sixteenth of its side.",
         style="dim",
     )

@@ -15,7 +15,9 @@ def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Path of a run directory.")],
     path: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="File to write. Default: RUN/model.onnx."),
+        typer.Option(
+            "--out", metavar="FILE", help="File to write (.onnx). Default: RUN/model.onnx."
+        ),
     ] = None,
     int8: Annotated[
         bool,

@@ -68,7 +68,7 @@ def predict(
     ] = None,
     save_crops: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Save each face as the 48×48 crop that was read."),
+        typer.Option(metavar="FOLDER", help="Save each face as the crop that was read."),
     ] = None,
     timeline: Annotated[
         Path | None,

@@ -43,6 +43,10 @@ class ProgressBar(TrainingListener):
         """Print the name of the step that begins."""
         err.print(what, style="dim")
 
+    def noticed(self, note: str) -> None:
+        """Print a note about the data or the recipe."""
+        err.print(f"Note: {note}", soft_wrap=True, highlight=False)
+
     def started(self, run: Run, total_epochs: int, batches: int, batch_size: int) -> None:
         """Print what is trained on which data and how, and start the bar."""
         record = run.record

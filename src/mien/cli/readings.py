@@ -74,7 +74,7 @@ class Screen(Sink):
         super().__init__()
         self._source = source
         self._photos = self._faces = self._frames = 0
-        self._emotions: Counter[str] = Counter()
+        self._answers: Counter[str] = Counter()
         self._start_s = time.monotonic()
         self._updated_s = 0.0
         self._people: dict[int, Counter[str]] = {}
@@ -97,7 +97,7 @@ class Screen(Sink):
         self._faces += len(readings)
         for reading in readings:
             answer = "uncertain" if reading.uncertain else reading.emotion
-            self._emotions[answer] += 1
+            self._answers[answer] += 1
             if reading.track is not None:
                 self._people.setdefault(reading.track, Counter())[answer] += 1
         if frame.seconds is None:
@@ -121,7 +121,7 @@ class Screen(Sink):
         if self._progress:
             self._progress.stop()
         if self._photos > _MAX_TABLES:
-            out.print(f"{self._photos:,} photos, {self._faces:,} faces: {_shares(self._emotions)}")
+            out.print(f"{self._photos:,} photos, {self._faces:,} faces: {_shares(self._answers)}")
         videos = self._frames - self._photos
         if not videos:
             return
@@ -183,7 +183,10 @@ def _say_photo(name: str, readings: Sequence[Reading]) -> None:
         return
     faces = "1 face" if len(readings) == 1 else f"{len(readings)} faces"
     out.print(f"{name}: {faces}", style="bold", soft_wrap=True)
-    table = new_table("emotion", "probability", "next", "box", "face score")
+    from mien.labels import named_labels
+
+    noun = named_labels(tuple(readings[0].probabilities)).noun
+    table = new_table(noun, "probability", "next", "box", "face score")
     for reading in readings:
         ranked = sorted(reading.probabilities.items(), key=lambda item: -item[1])
         left, top, right, bottom = reading.box

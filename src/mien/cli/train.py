@@ -44,6 +44,14 @@ def train(
         Path | None,
         typer.Option(metavar="RUN", help="Continue a stopped run."),
     ] = None,
+    further: Annotated[
+        Path | None,
+        typer.Option(
+            "--continue",
+            metavar="RUN",
+            help="Train a finished run further: --set train.epochs=N with more epochs than it had.",
+        ),
+    ] = None,
     device: DeviceOption = Device.auto,
     skip_bad: SkipBadOption = False,
 ) -> None:
@@ -51,6 +59,11 @@ def train(
 
     Ctrl-C stops after the current step and leaves a usable run; --resume continues it.
     """
+    if further is not None:
+        _train_further(
+            further, data, settings, others=[recipe, path, resume, skip_bad], device=device
+        )
+        return
     if resume is None:
         start(recipe, data, path, settings, device=device, skip_bad=skip_bad)
         return
@@ -92,6 +105,26 @@ def start(
         lambda listener: fit(
             chosen, data, out_path, device=device.value, skip_bad=skip_bad, listener=listener
         ),
+    )
+
+
+def _train_further(
+    run: Path,
+    data: list[Path] | None,
+    settings: list[str] | None,
+    *,
+    others: list[object],
+    device: Device,
+) -> None:
+    if any(others) or device is not Device.auto:
+        raise typer.BadParameter(
+            "can be combined with --set and --data only; the run keeps its other settings",
+            param_hint="--continue",
+        )
+    from mien.training.train import continue_training
+
+    _with_report(
+        run, lambda listener: continue_training(run, settings or (), data, listener=listener)
     )
 
 

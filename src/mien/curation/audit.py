@@ -5,6 +5,7 @@ from __future__ import annotations
 from mien.bundle.bundle import Bundle
 from mien.curation.checks.base import CHECKS, NotChecked, Subject
 from mien.curation.findings import Audit, Figures, Finding, Item, make_audit, refer
+from mien.curation.label_reader import refuse_bundle
 from mien.curation.pairs import WHY_LEAKS_MATTER
 from mien.data import FaceDataset
 from mien.data.duplicates.groups import Overlap, find_duplicates, find_overlap
@@ -30,7 +31,12 @@ def audit_dataset(
         trained_on: mask of the images that the Bundle was trained on; None if unknown. Shape: (N,).
         progress: progress callback for the search for duplicates, called with the fraction done, 0
             to 1.
+
+    Raises:
+        DataError: if the Bundle reads other classes or other crops than the data set has.
     """
+    if bundle is not None:
+        refuse_bundle(dataset, bundle)
     duplicates = find_duplicates(dataset.images, progress=progress)
     subject = Subject(dataset, duplicates, bundle, trained_on)
     findings: list[Finding] = []

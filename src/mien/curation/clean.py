@@ -14,11 +14,11 @@ import numpy as np
 from mien.curation.manifest import Decision, positions_by_id
 from mien.data.dataset import FaceDataset
 from mien.data.duplicates.groups import Duplicates, repeated
+from mien.data.fer2013 import FERPLUS_VOTES
 from mien.data.split import SPLITS, split_ranks
-from mien.data.votes import find_majorities, labels_of
+from mien.data.votes import NO_MAJORITY, find_majorities
 from mien.errors import DataError
 from mien.images.crop import is_blank
-from mien.labels import EMOTIONS, NUM_CLASSES
 from mien.types import Integers
 
 LeakRule = Literal["drop", "move", "keep"]
@@ -82,7 +82,7 @@ def apply_decisions(dataset: FaceDataset, decisions: Iterable[Decision]) -> Face
     for decision in decisions:
         row = positions[decision.id]
         if decision.action == "relabel":
-            labels[row] = EMOTIONS.index(decision.new_label)
+            labels[row] = dataset.names.index(decision.new_label)
         elif decision.action == "move":
             splits[row] = decision.new_split
         else:
@@ -194,9 +194,9 @@ class _Draft:
             id=str(dataset.ids[row]),
             action=change.action,
             split=str(dataset.splits[row]),
-            label=EMOTIONS[dataset.labels[row]],
+            label=dataset.names[dataset.labels[row]],
             new_split=str(self.splits[row]) if change.action == "move" else "",
-            new_label=EMOTIONS[self.labels[row]] if change.action == "relabel" else "",
+            new_label=dataset.names[self.labels[row]] if change.action == "relabel" else "",
             because=change.because,
             duplicate="" if change.duplicate < 0 else str(dataset.ids[change.duplicate]),
         )
@@ -206,10 +206,12 @@ class _Draft:
         labels = self.dataset.labels[rows]
         if self.dataset.votes is not None:
             votes = self.dataset.votes[rows].sum(0, keepdims=True, dtype=np.int64)
-            label = int(labels_of(find_majorities(votes))[0])
+            (majority,) = find_majorities(votes)
+            voted = None if majority == NO_MAJORITY else FERPLUS_VOTES[majority]
+            label = self.dataset.label_set.find(voted) if voted else None
             if label in labels:
                 return label, "identical, FER+ votes decide"
-        counts = np.bincount(labels, minlength=NUM_CLASSES)
+        counts = np.bincount(labels)
         if np.count_nonzero(counts == counts.max()) == 1:
             return int(counts.argmax()), "identical, most labels decide"
         return None, "identical, labels tie"

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence, Sized
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from mien.data import FaceDataset
 from mien.io.files import write_bytes
-from mien.labels import EMOTIONS
 
 Severity = Literal["serious", "warning", "note"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("serious", "warning", "note")
@@ -35,7 +34,7 @@ class _Record(BaseModel):
 
 
 class ImageRef(_Record):
-    """An image: its id, its split and its emotion."""
+    """An image: its id, its split and the name of its class."""
 
     id: str
     split: str
@@ -86,6 +85,7 @@ class Audit(_Record):
         findings: findings, the most serious first.
         fine: one line for each check that passed.
         not_checked: one line for each check that was impossible, with the reason.
+        notes: lines about how the images were read, such as classes that were left out.
     """
 
     mien_audit: Literal[1] = 1
@@ -98,14 +98,19 @@ class Audit(_Record):
     findings: tuple[Finding, ...]
     fine: tuple[str, ...] = ()
     not_checked: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def worst(self) -> Severity | None:
         """Return the severity of the most serious finding; None without findings."""
         return self.findings[0].severity if self.findings else None
 
+    def to_plain(self) -> dict[str, Any]:
+        """Return the audit as plain data; without ``notes`` if there are none."""
+        return self.model_dump(mode="json", exclude=None if self.notes else {"notes"})
+
     def save(self, path: Path) -> None:
         """Write the audit as JSON."""
-        text = json.dumps(self.model_dump(), indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps(self.to_plain(), indent=1, ensure_ascii=False) + "\n"
         # File names may have bytes that are not UTF-8, which JSON has to escape.
         write_bytes(path, text.encode(errors="backslashreplace"))
 
@@ -137,6 +142,7 @@ def make_audit(
         ),
         fine=tuple(fine),
         not_checked=tuple(not_checked),
+        notes=dataset.notes,
     )
 
 
@@ -146,7 +152,7 @@ def refer(dataset: FaceDataset, rows: Iterable[int | np.intp]) -> tuple[ImageRef
         ImageRef(
             id=str(dataset.ids[row]),
             split=str(dataset.splits[row]),
-            label=EMOTIONS[dataset.labels[row]],
+            label=dataset.names[dataset.labels[row]],
         )
         for row in rows
     )

@@ -11,15 +11,19 @@ import numpy.typing as npt
 
 from mien.bundle.bundle import Bundle
 from mien.data import FaceDataset
-from mien.images.crop import SIZE_PX
-from mien.labels import NUM_CLASSES
+from mien.errors import DataError
+from mien.images.crop import RELEASE_EVERY, CropSpec, to_gray
+from mien.io.mapped import release_pages
 from mien.types import Array, Floats, Images, Integers, Labels, Mask
 
 _FOLDS: Final = 3
 _COMPONENTS: Final = 200
+_PER_COMPONENT: Final = 3  # images, at least: of as many components as images all are noise
 _INVERSE_PENALTY: Final = 0.01  # strong regularization, so that a weak classifier is unsure
 _SEED: Final = 0
 _MIN_IMAGES: Final = 100
+_SIDE_PX: Final = CropSpec.size_px  # of the gray images that gradients are taken of
+_CELL_PX: Final = _SIDE_PX // 6
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class LabelReading:
     """A classifier's probabilities for the images of a data set.
 
     Args:
-        probabilities: probability of each emotion. Shape: (N, 7).
+        probabilities: probability of each class. Shape: (N, classes).
         read: mask of the images read by a classifier that was not trained on them. Shape: (N,).
         reader: the classifier, in words.
     """
@@ -43,14 +47,14 @@ def doubt(labels: Labels, probabilities: Array) -> Floats:
     The threshold of each class is the mean probability that its own images get. A label is doubtful
     if another class is above its threshold and more probable than the label.
 
-    Shape: labels (N,), probabilities (N, 7) -> (N,).
+    Shape: labels (N,), probabilities (N, classes) -> (N,).
     Source: Northcutt, Jiang and Chuang, Confident Learning: Estimating Uncertainty in Dataset
     Labels, 2021: the confident joint, ranked by normalized margin.
     """
     thresholds = np.array(
         [
             probabilities[labels == label, label].mean() if (labels == label).any() else np.inf
-            for label in range(NUM_CLASSES)
+            for label in range(probabilities.shape[1])
         ]
     )
     confident = np.where(probabilities >= thresholds, probabilities, -np.inf)
@@ -72,17 +76,39 @@ def read_with_bundle(
 
     Returns:
         The reading; None if the Bundle was trained on every image.
+
+    Raises:
+        DataError: if the Bundle reads other classes or other crops (`refuse_bundle`).
     """
+    refuse_bundle(dataset, bundle)
     if trained_on is None and bundle.metadata.data.fingerprint == dataset.fingerprint:
         trained_on = dataset.splits == "train"
     read = np.ones(len(dataset), bool) if trained_on is None else ~trained_on
     if not read.any():
         return None
     unknown = ", which may have been trained on some of them" if trained_on is None else ""
-    _, probabilities = bundle.predict(dataset.images)
-    return LabelReading(
-        probabilities.astype(np.float64), read, f"the Bundle {bundle.metadata.name}{unknown}"
-    )
+    probabilities = np.zeros((len(dataset), len(dataset.names)))
+    for start in range(0, len(dataset), RELEASE_EVERY):
+        block = slice(start, start + RELEASE_EVERY)
+        probabilities[block] = bundle.predict(dataset.images[block])[1]
+        release_pages(dataset.images)
+    return LabelReading(probabilities, read, f"the Bundle {bundle.metadata.name}{unknown}")
+
+
+def refuse_bundle(dataset: FaceDataset, bundle: Bundle) -> None:
+    """Raise a DataError if a Bundle reads other classes or other crops than a data set has."""
+    name = bundle.metadata.name
+    if bundle.label_set != dataset.label_set:
+        raise DataError(
+            f"{dataset.name}: has the labels {', '.join(dataset.names)}, but the Bundle {name} "
+            f"reads {', '.join(bundle.labels)}; give a Bundle that was trained on these labels"
+        )
+    if bundle.crop != dataset.crop:
+        raise DataError(
+            f"{dataset.name}: read as {dataset.crop} crops, but the Bundle {name} reads "
+            f"{bundle.crop} ones; give --size {bundle.crop.size_px} --channels "
+            f"{bundle.crop.channels}"
+        )
 
 
 def read_crosswise(dataset: FaceDataset, groups: Integers) -> LabelReading | None:
@@ -109,7 +135,7 @@ def read_crosswise(dataset: FaceDataset, groups: Integers) -> LabelReading | Non
     if len(dataset) < _MIN_IMAGES or len(classes) < 2 or len(np.unique(groups)) < _FOLDS:
         return None
     features = _gradients(dataset.images)
-    probabilities = np.zeros((len(dataset), NUM_CLASSES))
+    probabilities = np.zeros((len(dataset), len(dataset.names)))
     read = np.zeros(len(dataset), bool)
     folds = GroupKFold(_FOLDS, shuffle=True, random_state=_SEED)
     for fitted, held_out in folds.split(features, dataset.labels, groups):
@@ -117,7 +143,7 @@ def read_crosswise(dataset: FaceDataset, groups: Integers) -> LabelReading | Non
         if len(known) < 2:
             continue
         classifier = make_pipeline(
-            PCA(min(_COMPONENTS, len(fitted), features.shape[1]), random_state=_SEED),
+            PCA(min(_COMPONENTS, len(fitted) // _PER_COMPONENT), random_state=_SEED),
             StandardScaler(),
             LogisticRegression(C=_INVERSE_PENALTY, max_iter=200),
         ).fit(features[fitted], dataset.labels[fitted])
@@ -128,8 +154,9 @@ def read_crosswise(dataset: FaceDataset, groups: Integers) -> LabelReading | Non
 
 def _gradients(images: Images) -> npt.NDArray[np.float32]:
     """Return histograms of oriented gradients (Dalal and Triggs, 2005). Shape: -> (N, 900)."""
-    cell = SIZE_PX // 6
-    descriptor = cv2.HOGDescriptor(
-        (SIZE_PX, SIZE_PX), (2 * cell, 2 * cell), (cell, cell), (cell, cell), 9
-    )
-    return np.stack([descriptor.compute(np.ascontiguousarray(image)) for image in images])
+    block, cell = (2 * _CELL_PX, 2 * _CELL_PX), (_CELL_PX, _CELL_PX)
+    descriptor = cv2.HOGDescriptor((_SIDE_PX, _SIDE_PX), block, cell, cell, 9)
+    gradients = np.empty((len(images), descriptor.getDescriptorSize()), np.float32)
+    for row, image in enumerate(to_gray(images, _SIDE_PX)):
+        gradients[row] = descriptor.compute(np.ascontiguousarray(image))
+    return gradients

@@ -14,10 +14,9 @@ from typing import Final
 from mien.data.dataset import FaceDataset
 from mien.data.formats.base import FORMATS
 from mien.data.split import SPLITS
-from mien.data.write import write_dataset
+from mien.data.write import refuse_layout, write_dataset
 from mien.errors import DataError, nearest
 from mien.io.files import atomic_file, atomic_folder, refuse_existing
-from mien.labels import EMOTIONS
 
 ACTIONS: Final = ("drop", "merge", "relabel", "move")
 _FOLDERS_MANIFEST: Final = "manifest.csv"
@@ -35,9 +34,9 @@ class Decision:
         action: ``drop``; ``merge``, which drops it in favour of its duplicate; ``relabel``; or
             ``move``.
         split: split of the image in the source.
-        label: emotion of the image in the source.
+        label: class of the image in the source.
         new_split: split that it is moved to; empty unless it is moved.
-        new_label: emotion that it gets; empty unless it is relabelled.
+        new_label: class that it gets; empty unless it is relabelled.
         because: reason, in a few words.
         duplicate: id of the duplicate that is the reason; empty if there is none.
     """
@@ -99,7 +98,7 @@ def read_manifest(path: Path, dataset: FaceDataset) -> list[Decision]:
     decisions = []
     for number, cells in _lines(path):
         try:
-            decision = _parse(cells)
+            decision = _parse(cells, dataset.names)
             _check_fits(decision, dataset, positions)
             before = seen.setdefault((decision.id, decision.action), number)
             if before != number:
@@ -132,9 +131,11 @@ def write_cleaned(
         Path of the manifest.
 
     Raises:
-        MienError: if the data set or the manifest exists, or cannot be written.
+        MienError: if the data set or the manifest exists, or cannot be written, or the layout
+            keeps no colour.
     """
     manifest = manifest_path(path, layout)
+    refuse_layout(dataset, path, layout)
     refuse_existing(path)
     if manifest.parent == path:
         with atomic_folder(path) as temporary:
@@ -173,7 +174,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         ) from error
 
 
-def _parse(cells: list[str]) -> Decision:
+def _parse(cells: list[str], names: tuple[str, ...]) -> Decision:
     if len(cells) != len(_COLUMNS):
         raise DataError(f"has {len(cells)} fields, expected {len(_COLUMNS)} ({','.join(_COLUMNS)})")
     decision = Decision(*cells)
@@ -183,7 +184,7 @@ def _parse(cells: list[str]) -> Decision:
             f"expected {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}"
         )
     _expect_new("new_split", decision.new_split, SPLITS if decision.action == "move" else ())
-    _expect_new("new_label", decision.new_label, EMOTIONS if decision.action == "relabel" else ())
+    _expect_new("new_label", decision.new_label, names if decision.action == "relabel" else ())
     return decision
 
 
@@ -202,7 +203,13 @@ def _check_fits(decision: Decision, dataset: FaceDataset, positions: dict[str, i
             f"is about {decision.id[:60]!r}, which {dataset.name} does not have; a manifest fits "
             "only the data set that it was made from"
         )
-    split, label = str(dataset.splits[position]), EMOTIONS[dataset.labels[position]]
+    if decision.label not in dataset.names:
+        raise DataError(
+            f"has the label {decision.label[:20]!r}, which is none of {dataset.name}'s "
+            f"({', '.join(dataset.names)}); read the data set with the labels that it had when "
+            "the manifest was made (--labels)"
+        )
+    split, label = str(dataset.splits[position]), dataset.names[dataset.labels[position]]
     if (decision.split, decision.label) != (split, label):
         raise DataError(
             f"says that {decision.id[:60]!r} is {decision.label[:20]} in {decision.split[:20]}, "

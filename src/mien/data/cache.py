@@ -22,10 +22,11 @@ import numpy as np
 from mien.data.rows import Rows
 from mien.errors import MienError
 from mien.io.files import atomic_file, atomic_folder, cache_dir
+from mien.io.mapped import write_npy
 from mien.types import Array
 
 # Part of every key: raise it when a reader's result changes, so that old entries are not read.
-_VERSION: Final = 2
+_VERSION: Final = 3
 _LEFTOVER_AFTER_S: Final = 3600
 _ARRAYS: Final = ("images", "labels", "splits", "ids", "rows", "votes")
 
@@ -55,7 +56,12 @@ def load(key: str) -> Rows | None:
     try:
         kept = json.loads((folder / "rows.json").read_text(encoding="utf-8"))
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in kept["arrays"]}
-        return Rows(**arrays, skipped=list(kept["skipped"]))
+        return Rows(
+            **arrays,
+            skipped=list(kept["skipped"]),
+            unknown=dict(kept["unknown"]),
+            notes=list(kept["notes"]),
+        )
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         shutil.rmtree(folder, ignore_errors=True)  # absent or damaged
         return None
@@ -69,8 +75,13 @@ def save(key: str, rows: Rows) -> None:
     try:
         with atomic_folder(folder) as temporary:
             for name, array in arrays.items():
-                np.save(temporary / f"{name}.npy", array)
-            kept = {"arrays": list(arrays), "skipped": rows.skipped}
+                write_npy(temporary / f"{name}.npy", array)
+            kept = {
+                "arrays": list(arrays),
+                "skipped": rows.skipped,
+                "unknown": rows.unknown,
+                "notes": rows.notes,
+            }
             (temporary / "rows.json").write_text(json.dumps(kept), encoding="utf-8")
     except MienError:
         return

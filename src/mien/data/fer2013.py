@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 # The value of the column Usage for each split.
 USAGES: Final = {"train": "Training", "val": "PublicTest", "test": "PrivateTest"}
 
-# Images of each class in the order of `mien.labels.EMOTIONS`, by Usage.
+# Images of each class in the order of `mien.labels.FER2013`, by Usage.
 CLASS_COUNTS: Final[Mapping[str, tuple[int, ...]]] = {
     "Training": (3995, 436, 4097, 7215, 4830, 3171, 4965),
     "PublicTest": (467, 56, 496, 895, 653, 415, 607),
@@ -70,10 +70,4 @@ FERPLUS_VOTES: Final = (
     "contempt",
     "unknown",
     "NF",
-)
-
-# The position in FERPLUS_VOTES of each emotion's vote, in the order of `mien.labels.EMOTIONS`.
-VOTES_OF_EMOTIONS: Final = tuple(
-    FERPLUS_VOTES.index(vote)
-    for vote in ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 )

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from mien.data import cache
+from mien.data.classes import (
+    FERPLUS,
+    choose_labels,
+    describe_channels,
+    describe_classes,
+    explain_unknown,
+    refuse_one_class,
+)
 from mien.data.dataset import FaceDataset
 from mien.data.duplicates.groups import find_duplicates
-from mien.data.formats.base import FORMATS, Format, Source, first_bytes
+from mien.data.formats._fields import UnknownLabelError
+from mien.data.formats.base import FORMATS, Format, ReadOptions, Source, first_bytes
 from mien.data.rows import Rows
 from mien.data.split import assign_splits
-from mien.data.votes import join_votes, read_votes
+from mien.data.votes import join_votes, read_votes, relabel_by_votes
 from mien.errors import DataError
+from mien.images.crop import CropSpec
 from mien.io.files import expand_user
+from mien.labels import FER2013, LabelSet
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -46,13 +57,17 @@ def load_dataset(
     skip_bad: bool = False,
     use_cache: bool = True,
     votes: str | Path | None = None,
+    labels: LabelSet | str | Sequence[str] | Mapping[str, Any] | None = None,
+    size_px: int = CropSpec.size_px,
+    channels: int = CropSpec.channels,
 ) -> FaceDataset:
     """Load a data set in any known layout.
 
     Args:
-        paths: path of one CSV file, or of one folder (of emotion folders, or with one CSV file or
-            Parquet files in it), or paths of several Parquet files that are one data set. Installed
-            plugins may add layouts (`mien.data.formats.base`).
+        paths: path of one CSV file, with pixels or with the paths of images, or of one folder (of
+            class folders, as RAF-DB or JAFFE have it, or with one CSV file or Parquet files in it),
+            or paths of several Parquet files or lists that are one data set. Installed plugins may
+            add layouts (`mien.data.formats.base`).
         fractions: shares of train, val and test, which sum to 1: all images are pooled and split
             afresh, stratified by label. By default the splits stated by the files are kept (see
             `mien.data.split.assign_splits` for files that state none).
@@ -69,6 +84,13 @@ def load_dataset(
             from there.
         votes: path of FER+'s ``fer2013new.csv``, joined by row number to FER-2013's original CSV
             (no other layout keeps its row numbers).
+        labels: classes of the data set: the name of a built-in set (``fer2013``, ``ferplus``,
+            ``rafdb``, ``affectnet7``, ``affectnet8``, ``ckplus``), ``auto`` for the names that the
+            files use, a list of names, or a table (see `mien.labels.parse_label_set`). By default
+            the files have to name FER-2013's seven emotions. ``ferplus`` takes the majority of the
+            FER+ votes as label, if there are votes.
+        size_px: side of the face crops, in pixels.
+        channels: 1 for gray crops, 3 for colour.
 
     Returns:
         The data set: the same images, labels and splits in whichever layout they are stored.
@@ -78,11 +100,20 @@ def load_dataset(
             wrong.
     """
     found = find_source(paths)
-    rows = _read(found, skip_bad=skip_bad, use_cache=use_cache)
+    label_set, notes = choose_labels(labels, found.format, found.source)
+    options = ReadOptions(label_set, CropSpec(size_px, channels), skip_bad)
+    try:
+        rows = _read(found, _of_the_files(options, found, votes), use_cache=use_cache)
+    except UnknownLabelError as error:
+        raise explain_unknown(error, label_set, found.format, found.source) from None
     if votes is not None:
         rows = _with_votes(rows, found, expand_user(votes))
+    if label_set == FERPLUS:
+        rows = _relabelled(rows, found.source.name)
     if fractions is None:
         rows = _without_unstated(rows, found.source.name, skip_bad=skip_bad)
+    notes += [*rows.notes, *describe_classes(rows, label_set, labels)]
+    refuse_one_class(rows, label_set, found.source.name)
     groups = find_duplicates(rows.images).groups if keep_duplicates_together else None
     splits, rule = assign_splits(
         rows.splits,
@@ -105,22 +136,50 @@ def load_dataset(
         layout=found.layout,
         split_rule=rule,
         skipped=tuple(rows.skipped),
+        notes=tuple(notes),
+        label_set=label_set,
+        crop=options.crop,
     )
 
 
-def _read(found: Found, *, skip_bad: bool, use_cache: bool) -> Rows:
-    layout, stored, source = found
+def _of_the_files(options: ReadOptions, found: Found, votes: str | Path | None) -> ReadOptions:
+    """Return options that read the files' own labels where FER+'s votes replace them."""
+    if options.labels != FERPLUS:
+        return options
+    if votes is None:
+        if not found.format.has_votes(found.source):
+            return options
+        words = found.format.find_labels(found.source)
+        if all(FERPLUS.find(word) is not None for word in words):
+            return options
+    return replace(options, labels=FER2013)
+
+
+def _read(found: Found, options: ReadOptions, *, use_cache: bool) -> Rows:
+    layout, _, source = found
     if not use_cache:
-        return stored.read(source, skip_bad=skip_bad).in_split_order()
-    root = source.root and str(source.root.absolute())
-    # A plugin's reader may give other rows after an update.
-    options = (root, layout, skip_bad, source.refused, FORMATS.origin(layout))
-    key = cache.cache_key(source.files, *options)
-    rows = cache.load(key)
-    if rows is None:
-        rows = stored.read(source, skip_bad=skip_bad).in_split_order()
-        cache.save(key, rows)
-    return rows
+        return _read_files(found, options)
+    labels, crop = options.labels, options.crop
+    key = cache.cache_key(
+        source.files,
+        source.root and str(source.root.absolute()),
+        layout,
+        FORMATS.origin(layout),  # a plugin's reader may give other rows after an update
+        (labels.names, sorted(labels.aliases.items()), labels.numbering),
+        (crop.size_px, crop.channels, options.skip_bad),
+    )
+    kept = cache.load(key)
+    if kept is not None:
+        return kept
+    rows = _read_files(found, options)
+    cache.save(key, rows)
+    return cache.load(key) or rows  # mapped from the cache, it takes no memory
+
+
+def _read_files(found: Found, options: ReadOptions) -> Rows:
+    rows = found.format.read(found.source, options)
+    rows.notes += describe_channels(rows.images, options.crop)
+    return rows.in_split_order()
 
 
 def _with_votes(rows: Rows, found: Found, path: Path) -> Rows:
@@ -132,6 +191,14 @@ def _with_votes(rows: Rows, found: Found, path: Path) -> Rows:
             "it with its votes to Parquet, which keeps them"
         )
     return join_votes(rows, read_votes(path), found.source.name)
+
+
+def _relabelled(rows: Rows, name: str) -> Rows:
+    """Return the images with the majority of their FER+ votes as label, if there are votes."""
+    if rows.votes is not None:
+        return relabel_by_votes(rows, FERPLUS, name)
+    note = "these files have no FER+ votes, so the labels are those that they state"
+    return replace(rows, notes=[*rows.notes, note])
 
 
 def _without_unstated(rows: Rows, name: str, *, skip_bad: bool) -> Rows:

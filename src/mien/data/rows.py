@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from mien.data.split import split_ranks
-from mien.images.crop import SIZE_PX
+from mien.images.crop import CropSpec
+from mien.io.files import cache_dir
+from mien.io.mapped import RowsFile, take_rows
 from mien.types import Array, Images, Integers, Labels, Mask, Strings, Votes
 
 
@@ -19,6 +20,11 @@ class Rows:
 
     Shape: as in `mien.data.FaceDataset`; ``splits`` holds an empty text for an image whose split
     the files do not state.
+
+    Args:
+        skipped: one line for each image that was left out because it could not be used.
+        unknown: number of images left out by the word for their class, which is none of the labels.
+        notes: lines that the user should read about how the images were read.
     """
 
     images: Images
@@ -28,25 +34,28 @@ class Rows:
     rows: Integers
     votes: Votes | None = None
     skipped: list[str] = field(default_factory=list)
+    unknown: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.images)
 
     def take(self, where: Integers | Mask, *, skipped: Iterable[str] = ()) -> Rows:
-        """Return some of the images.
+        """Return some of the images; many are kept in a file that is mapped.
 
         Args:
             where: positions of the images, or a mask.
             skipped: lines to add to those about skipped images.
         """
-        return Rows(
-            self.images[where],
-            self.labels[where],
-            self.splits[where],
-            self.ids[where],
-            self.rows[where],
-            None if self.votes is None else self.votes[where],
-            [*self.skipped, *skipped],
+        return replace(
+            self,
+            images=take_images(self.images, where),
+            labels=self.labels[where],
+            splits=self.splits[where],
+            ids=self.ids[where],
+            rows=self.rows[where],
+            votes=None if self.votes is None else self.votes[where],
+            skipped=[*self.skipped, *skipped],
         )
 
     def in_split_order(self) -> Rows:
@@ -61,19 +70,14 @@ class Rows:
         return self.take(np.argsort(ranks, kind="stable"))
 
 
-def join_images(chunks: Iterable[Images]) -> Images:
-    """Join image arrays, and free each after it is copied, so that memory never holds all twice.
+def take_images(images: Images, where: Integers | Mask) -> Images:
+    """Return some images; many are kept in a file that is mapped (`mien.io.mapped.take_rows`)."""
+    return take_rows(images, where, cache_dir() / "scratch")
 
-    Shape: arrays that reshape to (n, 48, 48) -> (sum of n, 48, 48).
-    """
-    waiting: deque[Images] = deque(chunk.reshape(-1, SIZE_PX, SIZE_PX) for chunk in chunks)
-    joined = np.empty((sum(map(len, waiting)), SIZE_PX, SIZE_PX), np.uint8)
-    start = 0
-    while waiting:
-        chunk = waiting.popleft()
-        joined[start : start + len(chunk)] = chunk
-        start += len(chunk)
-    return joined
+
+def collect_images(crop: CropSpec) -> RowsFile:
+    """Return an empty store, to which a reader adds its crops block by block."""
+    return RowsFile(crop.shape, cache_dir() / "scratch")
 
 
 def text_array(values: Iterable[str]) -> Array:

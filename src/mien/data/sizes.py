@@ -1,4 +1,4 @@
-"""Read the sizes of a data set's image files, before their images became 48×48 crops."""
+"""Read the sizes of a data set's image files, before the images became crops."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def read_sizes(dataset: FaceDataset, data: Paths) -> list[Size] | None:
         data: path or paths that it was loaded from.
 
     Returns:
-        Sizes in the order of the data set; None if its layout stores 48×48 pixels, not image files.
+        Sizes in the order of the data set; None if its layout stores pixels, not image files.
 
     Raises:
         DataError: if a file is gone, or can no longer be read.

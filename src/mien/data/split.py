@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -24,6 +25,11 @@ _WORDS: Final = {
     "dev": "val",
     "test": "test",
     "testing": "test",
+    "train_set": "train",
+    "training_set": "train",
+    "val_set": "val",
+    "validation_set": "val",
+    "test_set": "test",
 }
 
 DEFAULT_FRACTIONS: Final = (0.70, 0.15, 0.15)
@@ -34,6 +40,12 @@ DEFAULT_VALIDATION_SHARE: Final = 0.10  # of train, if the files state a train s
 def split_of(word: str) -> str | None:
     """Return the split of a name such as ``Training`` or ``validation``; None if unknown."""
     return _WORDS.get(word.strip().lower())
+
+
+def split_in_name(name: str) -> str:
+    """Return the split that a file's name contains (``train-00000-of-00001``); empty if none."""
+    words = re.split(r"[^A-Za-z]+", name)
+    return next((split for word in words if word and (split := split_of(word))), "")
 
 
 def parse_fractions(text: str) -> tuple[float, float, float]:

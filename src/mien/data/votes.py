@@ -10,21 +10,19 @@ from typing import Final
 
 import numpy as np
 
-from mien.data.dataset import class_masks
-from mien.data.fer2013 import FERPLUS_VOTES, USAGES, VOTES_OF_EMOTIONS
+from mien.data.fer2013 import FERPLUS_VOTES, USAGES
+from mien.data.formats._csv_rows import HEADER_BYTES, open_csv
 from mien.data.formats._fields import parse_usage
-from mien.data.formats.csv import open_csv
 from mien.data.rows import Rows
 from mien.data.split import count_splits
 from mien.errors import DataError
+from mien.labels import FER2013, LabelSet
 from mien.types import Array, Integers, Labels, Mask, Strings, Votes
 
 TIE: Final = "tie"
 NO_MAJORITY: Final = -1
 _NO_EXPRESSION: Final = ("unknown", "NF")  # a label cannot be compared with these
-_OTHERS: Final = tuple(set(range(len(FERPLUS_VOTES))) - set(VOTES_OF_EMOTIONS))
 _HEADER: Final = ("Usage", "Image name", *FERPLUS_VOTES)
-_HEADER_BYTES: Final = 65_536  # longest header line that is read
 _MAX_COUNT: Final = int(np.iinfo(np.int8).max)
 
 
@@ -55,7 +53,7 @@ class Agreement:
 
     Args:
         overall: agreement over all images with votes.
-        by_label: agreement by emotion, in the order of `mien.labels.EMOTIONS`.
+        by_label: agreement by label, in the order of `mien.labels.FER2013`.
         mean_voters: mean number of votes for an image.
         mean_agreeing_voters: mean number of votes for an image's most frequent vote.
     """
@@ -79,25 +77,71 @@ def find_majorities(votes: Array) -> Integers:
 def majority_labels(votes: Array) -> Labels:
     """Return the label with the most votes for each image; NO_MAJORITY if there is none.
 
-    A label has the majority if its emotion has more votes than each of the six others, and at least
-    as many as contempt, unknown and NF each.
+    A label has the majority if it has more votes than each of FER-2013's six others, and at least
+    as many as each of the votes that FER-2013 has no label for.
 
-    Shape: votes (N, 10) -> int64 (N,), positions in `mien.labels.EMOTIONS`.
+    Shape: votes (N, 10) -> int64 (N,), positions in `mien.labels.FER2013`.
     """
-    emotions, others = votes[:, VOTES_OF_EMOTIONS], votes[:, _OTHERS]
-    most = emotions.max(1, keepdims=True)
-    clear = np.count_nonzero(emotions == most, axis=1) == 1
-    named = (others <= most).all(1)
-    return np.where(clear & named, emotions.argmax(1), NO_MAJORITY).astype(np.int64)
+    columns = vote_columns(FER2013)
+    assert columns is not None
+    named, others = votes[:, columns], np.delete(votes, columns, axis=1)
+    most = named.max(1, keepdims=True)
+    clear = np.count_nonzero(named == most, axis=1) == 1
+    clear &= (others <= most).all(1)
+    return np.where(clear, named.argmax(1), NO_MAJORITY).astype(np.int64)
+
+
+def vote_columns(labels: LabelSet) -> tuple[int, ...] | None:
+    """Return the position in FERPLUS_VOTES of each label's vote; None if a label has none."""
+    columns = {labels.find(vote): column for column, vote in enumerate(FERPLUS_VOTES)}
+    if not all(label in columns for label in range(len(labels))):
+        return None
+    return tuple(columns[label] for label in range(len(labels)))
+
+
+def relabel_by_votes(rows: Rows, labels: LabelSet, name: str) -> Rows:
+    """Return the images whose majority vote is a label, with that label, and a note on the others.
+
+    Args:
+        rows: images with FER+ votes.
+        labels: labels to give, each of which has votes (`vote_columns`).
+        name: name of the data set in errors.
+
+    Raises:
+        DataError: if no image has such a majority.
+
+    Source: Barsoum et al., 2016, "majority voting"; deviation: images with a tie are left out.
+    """
+    assert rows.votes is not None
+    majorities = find_majorities(rows.votes)
+    found = labels_of(majorities, labels)
+    voted = rows.votes.any(1)
+    reasons = {
+        "a tie": voted & (majorities == NO_MAJORITY),
+        "no votes": ~voted,
+        **{
+            f"the majority {vote!r}": majorities == column
+            for column, vote in enumerate(FERPLUS_VOTES)
+            if labels.find(vote) is None
+        },
+    }
+    counts = {reason: int(mask.sum()) for reason, mask in reasons.items() if mask.any()}
+    kept = found != NO_MAJORITY
+    words = ", ".join(f"{count:,} with {reason}" for reason, count in counts.items())
+    if not kept.any():
+        raise DataError(f"{name}: no image has a majority of FER+ votes ({words})")
+    note = f"labels are the majority of FER+ votes; {int((~kept).sum()):,} images left out: {words}"
+    labelled = replace(rows, labels=found, notes=[*rows.notes, *([note] if counts else [])])
+    return labelled.take(kept) if counts else labelled
 
 
 def measure_agreement(votes: Array, labels: Labels) -> Agreement | None:
     """Return how often labels agree with the majority of votes; None if no image has votes.
 
     The majority is the most frequent vote. Images with a tie, or a majority of "unknown" or "NF",
-    are not compared; a majority of "contempt" is compared and agrees with no label.
+    are not compared; one for the expression that FER-2013 has no label for agrees with no label.
 
-    Shape: votes (N, 10), zeros for an image without votes; labels (N,).
+    Shape: votes (N, 10), zeros for an image without votes; labels (N,), FER-2013's.
     """
     voted = votes.any(1)
     if not voted.any():
@@ -107,8 +151,8 @@ def measure_agreement(votes: Array, labels: Labels) -> Agreement | None:
     return Agreement(
         overall=_agreement(majorities, labels),
         by_label={
-            emotion: _agreement(majorities[mask], labels[mask])
-            for emotion, mask in class_masks(labels).items()
+            name: _agreement(majorities[labels == label], labels[labels == label])
+            for label, name in enumerate(FER2013.names)
         },
         mean_voters=float(votes.sum(1, dtype=np.int64).mean()),
         mean_agreeing_voters=float(votes.max(1).mean()),
@@ -131,15 +175,15 @@ def _agreement(majorities: Integers, labels: Labels) -> LabelAgreement:
     )
 
 
-def labels_of(majorities: Integers) -> Labels:
+def labels_of(majorities: Integers, labels: LabelSet = FER2013) -> Labels:
     """Return the label of each majority vote; NO_MAJORITY if it has none. Shape: (N,) -> (N,)."""
-    labels = np.full(len(FERPLUS_VOTES) + 1, NO_MAJORITY)  # NO_MAJORITY, -1, indexes the last one
-    labels[list(VOTES_OF_EMOTIONS)] = np.arange(len(VOTES_OF_EMOTIONS))
-    return labels[majorities]
+    found = [labels.find(vote) for vote in FERPLUS_VOTES]
+    by_vote = [NO_MAJORITY if label is None else label for label in found]
+    return np.array([*by_vote, NO_MAJORITY])[majorities]  # NO_MAJORITY, -1, indexes the last one
 
 
 def name_an_expression(majorities: Integers) -> Mask:
-    """Return which majorities can be compared with a label: contempt can, a tie cannot."""
+    """Return which majorities can be compared with a label: those that name an expression."""
     none = [FERPLUS_VOTES.index(name) for name in _NO_EXPRESSION]
     return np.asarray((majorities != NO_MAJORITY) & ~np.isin(majorities, none))
 
@@ -235,7 +279,7 @@ def _vote_lines(path: Path) -> Iterator[str]:
     """Yield the lines below the header, without blank ones."""
     try:
         with open_csv(path) as handle:
-            header = handle.readline(_HEADER_BYTES).decode("utf-8-sig", "replace").strip()
+            header = handle.readline(HEADER_BYTES).decode("utf-8-sig", "replace").strip()
             names = [name.strip(' "\t').lower() for name in header.split(",")]
             if names != [name.lower() for name in _HEADER]:
                 shown = header[:60].encode("unicode_escape").decode()  # may be binary

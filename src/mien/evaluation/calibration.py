@@ -19,7 +19,6 @@ from mien.bundle.metadata import Calibration
 from mien.errors import MienError
 from mien.evaluation import metrics
 from mien.evaluation.metrics import Floats, import_scipy
-from mien.labels import NUM_CLASSES
 from mien.types import Labels, Mask
 
 TARGET_ACCURACY: Final = 0.85  # of the answered images
@@ -38,18 +37,17 @@ class AnswerSettings:
         votes_share: share of the votes' layer in the probabilities, 0 to 1.
         prior_share: share of the log prior that is subtracted from the answer, 0 to 1.
         log_prior: logarithm of the class shares of the training images; needed only if
-            `prior_share` is not 0. Shape: (7,).
+            `prior_share` is not 0. Shape: (classes,).
     """
 
     votes_share: float = 0.0
     prior_share: float = 0.0
     log_prior: Floats | None = None
 
-    @property
-    def offset(self) -> Floats:
-        """Class offsets to add to the log probabilities. Shape: (7,)."""
+    def offset(self, classes: int) -> Floats:
+        """Return the class offsets to add to the log probabilities. Shape: (classes,)."""
         if self.log_prior is None or not self.prior_share:
-            return np.zeros(NUM_CLASSES)
+            return np.zeros(classes)
         # Without its mean, so that logits keep their size; a softmax ignores constants.
         return np.asarray(self.prior_share * (self.log_prior.mean() - self.log_prior))
 
@@ -105,10 +103,10 @@ def calibrate(
     """Return the calibration of logits, fitted on images that the network was not trained on.
 
     Args:
-        logits: logits of the label layer. Shape: (N, 7), N at least 10.
+        logits: logits of the label layer. Shape: (N, classes), N at least 10.
         labels: labels of the images. Shape: (N,).
-        votes_logits: logits of the votes' layer for the seven emotions; None if no votes are mixed
-            in. Shape: (N, 7).
+        votes_logits: logits of the votes' layer for the classes; None if no votes are mixed in.
+            Shape: (N, classes).
         settings: answer settings of the recipe; by default no votes are mixed in, and the prior
             stays.
         mapped: True if the label logits are calibrated already, as in a file of weights. Then only
@@ -174,7 +172,7 @@ def _fit(
     """Fit the map of the label logits, mix the votes in, remove the prior, fit a temperature."""
     classes = logits.shape[1]
     matrix, bias = (np.eye(classes), np.zeros(classes)) if mapped else fit_map(logits, labels)
-    offset, share = settings.offset, settings.votes_share
+    offset, share = settings.offset(classes), settings.votes_share
     if votes_logits is not None and share:
         mixed = _Map(matrix, bias, share, offset, temperature=1.0)
         temperature = fit_temperature(mixed(logits, votes_logits), labels)
@@ -189,11 +187,12 @@ def _fit(
 def fit_map(logits: Floats, labels: Labels) -> tuple[Floats, Floats]:
     """Return the matrix and the bias of matrix scaling, regularized towards temperature scaling.
 
-    Few images do not determine 56 parameters; the fewer there are, the closer the result is to
-    temperature scaling, which has one parameter. Unlike a temperature, a matrix can correct an
-    emotion that is read too often, so it may change which emotion is the most probable.
+    Few images do not determine a parameter for each pair of classes; the fewer there are, the
+    closer the result is to temperature scaling, which has one parameter. Unlike a temperature, a
+    matrix can correct a class that is read too often, so it may change which class is the most
+    probable.
 
-    Shape: (N, 7), (N,) -> (7, 7), (7,).
+    Shape: (N, classes), (N,) -> (classes, classes), (classes,).
     Source: Guo et al., On Calibration of Modern Neural Networks, 2017; the penalty after Kull et
     al., Beyond temperature scaling, 2019; deviation: it also penalizes the diagonal.
     """
@@ -222,7 +221,7 @@ def fit_map(logits: Floats, labels: Labels) -> tuple[Floats, Floats]:
 def fit_temperature(logits: Floats, labels: Labels) -> float:
     """Return the temperature that minimizes the cross-entropy of the logits with the labels.
 
-    Shape: (N, 7), (N,).
+    Shape: (N, classes), (N,).
     Source: Guo et al., On Calibration of Modern Neural Networks, 2017.
     """
     minimize_scalar = import_scipy("optimize", purpose="calibrating").minimize_scalar
@@ -246,7 +245,7 @@ def choose_threshold(probabilities: Floats, labels: Labels, target: float) -> fl
         labels: labels of the images.
         target: accuracy that the images at or above the threshold are to reach.
 
-    Shape: (N, 7), (N,).
+    Shape: (N, classes), (N,).
     """
     thresholds, _, risk = risk_coverage(probabilities, labels)
     (reaching,) = np.nonzero(1 - risk >= target)
@@ -256,7 +255,7 @@ def choose_threshold(probabilities: Floats, labels: Labels, target: float) -> fl
 def risk_coverage(probabilities: Floats, labels: Labels) -> tuple[Floats, Floats, Floats]:
     """Return the risk–coverage curve: thresholds in descending order, coverage and error rate.
 
-    Shape: (N, 7), (N,) -> (T,), (T,), (T,).
+    Shape: (N, classes), (N,) -> (T,), (T,), (T,).
     Source: Geifman and El-Yaniv, Selective Classification for Deep Neural Networks, 2017.
     """
     confidence = probabilities.max(1)
@@ -268,6 +267,6 @@ def risk_coverage(probabilities: Floats, labels: Labels) -> tuple[Floats, Floats
 
 
 def softmax(logits: Floats) -> npt.NDArray[np.float64]:
-    """Return the softmax of logits, in double precision. Shape: (N, 7) -> (N, 7)."""
+    """Return the softmax of logits, in double precision. Shape: (N, classes) -> the same."""
     powers = np.exp(logits.astype(np.float64) - logits.max(1, keepdims=True))
     return np.asarray(powers / powers.sum(1, keepdims=True))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mien.bundle.scores import Record
 from mien.evaluation.metrics import Counts, Floats, class_auc, macro_auc
-from mien.labels import EMOTIONS, NUM_CLASSES
 from mien.types import Labels, Mask
 
 
@@ -14,26 +15,31 @@ class Areas(Record):
     """Areas under the ROC curves and average precisions; None for a class without a curve."""
 
     roc: dict[str, float | None]
-    """Area under the ROC curve of each emotion."""
+    """Area under the ROC curve of each class."""
     roc_micro: float
-    """Area under the ROC curve of all decisions, of which each image contributes seven."""
+    """Area under the ROC curve of all decisions: one for each image and class."""
     roc_macro: float | None
-    """Mean area over the emotions."""
+    """Mean area over the classes."""
     precision: dict[str, float | None]
-    """Average precision of each emotion."""
+    """Average precision of each class."""
     precision_micro: float
     """Average precision of all decisions."""
     precision_macro: float | None
-    """Mean average precision over the emotions."""
+    """Mean average precision over the classes."""
 
 
-def measure_areas(labels: Labels, probabilities: Floats) -> Areas:
+def measure_areas(labels: Labels, probabilities: Floats, names: Sequence[str]) -> Areas:
     """Return the areas under the curves of each class, with their micro and macro averages.
 
-    Shape: (N,), (N, 7); N at least 1.
+    Args:
+        labels: labels of the images.
+        probabilities: probabilities of the images.
+        names: names of the classes, in order.
+
+    Shape: (N,), (N, classes); N at least 1.
     """
     roc = class_auc(labels, probabilities)
-    precision = np.full(NUM_CLASSES, np.nan)
+    precision = np.full(len(names), np.nan)
     for label in np.unique(labels):
         precision[label] = average_precision(
             *precision_recall_curve(labels == label, probabilities[:, label])
@@ -41,27 +47,27 @@ def measure_areas(labels: Labels, probabilities: Floats) -> Areas:
     pooled = pool_classes(labels, probabilities)
     false_rate, true_rate = roc_curve(*pooled)
     return Areas(
-        roc=dict(zip(EMOTIONS, map(_finite, roc), strict=True)),
+        roc=dict(zip(names, map(_finite, roc), strict=True)),
         roc_micro=float(np.trapezoid(true_rate, false_rate)),
         roc_macro=_finite(macro_auc(labels, probabilities)),
-        precision=dict(zip(EMOTIONS, map(_finite, precision), strict=True)),
+        precision=dict(zip(names, map(_finite, precision), strict=True)),
         precision_micro=average_precision(*precision_recall_curve(*pooled)),
         precision_macro=_finite(float(np.nanmean(precision))),
     )
 
 
 def pool_classes(labels: Labels, probabilities: Floats) -> tuple[Mask, Floats]:
-    """Return the seven decisions about each image as one list, for the micro-averaged curves.
+    """Return the decisions about each image and class as one list, for the micro-averaged curves.
 
-    Shape: (N,), (N, 7) -> (7 N,), (7 N,).
+    Shape: (N,), (N, classes) -> (N * classes,), (N * classes,).
     """
-    return (labels[:, None] == np.arange(NUM_CLASSES)).ravel(), probabilities.ravel()
+    return (labels[:, None] == np.arange(probabilities.shape[1])).ravel(), probabilities.ravel()
 
 
 def macro_roc_curve(labels: Labels, probabilities: Floats) -> tuple[Floats, Floats]:
     """Return the macro-averaged ROC curve: false positive rates and mean true positive rates.
 
-    Shape: (N,), (N, 7) -> (T,), (T,); at least one class has some of the images, but not all.
+    Shape: (N,), (N, classes) -> (T,), (T,); at least one class has some of the images, but not all.
     """
     curves = [
         roc_curve(labels == label, probabilities[:, label])

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 from mien.bundle.scores import Protocol, ScoreSummary
 from mien.data.split import AS_STATED
 from mien.evaluation.tta import describe_tta
+
+_NAMED: Final = 10  # labels; more of them are counted
+
+
+def describe_labels(names: Sequence[str]) -> str:
+    """Return the names of classes as a list, the last of many as their number."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def show_score(value: float | None) -> str:

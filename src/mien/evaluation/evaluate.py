@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,10 +14,10 @@ from mien.data import FaceDataset
 from mien.data.duplicates.groups import Overlap, find_overlap
 from mien.errors import DataError
 from mien.evaluation import metrics
+from mien.evaluation.describe import describe_labels
 from mien.evaluation.result import Evaluation
 from mien.evaluation.scorecard import Scorecard, measure_scorecard
 from mien.evaluation.tta import predict_tta
-from mien.labels import EMOTIONS
 from mien.types import Labels, Mask
 
 _SEED = 0
@@ -59,9 +59,11 @@ def evaluate_bundle(
             (`mien.evaluation.scorecard`).
 
     Raises:
-        DataError: if the split has no images.
+        DataError: if the split has no images, or the data set has other labels or crops than the
+            Bundle.
         MienError: if there is no such test-time augmentation.
     """
+    refuse_other_task(bundle, dataset)
     faces = dataset.split(split)
     duplicates = None
     if split != "train" and "train" in dataset.split_counts():
@@ -91,16 +93,39 @@ def evaluate_bundle(
         seed=_SEED,
     )
     overlap = _overlap(len(faces), duplicates, known)
-    evaluation = evaluate_probabilities(faces.labels, probabilities, protocol, overlap)
+    evaluation = evaluate_probabilities(
+        faces.labels, probabilities, protocol, names=bundle.labels, overlap=overlap
+    )
     if not scorecard:
         return evaluation
     return evaluation.model_copy(update=_scorecard(bundle, faces, probabilities, protocol))
+
+
+def refuse_other_task(bundle: Bundle, dataset: FaceDataset) -> None:
+    """Raise a DataError if a data set has other labels or crops than a Bundle.
+
+    Raises:
+        DataError: if it has.
+    """
+    name = bundle.metadata.name
+    if dataset.names != bundle.labels:
+        raise DataError(
+            f"{dataset.name}: its labels are {describe_labels(dataset.names)}, but {name} tells "
+            f"{describe_labels(bundle.labels)} apart; load it with the labels of {name}"
+        )
+    if dataset.crop != bundle.crop:
+        raise DataError(
+            f"{dataset.name}: its crops are {dataset.crop}, but {name} reads {bundle.crop}; load "
+            f"it with size_px={bundle.crop.size_px} and channels={bundle.crop.channels}"
+        )
 
 
 def evaluate_probabilities(
     labels: Labels,
     probabilities: metrics.Floats,
     protocol: Protocol,
+    *,
+    names: Sequence[str],
     overlap: Mask | None = None,
 ) -> Evaluation:
     """Return the evaluation of given probabilities: every score, with its interval.
@@ -109,11 +134,12 @@ def evaluate_probabilities(
         labels: labels of the images.
         probabilities: probabilities that were read in the images.
         protocol: protocol of the measurement.
+        names: names of the classes, in order.
         overlap: mask of the images that `without_overlap` excludes; None for none.
 
-    Shape: labels (N,), probabilities (N, 7), overlap (N,); N at least 1.
+    Shape: labels (N,), probabilities (N, classes), overlap (N,); N at least 1.
     """
-    confusion = metrics.confusion_matrix(labels, probabilities.argmax(1))
+    confusion = metrics.confusion_matrix(labels, probabilities.argmax(1), len(names))
     scores = metrics.class_scores(confusion)
     areas = metrics.class_auc(labels, probabilities)
     low, high = metrics.macro_auc_interval(labels, probabilities, seed=protocol.seed)
@@ -129,14 +155,14 @@ def evaluate_probabilities(
         ),
         per_class=tuple(
             ClassScore(
-                emotion=emotion,
+                emotion=name,
                 images=int(scores.support[label]),
                 precision=_finite(scores.precision[label]),
                 recall=_finite(scores.recall[label]),
                 f1=_finite(scores.f1[label]),
                 roc_auc=_finite(areas[label]),
             )
-            for label, emotion in enumerate(EMOTIONS)
+            for label, name in enumerate(names)
         ),
         confusion=tuple(map(tuple, confusion.tolist())),
         without_overlap=_without(overlap, labels, probabilities, protocol.seed),
@@ -179,7 +205,8 @@ def _without(
 ) -> WithoutOverlap | None:
     if overlap is None or not overlap.any() or overlap.all():
         return None
-    confusion = metrics.confusion_matrix(labels[~overlap], probabilities[~overlap].argmax(1))
+    rest = probabilities[~overlap]
+    confusion = metrics.confusion_matrix(labels[~overlap], rest.argmax(1), rest.shape[1])
     return WithoutOverlap(
         images=int(confusion.sum()),
         accuracy=_score(metrics.accuracy, confusion, seed),

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.errors import MienError
-from mien.labels import NUM_CLASSES
 from mien.types import Labels, Mask
 
 RESAMPLES: Final = 1000
@@ -30,7 +29,7 @@ Counts = npt.NDArray[np.int64]
 class ClassScores:
     """Scores of each class, for one confusion matrix or for many.
 
-    Shape: each (..., 7); NaN for a class without images.
+    Shape: each (..., classes); NaN for a class without images.
     """
 
     precision: Floats
@@ -39,13 +38,18 @@ class ClassScores:
     support: Counts
 
 
-def confusion_matrix(labels: Labels, predictions: Labels) -> Counts:
+def confusion_matrix(labels: Labels, predictions: Labels, classes: int) -> Counts:
     """Return the number of images by label (row) and prediction (column).
 
-    Shape: (N,), (N,) -> (7, 7).
+    Args:
+        labels: labels of the images.
+        predictions: predicted labels of the images.
+        classes: number of classes.
+
+    Shape: (N,), (N,) -> (classes, classes).
     """
-    cells = np.bincount(labels * NUM_CLASSES + predictions, minlength=NUM_CLASSES**2)
-    return cells.reshape(NUM_CLASSES, NUM_CLASSES).astype(np.int64)
+    cells = np.bincount(labels * classes + predictions, minlength=classes**2)
+    return cells.reshape(classes, classes).astype(np.int64)
 
 
 def class_scores(confusion: Counts) -> ClassScores:
@@ -53,7 +57,7 @@ def class_scores(confusion: Counts) -> ClassScores:
 
     A class that is never predicted has precision 0; a class without images has NaN for all three.
 
-    Shape: (..., 7, 7) -> (..., 7).
+    Shape: (..., classes, classes) -> (..., classes).
     """
     hits = np.diagonal(confusion, axis1=-2, axis2=-1)
     support, predicted = confusion.sum(-1), confusion.sum(-2)
@@ -65,18 +69,24 @@ def class_scores(confusion: Counts) -> ClassScores:
 
 
 def accuracy(confusion: Counts) -> Floats:
-    """Return the share of images that are read as labelled. Shape: (..., 7, 7) -> (...)."""
+    """Return the share of images that are read as labelled.
+
+    Shape: (..., classes, classes) -> (...).
+    """
     hits = np.trace(confusion, axis1=-2, axis2=-1)
     return np.asarray(hits / np.maximum(confusion.sum((-2, -1)), 1))
 
 
 def macro_f1(confusion: Counts) -> Floats:
-    """Return the mean F1 of the classes, unweighted. Shape: (..., 7, 7) -> (...)."""
+    """Return the mean F1 of the classes, unweighted. Shape: (..., classes, classes) -> (...)."""
     return np.asarray(np.nanmean(class_scores(confusion).f1, axis=-1))
 
 
 def weighted_f1(confusion: Counts) -> Floats:
-    """Return the mean F1 of the classes, weighted by their images. Shape: (..., 7, 7) -> (...)."""
+    """Return the mean F1 of the classes, weighted by their images.
+
+    Shape: (..., classes, classes) -> (...).
+    """
     scores = class_scores(confusion)
     weights = scores.support / np.maximum(scores.support.sum(-1, keepdims=True), 1)
     return np.asarray(np.nansum(scores.f1 * weights, axis=-1))
@@ -91,7 +101,7 @@ def bootstrap_interval(
     multinomial distribution, so the images themselves are not needed.
 
     Args:
-        confusion: confusion matrix. Shape: (7, 7).
+        confusion: confusion matrix. Shape: (classes, classes).
         score: function that computes the score of many confusion matrices.
         seed: seed of the resamples.
 
@@ -100,7 +110,7 @@ def bootstrap_interval(
     total = int(confusion.sum())
     shares = confusion.ravel() / total
     draws = np.random.default_rng(seed).multinomial(total, shares, RESAMPLES)
-    scores = score(draws.reshape(RESAMPLES, NUM_CLASSES, NUM_CLASSES))
+    scores = score(draws.reshape(RESAMPLES, *confusion.shape))
     low, high = np.percentile(scores, INTERVAL)
     return float(low), float(high)
 
@@ -111,7 +121,7 @@ def class_auc(labels: Labels, probabilities: Floats) -> Floats:
     The area is the probability that an image of the class scores above an image of another class;
     NaN for a class that has none or all of the images.
 
-    Shape: (N,), (N, 7) -> (7,).
+    Shape: (N,), (N, classes) -> (classes,).
     """
     once = np.ones((1, len(labels)), np.int64)
     areas: Floats = _weighted_auc(labels, probabilities, once)[0]
@@ -148,7 +158,7 @@ def macro_auc_interval(
 
 
 def log_loss(labels: Labels, probabilities: Floats) -> float:
-    """Return the mean cross-entropy, in nats. Shape: (N,), (N, 7)."""
+    """Return the mean cross-entropy, in nats. Shape: (N,), (N, classes)."""
     of_label = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     return float(-np.log(np.maximum(of_label, np.finfo(np.float32).tiny)).mean())
 
@@ -168,7 +178,7 @@ class Reliability:
 def reliability(
     labels: Labels, probabilities: Floats, *, bins: int = CALIBRATION_BINS
 ) -> Reliability:
-    """Return the mean confidence and the accuracy of each bin. Shape: (N,), (N, 7)."""
+    """Return the mean confidence and the accuracy of each bin. Shape: (N,), (N, classes)."""
     confidence = probabilities.max(1).astype(np.float64)
     right = probabilities.argmax(1) == labels
     of_bin = np.minimum((confidence * bins).astype(int), bins - 1)
@@ -189,7 +199,7 @@ def calibration_error(
     Images are grouped into bins of equal width by their highest probability; each bin is weighted
     by its share of the images.
 
-    Shape: (N,), (N, 7).
+    Shape: (N,), (N, classes).
     Source: Guo et al., On Calibration of Modern Neural Networks, 2017.
     """
     found = reliability(labels, probabilities, bins=bins)
@@ -242,10 +252,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def _weighted_auc(labels: Labels, probabilities: Floats, weights: Counts) -> Floats:
     """Return the areas of resamples; resample r holds image i ``weights[r, i]`` times.
 
-    Shape: (N,), (N, 7), (R, N) -> (R, 7).
+    Shape: (N,), (N, classes), (R, N) -> (R, classes).
     """
-    areas = np.full((len(weights), NUM_CLASSES), np.nan)
-    for label in range(NUM_CLASSES):
+    classes = probabilities.shape[1]
+    areas = np.full((len(weights), classes), np.nan)
+    for label in range(classes):
         order = np.argsort(probabilities[:, label], kind="stable")
         scores = probabilities[order, label]
         ties = np.concatenate(

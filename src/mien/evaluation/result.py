@@ -18,12 +18,12 @@ from mien.types import Labels, Mask
 
 
 class Confused(Record):
-    """The number of faces with one label that were read as another emotion."""
+    """The number of faces with one label that were read as another class."""
 
     label: str
     """Name of the label."""
     read: str
-    """Name of the emotion that was read instead."""
+    """Name of the class that was read instead."""
     images: int
     """Number of these images."""
     share: float
@@ -44,7 +44,7 @@ class Evaluation(ScoreSummary):
     labels: tuple[int, ...]
     """Label of each image."""
     probabilities: tuple[tuple[float, ...], ...]
-    """Probabilities of each image. Shape: (N, 7)."""
+    """Probabilities of each image. Shape: (N, classes)."""
     scorecard: Scorecard | None = None
     """Four figures beyond the label; None if they were not requested or cannot be measured."""
     no_scorecard: str = ""
@@ -66,7 +66,7 @@ class Evaluation(ScoreSummary):
     @cached_property
     def areas(self) -> Areas:
         """Areas under the ROC and precision–recall curves."""
-        return measure_areas(*self._arrays())
+        return measure_areas(*self._arrays(), self.names)
 
     def headline(self) -> dict[str, Score]:
         """Return the scores over all classes, by their display names."""
@@ -78,7 +78,7 @@ class Evaluation(ScoreSummary):
         }
 
     def most_confused(self, count: int) -> list[Confused]:
-        """Return the most frequent confusions of a label with another emotion, most frequent first.
+        """Return the most frequent confusions of a label with another class, most frequent first.
 
         Args:
             count: maximum number of confusions to return.

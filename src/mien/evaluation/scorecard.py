@@ -19,12 +19,13 @@ from mien.data.votes import NO_MAJORITY, majority_labels
 from mien.errors import DataError
 from mien.evaluation import metrics
 from mien.evaluation.robustness import Robustness, draw_faces, read_changed, summarize
-from mien.images.crop import SIZE_PX
+from mien.images.crop import DEFAULT_CROP
+from mien.labels import FER2013
 from mien.types import Array, Images, Labels
 
 FACES: Final = 500  # number of faces drawn from a split; 57 changed copies of each are read
 CROP_SIDES: Final = (1.1, 0.9)  # side of the wider and the tighter crop, relative to the original
-SHIFT_PX: Final = 3
+SHIFT_SHARE: Final = 3 / DEFAULT_CROP.size_px  # of the crop's side: 3 px of FER-2013's
 
 _Hits = metrics.Counts  # (N,), number of changed copies of each face that are read correctly
 
@@ -56,7 +57,8 @@ class Scorecard(Record):
     survives_crop: Figure
     """Share of answers that stay the same for crops 10% wider and 10% tighter, averaged."""
     survives_shift: Figure
-    """Share of answers that stay the same for shifts by 3 px in four directions, averaged."""
+    """Share of answers that stay the same for shifts by a sixteenth of the side in four directions,
+    averaged."""
     mean: float
     """Mean of the four figures."""
     robustness: Robustness
@@ -86,8 +88,13 @@ def measure_scorecard(
         seed: seed of the draw, of the noise in the corruptions, and of the bootstrap.
 
     Raises:
-        DataError: if no face has FER+ votes, or none has a majority among the seven emotions.
+        DataError: if the labels are not FER-2013's, no face has FER+ votes, or none has a majority
+            among FER-2013's labels.
     """
+    if faces.label_set != FER2013:
+        raise DataError(
+            f"{faces.name}: its labels are not FER-2013's, which the FER+ votes are compared with"
+        )
     if faces.votes is None or not faces.votes.any():
         raise DataError(
             f"{faces.name}: no face of this split has FER+ votes, "
@@ -96,9 +103,7 @@ def measure_scorecard(
     majorities = majority_labels(faces.votes)
     voted = majorities != NO_MAJORITY
     if not voted.any():
-        raise DataError(
-            f"{faces.name}: no face of this split has a FER+ majority among the seven emotions"
-        )
+        raise DataError(f"{faces.name}: no face of this split has a FER+ majority among the labels")
     if predictions is None:
         predictions = _answers(bundle, faces.images)
 
@@ -125,7 +130,7 @@ def measure_scorecard(
         survives_crop=_mean_share(crop, 2, seed),
         survives_shift=_mean_share(shift, 4, seed),
         mean=float(np.mean([figure.value for figure in four])),
-        robustness=summarize(changed, clean=answers == labels, seed=seed),
+        robustness=summarize(changed, clean=answers == labels, side_px=drawn.shape[1], seed=seed),
         seed=seed,
     )
 
@@ -135,7 +140,7 @@ def _answers(bundle: Bundle, images: Images) -> Labels:
 
 
 def _agreement(labels: Labels, predictions: Labels, seed: int) -> Figure:
-    confusion = metrics.confusion_matrix(labels, predictions)
+    confusion = metrics.confusion_matrix(labels, predictions, len(FER2013))
     low, high = metrics.bootstrap_interval(confusion, metrics.accuracy, seed=seed)
     value = float(metrics.accuracy(confusion))
     return Figure(value=value, low=low, high=high, images=len(labels))
@@ -167,8 +172,8 @@ def _surviving(bundle: Bundle, changed: list[Images], answers: Labels) -> _Hits:
 
 
 def _crop(images: Images, side: float) -> Images:
-    """Return the faces as a wider or tighter crop around the same centre shows them, at 48 px."""
-    centre = (SIZE_PX - 1) / 2
+    """Return the faces as a wider or tighter crop around the same centre, at the same size."""
+    centre = (images.shape[1] - 1) / 2
     scale = 1 / side
     offset = centre * (1 - scale)
     return _warp(images, np.array([[scale, 0, offset], [0, scale, offset]]))
@@ -176,7 +181,8 @@ def _crop(images: Images, side: float) -> Images:
 
 def _shifts(images: Images) -> list[Images]:
     """Return the faces shifted to the left, right, top and bottom."""
-    moves = ((-SHIFT_PX, 0), (SHIFT_PX, 0), (0, -SHIFT_PX), (0, SHIFT_PX))
+    far = SHIFT_SHARE * images.shape[1]
+    moves = ((-far, 0), (far, 0), (0, -far), (0, far))
     return [_warp(images, np.array([[1.0, 0, x], [0, 1, y]])) for x, y in moves]
 
 
@@ -185,7 +191,7 @@ def _warp(images: Images, matrix: Array) -> Images:
         cv2.warpAffine(
             image,
             matrix,
-            (SIZE_PX, SIZE_PX),
+            image.shape[:2],
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REFLECT_101,
         )

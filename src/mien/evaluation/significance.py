@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from mien.bundle.bundle import Bundle
+from mien.evaluation.describe import describe_labels
 from mien.evaluation.metrics import holm, mcnemar
 from mien.evaluation.result import Evaluation
-from mien.images.crop import SIZE_PX
+from mien.images.crop import CropSpec
 
 _READS: Final = 50
 
@@ -26,6 +27,7 @@ class ComparedRun:
     Args:
         name: name of the run in tables and figures.
         evaluation: evaluation on the split that the runs are compared on.
+        crop: size and channels of the face crops.
         parameters: number of weights.
         macs: multiply-accumulate operations for one face; None if not known.
         seconds_per_epoch: median duration of an epoch, in seconds; None if not known.
@@ -37,6 +39,7 @@ class ComparedRun:
 
     name: str
     evaluation: Evaluation
+    crop: CropSpec
     parameters: int
     macs: int | None
     seconds_per_epoch: float | None
@@ -75,6 +78,11 @@ class Group:
     pairs: tuple[Pair, ...]
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the classes that these runs tell apart."""
+        return self.runs[0].evaluation.names
+
+    @property
     def measured_on(self) -> str:
         """The images that these runs were measured on, in words."""
         protocol = self.runs[0].evaluation.protocol
@@ -102,8 +110,9 @@ class Comparison:
 def compare(runs: Sequence[ComparedRun]) -> Comparison:
     """Rank runs that were measured on the same images in the same way, and test them in pairs.
 
-    A score on images that chose the weights, or that the network was trained on, is too high, so
-    it is not ranked among scores on other images.
+    The same images have the same labels and are cropped alike. A score on images that chose the
+    weights, or that the network was trained on, is too high, so it is not ranked among scores on
+    other images.
 
     Args:
         runs: runs to compare.
@@ -111,30 +120,56 @@ def compare(runs: Sequence[ComparedRun]) -> Comparison:
     Raises:
         MienError: if scipy is not installed.
     """
-    by_measure: dict[tuple[str, bool, bool], list[ComparedRun]] = {}
+    by_measure: dict[_Measure, list[ComparedRun]] = {}
     for run in runs:
-        protocol = run.evaluation.protocol
-        key = (protocol.split_fingerprint, protocol.chosen_on_split, protocol.trained_on_split)
-        by_measure.setdefault(key, []).append(run)
+        by_measure.setdefault(_measure_of(run), []).append(run)
     groups = tuple(_rank(members) for members in by_measure.values())
     if len(groups) == 1:
         return Comparison(groups, "")
-    same_images = len({fingerprint for fingerprint, _, _ in by_measure}) == 1
-    reason = (
-        "the same images chose the weights of some of them, or were in their training data"
-        if same_images
-        else "their splits contain different images"
-    )
+    reason, differ = _why_apart(list(by_measure))
     measures = "; ".join(
-        f"{', '.join(run.name for run in group.runs)}: {group.measured_on}" for group in groups
+        f"{', '.join(run.name for run in group.runs)}: {differ(group)}" for group in groups
     )
     return Comparison(groups, f"Not ranked together, because {reason} ({measures}).")
+
+
+class _Measure(NamedTuple):
+    """What has to be equal for two scores to be comparable."""
+
+    names: tuple[str, ...]
+    crop: CropSpec
+    split_fingerprint: str
+    chosen_on_split: bool
+    trained_on_split: bool
+
+
+def _measure_of(run: ComparedRun) -> _Measure:
+    protocol = run.evaluation.protocol
+    return _Measure(
+        run.evaluation.names,
+        run.crop,
+        protocol.split_fingerprint,
+        protocol.chosen_on_split,
+        protocol.trained_on_split,
+    )
+
+
+def _why_apart(measures: Sequence[_Measure]) -> tuple[str, Callable[[Group], str]]:
+    """Return why groups are not ranked together, and a function that says what each one has."""
+    if len({one.names for one in measures}) > 1:
+        return "their labels differ", lambda group: describe_labels(group.names)
+    if len({one.crop for one in measures}) > 1:
+        return "their face crops differ", lambda group: str(group.runs[0].crop)
+    if len({one.split_fingerprint for one in measures}) > 1:
+        return "their splits contain different images", lambda group: group.measured_on
+    reason = "the same images chose the weights of some of them, or were in their training data"
+    return reason, lambda group: group.measured_on
 
 
 def measure_latency(bundle: Bundle) -> float:
     """Return the median time in which a Bundle reads one face on one thread, in milliseconds."""
     single = Bundle(bundle.path, threads=1)
-    face = np.random.default_rng(0).integers(0, 256, (1, SIZE_PX, SIZE_PX), np.uint8)
+    face = np.random.default_rng(0).integers(0, 256, (1, *single.crop.shape), np.uint8)
     milliseconds = []
     for _ in range(_READS):
         started = time.perf_counter()

@@ -14,7 +14,8 @@ import numpy as np
 from mien.bundle.bundle import Bundle
 from mien.bundle.scores import NO_TTA
 from mien.errors import MienError, nearest
-from mien.images.crop import SIZE_PX, centre_crop
+from mien.images.crop import RELEASE_EVERY
+from mien.io.mapped import release_pages
 from mien.types import Images, Probabilities
 
 _WORDS: Final = {
@@ -24,7 +25,7 @@ _WORDS: Final = {
     "mirror images",
 }
 TTA: Final = tuple(_WORDS)
-_CROP_PX: Final = 42  # side of a crop of the 48×48 image, which is resized back to 48×48
+_CROP_SIDE: Final = 7 / 8  # side of a crop relative to the image's, to which it is resized back
 
 
 def describe_tta(tta: str) -> str:
@@ -56,22 +57,32 @@ def predict_tta(bundle: Bundle, images: Images, tta: str) -> Probabilities:
     Raises:
         MienError: if there is no test-time augmentation of that name.
 
-    Shape: images uint8 (N, 48, 48) -> float32 (N, 7).
+    Shape: images uint8 (N, size_px, size_px), or (N, size_px, size_px, 3) in colour -> float32
+        (N, classes).
     """
     check_tta(tta)
+    probabilities = np.empty((len(images), len(bundle.labels)), np.float32)
+    for start in range(0, len(images), RELEASE_EVERY):
+        rows = slice(start, start + RELEASE_EVERY)
+        probabilities[rows] = _predict(bundle, images[rows], tta)
+        release_pages(images)
+    return probabilities
+
+
+def _predict(bundle: Bundle, images: Images, tta: str) -> Probabilities:
     if tta == NO_TTA:
         return bundle.predict(images)[1]
     copies = _crops(images) if tta == "ten-crop" else [images]
     copies += [copy[:, :, ::-1] for copy in copies]
-    probabilities = np.stack([bundle.predict(copy)[1] for copy in copies])  # (copies, N, 7)
+    probabilities = np.stack([bundle.predict(copy)[1] for copy in copies])  # (copies, N, classes)
     return np.asarray(probabilities.mean(axis=0), np.float32)
 
 
 def _crops(images: Images) -> list[Images]:
-    """Return the four corners and the centre. Shape: (N, 48, 48) -> five of (N, 48, 48)."""
-    far = SIZE_PX - _CROP_PX
-    corners = [(0, 0), (0, far), (far, 0), (far, far)]
-    crops = [images[:, top : top + _CROP_PX, left : left + _CROP_PX] for top, left in corners]
-    crops.append(centre_crop(images, _CROP_PX))
-    size = (SIZE_PX, SIZE_PX)
-    return [np.stack([cv2.resize(image, size) for image in crop]) for crop in crops]
+    """Return the four corners and the centre, each at the size of the images."""
+    side = images.shape[1]
+    cropped = round(side * _CROP_SIDE)
+    far = side - cropped
+    places = [(0, 0), (0, far), (far, 0), (far, far), (far // 2, far // 2)]
+    crops = [images[:, top : top + cropped, left : left + cropped] for top, left in places]
+    return [np.stack([cv2.resize(image, (side, side)) for image in crop]) for crop in crops]

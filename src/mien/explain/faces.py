@@ -13,8 +13,7 @@ from mien.bundle.bundle import Bundle
 from mien.data import FaceDataset
 from mien.errors import SourceError
 from mien.explain.occlusion import occlusion_maps
-from mien.labels import EMOTIONS
-from mien.types import Image
+from mien.types import Crop
 from mien.vision.reader import Reader
 from mien.vision.reading import Reading
 from mien.vision.sources import Source
@@ -29,11 +28,11 @@ class ReadFace:
     """A face and its reading.
 
     Args:
-        crop: face crop that was read. Shape: uint8 (48, 48).
-        reading: position of the face, and the emotion that was read in it.
+        crop: face crop that was read.
+        reading: position of the face, and the class that was read in it.
     """
 
-    crop: Image
+    crop: Crop
     reading: Reading
 
 
@@ -57,11 +56,11 @@ class Neighbour:
     """A similar face of a data set.
 
     Args:
-        image: face crop. Shape: uint8 (48, 48).
-        label: emotion that the face is labelled with.
+        image: face crop.
+        label: class that the face is labelled with.
     """
 
-    image: Image
+    image: Crop
     label: str
 
 
@@ -71,8 +70,9 @@ class FaceMaps:
 
     Args:
         face: the face and its reading.
-        occlusion: map of `mien.explain.occlusion`. Shape: float32 (48, 48).
-        cam: map of `mien.explain.grad_cam`; None without gradients. Shape: float32 (48, 48).
+        occlusion: map of `mien.explain.occlusion`. Shape: float32 (size_px, size_px).
+        cam: map of `mien.explain.grad_cam`; None without gradients. Shape: float32 (size_px,
+            size_px).
         nearest: the most similar faces of a data set, the nearest first.
     """
 
@@ -124,7 +124,7 @@ def explain_faces(
     *,
     known: FaceDataset | None = None,
 ) -> tuple[list[FaceMaps], Sanity | None]:
-    """Return the maps of each face for the emotion that was read in it, and a check of them.
+    """Return the maps of each face for the class that was read in it, and a check of them.
 
     Args:
         bundle: Bundle that read the faces.
@@ -138,7 +138,7 @@ def explain_faces(
         None if there are no maps, or all are empty.
     """
     images = np.stack([face.crop for face in faces])
-    labels = np.array([EMOTIONS.index(face.reading.emotion) for face in faces])
+    labels = np.array([bundle.labels.index(face.reading.emotion) for face in faces])
     occlusion = occlusion_maps(bundle, images, labels)
     if classifier is None:
         return [FaceMaps(*pair) for pair in zip(faces, occlusion, strict=True)], None
@@ -151,7 +151,7 @@ def explain_faces(
     nearest: Sequence[Sequence[Neighbour]] = [()] * len(faces)
     if known is not None:
         nearest = [
-            [Neighbour(known.images[row], EMOTIONS[known.labels[row]]) for row in rows]
+            [Neighbour(known.images[row], known.names[known.labels[row]]) for row in rows]
             for rows in nearest_faces(classifier, images, known.images)
         ]
     explained = [FaceMaps(*one) for one in zip(faces, occlusion, cam, nearest, strict=True)]

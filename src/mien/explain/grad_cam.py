@@ -1,4 +1,4 @@
-"""Grad-CAM: regions that are evidence for an emotion, by the gradients of its logit."""
+"""Grad-CAM: regions that are evidence for a class, by the gradients of its logit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from captum.attr import LayerGradCam
 from torch import Tensor
 
-from mien.images.crop import SIZE_PX, centre_crop
+from mien.images.crop import centre_crop
 from mien.models import Classifier, to_unit
 from mien.types import Images, Labels, Maps
 
@@ -27,17 +27,18 @@ def grad_cam(classifier: Classifier, images: Images, labels: Labels) -> Maps:
     Args:
         classifier: network to explain; it is copied and stays unchanged.
         images: face crops.
-        labels: emotion to explain for each face.
+        labels: class to explain for each face.
 
-    Shape: uint8 (N, 48, 48), (N,) -> float32 (N, 48, 48).
+    Shape: uint8 (N, size_px, size_px) or (N, size_px, size_px, 3), (N,) -> float32 (N, size_px,
+        size_px).
     Source: Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
     Localization, 2017; deviation: the layer is not the last one, but the last whose feature map
     has 5x5 cells or more (``cam_layer`` of each network family).
     """
     explained = copy.deepcopy(classifier).cpu().eval()
     explainer = LayerGradCam(explained, explained.network.cam_layer)
-    side_px = min(explained.input_px, SIZE_PX)
-    maps = np.zeros((len(images), SIZE_PX, SIZE_PX), np.float32)
+    side_px = min(explained.input_px, images.shape[1])
+    maps = np.zeros(images.shape[:3], np.float32)
     for first in range(0, len(images), _BATCH):
         rows = slice(first, first + _BATCH)
         unit = to_unit(torch.from_numpy(np.array(images[rows]))).requires_grad_()

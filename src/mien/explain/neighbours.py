@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mien.io.mapped import release_pages
 from mien.models import Classifier, to_unit
 from mien.types import Images, Labels
 
@@ -30,18 +31,19 @@ def nearest_faces(
         known: face crops to search; the features of all of them are held in memory.
         count: number of neighbours per face; all known faces if there are fewer.
 
-    Shape: uint8 (N, 48, 48), (M, 48, 48) -> int64 (N, count).
+    Shape: uint8 (N, …), (M, …), crops as the network takes them -> int64 (N, count).
     """
     similarity = _features(classifier, images) @ _features(classifier, known).T
     return similarity.topk(min(count, len(known))).indices.numpy()
 
 
 def _features(classifier: Classifier, images: Images) -> Tensor:
-    """Return features of length 1. Shape: uint8 (N, 48, 48) -> float32 (N, features)."""
+    """Return features of length 1. Shape: uint8 (N, …) -> float32 (N, features)."""
     copied = copy.deepcopy(classifier).cpu().eval()
+    batches = []
     with torch.no_grad():
-        batches = [
-            copied.features(to_unit(torch.from_numpy(np.array(images[start : start + _BATCH]))))
-            for start in range(0, len(images), _BATCH)
-        ]
+        for start in range(0, len(images), _BATCH):
+            batch = torch.from_numpy(np.array(images[start : start + _BATCH]))
+            batches.append(copied.features(to_unit(batch)))
+            release_pages(images)
     return F.normalize(torch.cat(batches))

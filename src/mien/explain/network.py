@@ -41,7 +41,7 @@ def load_network(model: str | Path | None = None) -> Classifier:
     """Return the network of a run or a Bundle with its float weights, in evaluation mode.
 
     Its logits are those of the Bundle, with FER+ votes mixed in if the Bundle mixes them in, but
-    without the face gate: the features of faces in general are evidence for no emotion.
+    without the face gate: the features of faces in general are evidence for no class.
 
     Args:
         model: run directory, name of a shipped Bundle, or path of a ``.onnx`` file with its float
@@ -68,15 +68,18 @@ def _load_beside(path: Path) -> Classifier:
     if not weights.is_file():
         raise BundleError(
             f"{path.name}: no float weights are in the same folder (expected {weights.name}), and "
-            f"a Bundle "
-            "alone gives no gradients; name its run directory instead"
+            "a Bundle alone gives no gradients; name its run directory instead"
         )
+    from mien.models import Task
     from mien.models.weights import mix_votes, open_network
 
-    metadata = Bundle(path).metadata
+    bundle = Bundle(path)
+    metadata = bundle.metadata
     try:
         classifier, votes_head = open_network(
-            parse_recipe(metadata.recipe, where=str(path)).model, weights
+            parse_recipe(metadata.recipe, where=str(path)).model,
+            weights,
+            Task(bundle.label_set, bundle.crop),
         )
         if metadata.calibration:
             mix_votes(classifier, votes_head, metadata.calibration, weights)

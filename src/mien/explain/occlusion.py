@@ -1,21 +1,22 @@
-"""Occlusion: how far the probability of an emotion drops when a region of the face is covered.
+"""Occlusion: how far the probability of a class drops when a region of the face is covered.
 
 It needs only predictions of a Bundle, neither gradients nor torch.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
 
 from mien.bundle.bundle import Bundle
-from mien.images.crop import SIZE_PX
-from mien.labels import NUM_CLASSES
+from mien.images.crop import DEFAULT_CROP
 from mien.types import Images, Labels, Maps, Mask
 
-PATCH_PX: Final = 10  # covers an eye, or half of a mouth
-STRIDE_PX: Final = 5
+# Shares of the crop's side: 10 and 5 px of FER-2013's, which cover an eye, or half of a mouth.
+PATCH: Final = 10 / DEFAULT_CROP.size_px
+STRIDE: Final = 5 / DEFAULT_CROP.size_px
 _CANDIDATES: Final = 4  # candidates read for each face, to find faces that are read as labelled
 
 
@@ -24,32 +25,34 @@ def occlusion_maps(
     images: Images,
     labels: Labels,
     *,
-    patch_px: int = PATCH_PX,
-    stride_px: int = STRIDE_PX,
+    patch: float = PATCH,
+    stride: float = STRIDE,
 ) -> Maps:
-    """Return how far the probability of an emotion drops when each region is covered.
+    """Return how far the probability of a class drops when each region is covered.
 
-    A patch in the face's mean gray covers one region after another. A pixel's value is the mean
-    drop over the patches that cover it; it is negative if covering raises the probability there. At
-    the default sizes each face is read 82 times.
+    A patch in the face's mean gray, or mean colour, covers one region after another. A pixel's
+    value is the mean drop over the patches that cover it; it is negative if covering raises the
+    probability there. With the default patch and stride each face is read 82 times.
 
     Args:
         bundle: Bundle that reads the faces.
         images: face crops.
-        labels: emotion to explain for each face.
-        patch_px: side of the patch, in pixels, 1 to 48.
-        stride_px: largest distance between neighbouring patches, in pixels.
+        labels: class to explain for each face.
+        patch: side of the patch, as a share of the crop's side.
+        stride: largest distance between neighbouring patches, as a share of the crop's side.
 
-    Shape: uint8 (N, 48, 48), (N,) -> float32 (N, 48, 48), from -1 to 1.
+    Shape: uint8 (N, size_px, size_px) or (N, size_px, size_px, 3), (N,) -> float32 (N, size_px,
+        size_px), from -1 to 1.
     Source: Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, 2014;
-    deviation: the patch has the face's mean gray, so that the face stays as bright as it was.
+    deviation: the patch has the face's mean, so that the face stays as bright as it was.
     """
-    patches = _patches(patch_px, stride_px)  # (places, 48, 48)
+    patches = _patches(images.shape[1], patch, stride)  # (places, size_px, size_px)
     times_covered = patches.sum(0)
-    maps = np.empty((len(images), SIZE_PX, SIZE_PX), np.float32)
+    cover = patches.reshape(*patches.shape, *[1] * (images.ndim - 3))  # for all channels
+    maps = np.empty(images.shape[:3], np.float32)
     for row, (image, label) in enumerate(zip(images, labels, strict=True)):
-        gray = np.uint8(round(float(image.mean())))
-        covered = np.where(patches, gray, image)
+        mean = np.rint(image.mean((0, 1))).astype(np.uint8)
+        covered = np.where(cover, mean, image)
         probabilities = bundle.predict(np.concatenate([image[None], covered]))[1][:, label]
         drops = probabilities[0] - probabilities[1:]
         maps[row] = np.tensordot(drops, patches, axes=1) / times_covered
@@ -59,23 +62,25 @@ def occlusion_maps(
 def mean_occlusion(
     bundle: Bundle, images: Images, labels: Labels, *, per_class: int = 8, seed: int = 0
 ) -> Maps:
-    """Return the mean occlusion map of each emotion over faces with its label.
+    """Return the mean occlusion map of each class over faces with its label.
 
     The faces are drawn at random; faces that are read as labelled come first. At the default of
-    eight faces per emotion, about 4,800 images are read.
+    eight faces per class, about 700 images are read for each class.
 
     Args:
         bundle: Bundle that reads the faces.
         images: face crops of a split.
         labels: labels of the images.
-        per_class: number of faces per emotion; all faces of an emotion that has fewer.
+        per_class: number of faces per class; all faces of a class that has fewer.
         seed: seed of the draw.
 
-    Shape: uint8 (N, 48, 48), (N,) -> float32 (7, 48, 48), NaN for an emotion without faces.
+    Shape: uint8 (N, size_px, size_px) or (N, size_px, size_px, 3), (N,) -> float32 (classes,
+        size_px, size_px), NaN for a class without faces.
     """
     generator = np.random.default_rng(seed)
-    means = np.full((NUM_CLASSES, SIZE_PX, SIZE_PX), np.nan, np.float32)
-    for label in range(NUM_CLASSES):
+    classes = len(bundle.labels)
+    means = np.full((classes, *images.shape[1:3]), np.nan, np.float32)
+    for label in range(classes):
         candidates = generator.permutation(np.nonzero(labels == label)[0])
         candidates = candidates[: _CANDIDATES * per_class]
         if len(candidates) == 0:
@@ -86,10 +91,15 @@ def mean_occlusion(
     return means
 
 
-def _patches(patch_px: int, stride_px: int) -> Mask:
-    """Return a mask for each position of the patch, from border to border. Shape: (P, 48, 48)."""
-    last = SIZE_PX - patch_px
-    starts = np.rint(np.linspace(0, last, -(-last // stride_px) + 1)).astype(int)
-    along = np.arange(SIZE_PX)
+def _patches(side_px: int, patch: float, stride: float) -> Mask:
+    """Return a mask for each position of the patch, from border to border.
+
+    Shape: -> (positions, side_px, side_px).
+    """
+    patch_px = max(1, round(patch * side_px))
+    last = side_px - patch_px
+    steps = math.ceil(round(last / (stride * side_px), 6))  # rounded: shares are not exact
+    starts = np.rint(np.linspace(0, last, steps + 1)).astype(int)
+    along = np.arange(side_px)
     within = (along >= starts[:, None]) & (along < starts[:, None] + patch_px)
-    return (within[:, None, :, None] & within[None, :, None, :]).reshape(-1, SIZE_PX, SIZE_PX)
+    return (within[:, None, :, None] & within[None, :, None, :]).reshape(-1, side_px, side_px)

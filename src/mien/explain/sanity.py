@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 
 from mien.bundle.scores import Record
 from mien.explain.grad_cam import grad_cam
-from mien.images.crop import SIZE_PX, centre_crop
+from mien.images.crop import centre_crop
 from mien.models import Classifier
 from mien.types import Array, Images, Labels, Maps
 
@@ -51,13 +51,13 @@ def check_maps(
     Args:
         classifier: network to check; it is copied and stays unchanged.
         images: face crops.
-        labels: explained emotion of each face.
+        labels: explained class of each face.
         seed: seed of the random weights.
 
     Returns:
         The result of the check; None if every map is empty, so that there is nothing to check.
 
-    Shape: uint8 (N, 48, 48), (N,).
+    Shape: uint8 (N, size_px, size_px) or (N, size_px, size_px, 3), (N,).
     Source: Adebayo et al., Sanity Checks for Saliency Maps, 2018; deviations: all weights are
     randomized at once instead of layer by layer, in five networks; the limit of 0.5 is ours.
     """
@@ -105,7 +105,7 @@ def randomize(classifier: Classifier, *, seed: int = 0) -> Classifier:
     return random
 
 
-def correlate(maps: Maps, others: Maps, *, side_px: int = SIZE_PX) -> npt.NDArray[np.float64]:
+def correlate(maps: Maps, others: Maps, *, side_px: int) -> npt.NDArray[np.float64]:
     """Return Spearman's rank correlation of each pair of maps; 0 if one of them is constant.
 
     Args:
@@ -114,7 +114,7 @@ def correlate(maps: Maps, others: Maps, *, side_px: int = SIZE_PX) -> npt.NDArra
         side_px: side of the centre crop to compare, in pixels: outside of what the network reads,
             both maps are 0 by construction.
 
-    Shape: float32 (N, 48, 48), float32 (N, 48, 48) -> float64 (N,).
+    Shape: float32 (N, size_px, size_px), float32 (N, size_px, size_px) -> float64 (N,).
     """
     pairs = zip(centre_crop(maps, side_px), centre_crop(others, side_px), strict=True)
     return np.array([_spearman(one.ravel(), other.ravel()) for one, other in pairs])

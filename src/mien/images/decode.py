@@ -22,7 +22,7 @@ class _QuietOpenCV:
     """Context manager that silences OpenCV's logger while any thread is inside.
 
     The level belongs to the whole process: the first thread in sets it, the last one out restores
-    it. This costs about 1 µs, where decoding a 48×48 PNG takes 15 µs.
+    it. This costs about 1 µs, where decoding a small PNG takes 15 µs.
     """
 
     def __init__(self) -> None:

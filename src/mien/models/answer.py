@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Lower bound of the gate: at 0 all logits would be equal, and rounding would choose the emotion.
+# Lower bound of the gate: at 0 all logits would be equal, and rounding would choose the class.
 LEAST_OPEN: Final = 1e-3
 # Lower bound of probabilities, since the logarithm of 0 is minus infinity.
 _LEAST_PROBABILITY: Final = 1e-12
@@ -23,13 +23,13 @@ class AnswerLayer(nn.Module):
 
     With `add_face_gate`, the logits are multiplied by ``sigmoid(features @ weight + bias)``.
     Trained networks are confident about many images that are not faces. A gate near 1 leaves the
-    logits unchanged; a gate near 0 takes all of them to 0, which makes every emotion equally
-    likely. The most likely emotion never changes.
+    logits unchanged; a gate near 0 takes all of them to 0, which makes every class equally
+    likely. The most likely class never changes.
 
     Args:
         labels: layer from features to the logits of the labels.
 
-    Shape: features (batch, features) -> logits (batch, 7).
+    Shape: features (batch, features) -> logits (batch, classes).
     Source of the gate: Hsu et al., Generalized ODIN, 2020, divide the logits by a score of how
     unusual an input is; deviation: the gate is fitted after the network, on its features, with
     drawn non-faces, as in the outlier exposure of Hendrycks et al., 2019.
@@ -53,9 +53,9 @@ class AnswerLayer(nn.Module):
         """Average the probabilities with those of a layer of votes.
 
         Args:
-            votes: layer from features to the votes for the seven emotions, in their order.
+            votes: layer from features to the votes for the classes, in their order.
             share: share of the votes' probabilities, below 1.
-            offset: class offsets that are added to the log probabilities. Shape: (7,).
+            offset: class offsets that are added to the log probabilities. Shape: (classes,).
             temperature: temperature by which the sum is divided.
         """
         self.votes, self.votes_share, self.temperature = votes, share, temperature

@@ -3,13 +3,47 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from torch import Tensor, nn
 
-from mien.images.crop import SIZE_PX
+from mien.errors import RecipeError
+from mien.images.crop import DEFAULT_CROP, MAX_SIZE_PX, MIN_SIZE_PX, CropSpec
+from mien.labels import FER2013, LabelSet
 from mien.recipes.sections import ModelSection
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a network is built for: the classes to tell apart, and the face crops to read.
+
+    Args:
+        labels: classes, one for each logit.
+        crop: size and channels of the face crops.
+    """
+
+    labels: LabelSet = FER2013
+    crop: CropSpec = DEFAULT_CROP
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes, and of logits."""
+        return len(self.labels)
+
+    @property
+    def size_px(self) -> int:
+        """The side of the face crops, in pixels."""
+        return self.crop.size_px
+
+    @property
+    def channels(self) -> int:
+        """The number of channels of the face crops: 1 for gray, 3 for colour."""
+        return self.crop.channels
+
+
+DEFAULT_TASK: Final = Task()
 
 
 class Network(nn.Module, ABC):
@@ -21,6 +55,12 @@ class Network(nn.Module, ABC):
         class MyNetwork(Network):
             section = MySection
 
+            def __init__(self, section: MySection, task: Task) -> None:
+                super().__init__(task)
+
+    Args:
+        task: classes and crops that the network is built for.
+
     Attributes:
         section: class of the recipe's [model] section for this family.
         weights_layout: name of the published layout of weights that the backbone can start from;
@@ -29,18 +69,42 @@ class Network(nn.Module, ABC):
             training freezes first.
         num_features: number of features that `forward_features` returns for each image.
         head: layers from features to logits; the last one is an ``nn.Linear``.
-        input_px: side of the centre crop that the network reads, in pixels.
+        input_px: side of the centre square that the network reads, in pixels; by default all of
+            the crop.
+        sizes_px: smallest and largest side of crops that the family takes.
 
-    Shape: images (batch, 1, 48, 48), or 3 channels of RGB -> logits (batch, 7).
+    Shape: images (batch, channels, size_px, size_px) -> logits (batch, classes); 3 channels, red,
+        green and blue, for crops in colour and with normalization ``imagenet``, else 1.
     """
 
     section: ClassVar[type[ModelSection]]
     weights_layout: ClassVar[str] = ""
+    sizes_px: ClassVar[tuple[int, int]] = (MIN_SIZE_PX, MAX_SIZE_PX)
 
     features: nn.Module
     num_features: int
     head: nn.Sequential
-    input_px: int = SIZE_PX
+    input_px: int
+
+    def __init__(self, task: Task = DEFAULT_TASK) -> None:
+        super().__init__()
+        self.task = task
+        self.input_px = task.size_px
+
+    @classmethod
+    def check(cls, section: ModelSection, task: Task) -> None:
+        """Raise a RecipeError if the family cannot take the crops of a task.
+
+        Args:
+            section: [model] section of the recipe.
+            task: classes and crops that the network is to be built for.
+        """
+        least, most = cls.sizes_px
+        if not least <= task.size_px <= most:
+            raise RecipeError(
+                f"data.size_px = {task.size_px}: the network family {section.family} takes crops "
+                f"of {least} to {most} px; choose such a size, or another model.family"
+            )
 
     @property
     @abstractmethod
@@ -55,7 +119,7 @@ class Network(nn.Module, ABC):
     def forward_features(self, images: Tensor) -> Tensor:
         """Return the features of normalized images.
 
-        Shape: (batch, 1, 48, 48), or 3 channels of RGB -> (batch, num_features).
+        Shape: (batch, channels, size_px, size_px) -> (batch, num_features).
         """
         features: Tensor = self.features(images)
         return features

@@ -5,6 +5,7 @@ The same module is trained, measured and exported, so that preprocessing exists 
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import numpy.typing as npt
@@ -12,17 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mien.data.fer2013 import VOTES_OF_EMOTIONS
-from mien.images.crop import SIZE_PX, centre_crop
+from mien.data.votes import vote_columns
+from mien.images.crop import centre_crop
 from mien.models.answer import AnswerLayer
-from mien.models.base import Network
+from mien.models.base import DEFAULT_TASK, Network, Task
 from mien.models.layers import fold
 from mien.recipes.families import FAMILIES, typed_section
 from mien.recipes.sections import ModelSection
-
-# Lower bound of the std of an image, which is 0 without contrast; as in TensorFlow's
-# per_image_standardization.
-_LEAST_STD = 1 / SIZE_PX
 
 # Channel means and stds of ImageNet (red, green, blue), as in torchvision and Keras's DenseNet.
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -34,11 +31,11 @@ class Mix(Protocol):
 
     @property
     def votes_share(self) -> float:
-        """Share of the votes' probabilities, which add up to 1 over the seven emotions."""
+        """Share of the votes' probabilities, which add up to 1 over the classes."""
 
     @property
     def offset(self) -> tuple[float, ...]:
-        """Class offsets that are added to the logarithm of the average, (7,)."""
+        """Class offsets that are added to the logarithm of the average, (classes,)."""
 
     @property
     def temperature(self) -> float:
@@ -46,23 +43,34 @@ class Mix(Protocol):
 
 
 def to_unit(images: Tensor) -> Tensor:
-    """Turn gray levels into a channel of fractions.
+    """Turn the levels of face crops into channels of fractions.
 
-    Shape: uint8 (batch, 48, 48), 0 to 255 -> float32 (batch, 1, 48, 48), 0 to 1.
+    Shape: uint8 (batch, side, side) or (batch, side, side, 3), 0 to 255 -> float32 (batch, 1, side,
+        side) or (batch, 3, side, side), 0 to 1.
     """
-    return images.unsqueeze(1).float() / 255
+    channels = images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2)
+    return channels.float() / 255
+
+
+def to_levels(unit: Tensor) -> Tensor:
+    """Turn channels of fractions into the levels of face crops, rounded; undoes `to_unit`.
+
+    Shape: float (batch, 1 or 3, side, side) -> uint8 (batch, side, side) or (batch, side, side, 3).
+    """
+    levels = (unit * 255).round().byte()
+    return levels.squeeze(1) if levels.shape[1] == 1 else levels.permute(0, 2, 3, 1)
 
 
 class Classifier(nn.Module):
     """A network with the normalization of its input in front.
 
-    Shape: images float (batch, 1, 48, 48) in [0, 1] -> logits (batch, 7).
+    Shape: images float (batch, channels, size_px, size_px) in [0, 1] -> logits (batch, classes).
 
     Args:
         network: network that takes normalized images.
         normalization: ``unit`` leaves images in [0, 1]; ``standardize`` scales each image to mean 0
-            and std 1, so that neither brightness nor contrast matters; ``imagenet`` repeats the
-            gray channel three times and normalizes by ImageNet's channel means and stds.
+            and std 1, so that neither brightness nor contrast matters; ``imagenet`` repeats a gray
+            channel three times and normalizes by ImageNet's channel means and stds.
     """
 
     imagenet_mean: Tensor
@@ -72,6 +80,9 @@ class Classifier(nn.Module):
         super().__init__()
         self.network = network
         self.normalization = normalization
+        # Lower bound of the std of an image, which is 0 without contrast; as in TensorFlow's
+        # per_image_standardization.
+        self._least_std = 1 / (self.task.size_px * math.sqrt(self.task.channels))
         if normalization == "imagenet":
             for name, values in (("mean", _IMAGENET_MEAN), ("std", _IMAGENET_STD)):
                 channels = torch.tensor(values).reshape(1, 3, 1, 1)
@@ -85,7 +96,7 @@ class Classifier(nn.Module):
     def normalize(self, unit: Tensor) -> Tensor:
         """Return images as the network's input: cropped to its size, and normalized.
 
-        Shape: (batch, 1, height, width) -> (batch, channels, input_px, input_px).
+        Shape: (batch, channels, height, width) -> (batch, channels, input_px, input_px).
         """
         if unit.shape[-1] > self.network.input_px:
             unit = centre_crop(unit, self.network.input_px)
@@ -93,10 +104,15 @@ class Classifier(nn.Module):
             # Spelled out: the exporter takes torch.std_mean apart into sums that lose three digits.
             centred = unit - _image_mean(unit)
             std = _image_mean(centred.square()).sqrt()
-            return centred / std.clamp_min(_LEAST_STD)
+            return centred / std.clamp_min(self._least_std)
         if self.normalization == "imagenet":
-            return (unit - self.imagenet_mean) / self.imagenet_std  # one channel to three
+            return (unit - self.imagenet_mean) / self.imagenet_std  # a gray channel to three
         return unit
+
+    @property
+    def task(self) -> Task:
+        """The classes and the crops that the network is built for."""
+        return self.network.task
 
     @property
     def input_px(self) -> int:
@@ -112,7 +128,10 @@ class Classifier(nn.Module):
         return found
 
     def features(self, unit: Tensor) -> Tensor:
-        """Return the input of the last layer. Shape: (batch, 1, 48, 48) -> (batch, features)."""
+        """Return the input of the last layer.
+
+        Shape: (batch, channels, size_px, size_px) -> (batch, features).
+        """
         taken: list[Tensor] = []
         hook = self.last_layer.register_forward_pre_hook(lambda _, inputs: taken.append(inputs[0]))
         try:
@@ -124,7 +143,7 @@ class Classifier(nn.Module):
     def calibrate(self, matrix: npt.ArrayLike, bias: npt.ArrayLike) -> None:
         """Replace the label logits by ``logits @ matrix + bias``, folded into the last layer.
 
-        Shape: (7, 7), (7,).
+        Shape: (classes, classes), (classes,).
         """
         last = self.last_layer
         turn = torch.as_tensor(matrix, dtype=torch.float64)
@@ -147,9 +166,9 @@ class Classifier(nn.Module):
         """
         if not mix.votes_share:
             return
-        seven = list(VOTES_OF_EMOTIONS)
-        votes = nn.Linear(weight.shape[1], len(seven), device="meta")  # draws no random weights
-        votes.weight, votes.bias = nn.Parameter(weight[seven]), nn.Parameter(bias[seven])
+        columns = list(vote_columns(self.task.labels) or ())
+        votes = nn.Linear(weight.shape[1], len(columns), device="meta")  # draws no random weights
+        votes.weight, votes.bias = nn.Parameter(weight[columns]), nn.Parameter(bias[columns])
         self._answer().mix_votes(
             votes,
             share=mix.votes_share,
@@ -179,13 +198,15 @@ class Classifier(nn.Module):
 def _image_mean(images: Tensor) -> Tensor:
     # Rows first, then their means: ONNX Runtime sums in order, and over 2,304 values at once its
     # rounding would shift a flat image's logits by 1e-4.
-    return images.mean(dim=3, keepdim=True).mean(dim=2, keepdim=True)
+    mean = images.mean(dim=3, keepdim=True).mean(dim=2, keepdim=True)
+    return mean if images.shape[1] == 1 else mean.mean(dim=1, keepdim=True)
 
 
 def count_macs(classifier: Classifier) -> int:
     """Return the multiply-accumulate operations for one face, convolutions and dense layers."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        fold(classifier)(torch.zeros(1, 1, SIZE_PX, SIZE_PX))
+        crop = torch.zeros(1, *classifier.task.crop.shape, dtype=torch.uint8)
+        fold(classifier)(to_unit(crop))
     return int(counter.get_total_flops()) // 2  # a multiplication and an addition each
 
 
@@ -194,17 +215,23 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def build_model(model: ModelSection, *, seed: int = 0) -> Classifier:
+def build_model(model: ModelSection, task: Task = DEFAULT_TASK, *, seed: int = 0) -> Classifier:
     """Build the network that a recipe's [model] describes, with weights drawn from ``seed``.
 
     Published weights are loaded separately (`mien.models.weights.load_weights`).
 
-    Raises:
-        RecipeError: if there is no such family, or a value does not fit it.
+    Args:
+        model: [model] section of the recipe.
+        task: classes and crops that the network is built for.
+        seed: seed of the weights.
 
-    Shape: images float (batch, 1, 48, 48) in [0, 1] -> logits (batch, 7).
+    Raises:
+        RecipeError: if there is no such family, or a value or the task does not fit it.
+
+    Shape: images float (batch, channels, size_px, size_px) in [0, 1] -> logits (batch, classes).
     """
     section = typed_section(model)
+    FAMILIES[section.family].check(section, task)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Classifier(FAMILIES[section.family](section), section.normalization)
+        return Classifier(FAMILIES[section.family](section, task), section.normalization)

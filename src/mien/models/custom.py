@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable
 from typing import Final
 
@@ -10,14 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from mien.errors import RecipeError, first_line
-from mien.images.crop import SIZE_PX
-from mien.labels import NUM_CLASSES
-from mien.models.base import Network
+from mien.models.base import Network, Task
 from mien.models.layers import input_channels
 from mien.recipes.families import FAMILIES
 from mien.recipes.sections import ModelSection
 
-BuildNetwork = Callable[[ModelSection], nn.Module]
+BuildNetwork = Callable[[ModelSection, Task], nn.Module]
 
 _TOLERANCE: Final = 1e-5
 
@@ -29,7 +28,8 @@ class CustomNetwork(Network):
 
     Args:
         module: module from normalized images to logits.
-        channels: number of channels of the images: 1, or 3 for RGB.
+        task: classes and crops that the module is built for.
+        channels: number of channels of the normalized images: 1, or 3 for RGB.
 
     Raises:
         RecipeError: if the module cannot read such images, has no convolution, or does not end in
@@ -38,10 +38,10 @@ class CustomNetwork(Network):
 
     section = ModelSection
 
-    def __init__(self, module: nn.Module, channels: int) -> None:
-        super().__init__()
-        images = torch.linspace(0, 1, 2 * channels * SIZE_PX**2)
-        images = images.reshape(2, channels, SIZE_PX, SIZE_PX)
+    def __init__(self, module: nn.Module, task: Task, channels: int) -> None:
+        super().__init__(task)
+        images = torch.linspace(0, 1, 2 * channels * task.size_px**2)
+        images = images.reshape(2, channels, task.size_px, task.size_px)
         expected = _logits(module, images)  # first, since lazy layers have no shapes before it
         head, convolution = _last(module, nn.Linear), _last(module, nn.Conv2d)
         last = module.get_submodule(head)
@@ -57,12 +57,11 @@ class CustomNetwork(Network):
         self.num_features = last.in_features
         self._cam_layer = convolution
         ours = _logits(self, images)
-        if expected.shape != (2, NUM_CLASSES) or not torch.allclose(
-            expected, ours, atol=_TOLERANCE
-        ):
+        fits = expected.shape == (2, task.num_classes)
+        if not fits or not torch.allclose(expected, ours, atol=_TOLERANCE):
             raise RecipeError(
-                f"network {_name(module)}: expected an nn.Linear with {NUM_CLASSES} outputs as its "
-                "last layer, with nothing (no softmax) after it"
+                f"network {_name(module)}: expected an nn.Linear with {task.num_classes} outputs, "
+                "one for each class, as its last layer, with nothing (no softmax) after it"
             )
 
     @property
@@ -78,20 +77,27 @@ def register_callable(build: BuildNetwork) -> str:
     place. A run that is resumed or exported in another process needs the function again.
 
     Args:
-        build: function that builds a module from the recipe's [model] section.
+        build: function that builds a module from the recipe's [model] section and the `Task`.
 
     Raises:
         MienError: if the name is that of a built-in family, or of a plugin's.
     """
 
     class Built(CustomNetwork):
-        def __init__(self, section: ModelSection) -> None:
-            module = build(section)
+        def __init__(self, section: ModelSection, task: Task) -> None:
+            try:
+                inspect.signature(build).bind(section, task)
+            except TypeError:
+                raise RecipeError(
+                    f"network {name}: cannot be called with two arguments, the [model] section and "
+                    "the task, which has num_classes, size_px and channels"
+                ) from None
+            module = build(section, task)
             if not isinstance(module, nn.Module):
                 raise RecipeError(
                     f"network {name}: returned {type(module).__name__}, expected an nn.Module"
                 )
-            super().__init__(module, input_channels(section))
+            super().__init__(module, task, input_channels(section, task))
 
     name: str = getattr(build, "__name__", type(build).__name__)
     replaces = name in FAMILIES and issubclass(FAMILIES[name], CustomNetwork)
@@ -108,8 +114,9 @@ def _logits(module: nn.Module, images: Tensor) -> Tensor:
     except (RuntimeError, ValueError, TypeError) as error:
         reason = first_line(error)
         raise RecipeError(
-            f"network {_name(module)}: cannot read images of {images.shape[1]}x48x48 ({reason}); "
-            "with model.normalization=imagenet they have 3 channels, otherwise 1"
+            f"network {_name(module)}: cannot read images of "
+            f"{'x'.join(map(str, images.shape[1:]))} ({reason}); in colour and with "
+            "model.normalization=imagenet they have 3 channels, otherwise 1"
         ) from None
     finally:
         for part, training in modes:

@@ -8,8 +8,7 @@ from typing import Final
 
 from torch import nn
 
-from mien.images.crop import SIZE_PX
-from mien.labels import NUM_CLASSES
+from mien.models.base import Task
 from mien.recipes.sections import ModelSection
 
 # Along each side of a map, for it to tell eyes, nose and mouth apart: each of 2x2 or 3x3 cells
@@ -17,15 +16,15 @@ from mien.recipes.sections import ModelSection
 LEAST_CAM_CELLS: Final = 5
 
 
-def input_channels(model: ModelSection) -> int:
+def input_channels(model: ModelSection, task: Task) -> int:
     """Return the number of input channels of the first convolution."""
-    return 3 if model.normalization == "imagenet" else 1
+    return 3 if model.normalization == "imagenet" else task.channels
 
 
-def dense_layers(width: int, model: ModelSection) -> list[nn.Module]:
+def dense_layers(width: int, model: ModelSection, task: Task) -> list[nn.Module]:
     """Return the layers from features to logits: (dense → BN → ReLU → dropout) × n → dense.
 
-    Shape: (batch, width) -> logits (batch, 7).
+    Shape: (batch, width) -> logits (batch, classes).
     """
     layers: list[nn.Module] = []
     for units in model.dense:
@@ -36,18 +35,18 @@ def dense_layers(width: int, model: ModelSection) -> list[nn.Module]:
         width = units
     if not model.dense:
         layers.append(nn.Dropout(model.dropout))
-    return [*layers, nn.Linear(width, NUM_CLASSES)]
+    return [*layers, nn.Linear(width, task.num_classes)]
 
 
-def last_located(layers: nn.Module, kind: type[nn.Module]) -> nn.Module:
+def last_located(layers: nn.Module, kind: type[nn.Module], size_px: int) -> nn.Module:
     """Return the last layer of a kind whose map still has 5x5 cells or more, for explanations.
 
     Args:
-        layers: sequence of layers that starts at 48×48 px and in which each max-pooling halves the
-            map.
+        layers: sequence of layers in which each max-pooling halves the map.
         kind: class of the layer; if no such layer is found, the first layer is returned.
+        size_px: side of the images that the first layer reads, in pixels.
     """
-    cells, found = SIZE_PX, next(layers.children())
+    cells, found = size_px, next(layers.children())
     for layer in layers.children():
         if isinstance(layer, nn.MaxPool2d):
             cells //= 2

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Final
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from mien.errors import RecipeError, RunError, first_line
-from mien.io.files import expand_user
-from mien.models.base import Network
+from mien.io.files import expand_user, write_bytes
+from mien.labels import FER2013
+from mien.models.base import DEFAULT_TASK, Network, Task
 from mien.models.classifier import Classifier, Mix, build_model
 from mien.recipes.families import FAMILIES
 from mien.recipes.sections import ModelSection
@@ -22,6 +24,9 @@ VOTES_WEIGHT: Final = "votes_head.weight"
 VOTES_BIAS: Final = "votes_head.bias"
 VOTES_HEAD: Final = (VOTES_WEIGHT, VOTES_BIAS)
 
+WEIGHTS_NAME: Final = "model.safetensors"  # in a run directory
+
+_LABELS: Final = "labels"  # key of the metadata that names the classes, as JSON
 _OURS: Final = "network."  # before each key of a run's weights
 
 
@@ -34,6 +39,8 @@ def find_weights(model: ModelSection) -> Path | None:
     if model.weights == "none":
         return None
     path = expand_user(model.weights)
+    if (path / WEIGHTS_NAME).is_file():
+        path /= WEIGHTS_NAME
     if path.is_file():
         return path
     network: type[Network] = FAMILIES[model.family]
@@ -41,13 +48,37 @@ def find_weights(model: ModelSection) -> Path | None:
     if published is None:
         known = "".join(f"{name!r}, " for name in network.published_names())
         raise RecipeError(
-            f"model.weights = {model.weights!r}: no such file, expected a .safetensors file, "
-            f"{known}or 'none'"
+            f"model.weights = {model.weights!r}: no such run or file, expected a run directory, a "
+            f".safetensors file, {known}or 'none'"
         )
     return published
 
 
-def open_network(model: ModelSection, path: Path) -> tuple[Classifier, dict[str, Tensor]]:
+def weights_labels(path: Path) -> tuple[str, ...]:
+    """Return the names of the classes that a run's weights tell apart.
+
+    Files of before they were written down have FER-2013's.
+
+    Raises:
+        RecipeError: if it is not a safetensors file.
+    """
+    try:
+        with safe_open(path, framework="pt") as tensors:
+            metadata = tensors.metadata() or {}
+        return tuple(json.loads(metadata[_LABELS])) if _LABELS in metadata else FER2013.names
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _not_weights(path, error) from None
+
+
+def save_weights(weights: dict[str, Tensor], path: Path, task: Task) -> None:
+    """Write the weights of a run, with the names of the classes, completely or not at all."""
+    metadata = {_LABELS: json.dumps(task.labels.names)}
+    write_bytes(path, save(weights, metadata=metadata))
+
+
+def open_network(
+    model: ModelSection, path: Path, task: Task = DEFAULT_TASK
+) -> tuple[Classifier, dict[str, Tensor]]:
     """Return the network of a ``model.safetensors``, and its layer of FER+ votes.
 
     The network is in evaluation mode, without the votes' layer in its answer; kernels that are
@@ -57,11 +88,12 @@ def open_network(model: ModelSection, path: Path) -> tuple[Classifier, dict[str,
     Args:
         model: [model] section of the recipe.
         path: path of the weights file.
+        task: classes and crops of the network.
 
     Raises:
         RunError: if the file is damaged, or of another network.
     """
-    classifier = build_model(model)
+    classifier = build_model(model, task)
     try:
         found = {name: tensor.float() for name, tensor in load_file(path).items()}
         votes_head = {str(name): found.pop(name) for name in VOTES_HEAD if name in found}
@@ -94,16 +126,20 @@ def mix_votes(classifier: Classifier, votes_head: dict[str, Tensor], mix: Mix, p
         classifier.mix_votes(votes_head[VOTES_WEIGHT], votes_head[VOTES_BIAS], mix)
 
 
-def load_weights(classifier: Classifier, path: Path) -> None:
+def load_weights(classifier: Classifier, path: Path) -> bool:
     """Load weights into a classifier's network, all of them or none.
 
-    The weights of a run, whose keys begin with ``network.``, fill the whole network. Published
-    weights, which were trained on other classes, fill the backbone alone.
+    The weights of a run, whose keys begin with ``network.``, fill the whole network, but for the
+    last layer if they tell other classes apart. Published weights of other origin fill the backbone
+    alone.
 
     Args:
         classifier: classifier whose network takes the weights.
         path: path of a safetensors file with the keys of the network's own state_dict; further
             keys are ignored.
+
+    Returns:
+        Whether the last layer was loaded, too.
 
     Raises:
         RecipeError: if it is not a safetensors file, or a key is missing or of another shape; the
@@ -116,11 +152,15 @@ def load_weights(classifier: Classifier, path: Path) -> None:
     prefixes = tuple(
         f"{name}." for name, part in network.named_children() if whole or part is network.backbone
     )
+    last = f"head.{len(network.head) - 1}."
+    same_classes = whole and weights_labels(path) == classifier.task.labels.names
     published = "" if whole else network.weights_layout
     expected = f"the weights of {published or 'a network of the same shape'}"
     for key, ours in network.state_dict().items():
         # Files from before torch 0.4.1 do not count batches; nothing is computed from the count.
         if not key.startswith(prefixes) or key.endswith("num_batches_tracked"):
+            continue
+        if key.startswith(last) and not same_classes:
             continue
         if key not in found:
             raise RecipeError(
@@ -132,8 +172,13 @@ def load_weights(classifier: Classifier, path: Path) -> None:
                 f"{path}: {key!r} has the shape {tuple(found[key].shape)}, expected "
                 f"{tuple(ours.shape)}, as in {expected}"
             )
-    fitting = {key: tensor for key, tensor in found.items() if key.startswith(prefixes)}
+    fitting = {
+        key: tensor
+        for key, tensor in found.items()
+        if key.startswith(prefixes) and (same_classes or not key.startswith(last))
+    }
     network.load_state_dict(fitting, strict=False)
+    return same_classes
 
 
 def describe_weights(path: Path | None) -> str:
@@ -149,7 +194,11 @@ def _read(path: Path) -> dict[str, Tensor]:
         with safe_open(path, framework="pt") as tensors:
             return {key: tensors.get_tensor(key) for key in tensors.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        reason = first_line(error, most=80)
-        raise RecipeError(
-            f"{path}: not a safetensors file ({reason}); --set model.weights=none trains without"
-        ) from None
+        raise _not_weights(path, error) from None
+
+
+def _not_weights(path: Path, error: Exception) -> RecipeError:
+    reason = first_line(error, most=80)
+    return RecipeError(
+        f"{path}: not a safetensors file ({reason}); --set model.weights=none trains without"
+    )

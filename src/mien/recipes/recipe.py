@@ -27,6 +27,17 @@ from mien.recipes.sections import (
 
 SHIPPED: Final = Path(__file__).parent
 
+# Settings that may change when a finished run is trained further.
+_CHANGEABLE: Final = (
+    "train.epochs",
+    "train.lr",
+    "train.unfrozen_lr",
+    "train.schedule",
+    "train.plateau_factor",
+    "train.plateau_patience",
+    "train.early_stopping_patience",
+)
+
 
 class Recipe(Section):
     """The complete description of one training (see `mien.recipes.sections`)."""
@@ -50,6 +61,14 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _parts_that_need_each_other(self) -> Self:
+        size_px = self.data.size_px
+        low = self.augment.low_resolution_px if self.augment.corruption else 0
+        for key, value in (("crop_px", self.augment.crop_px), ("low_resolution_px", low)):
+            if value and value > size_px:
+                raise ValueError(
+                    f"augment.{key} = {value}: the crops have {size_px} px (data.size_px); choose "
+                    "a smaller one, or leave it out"
+                )
         if self.distill.views and not self.distill.teachers:
             raise ValueError(
                 "distill.views keeps the answers of teachers, and there are none; name some in "
@@ -84,7 +103,7 @@ class Recipe(Section):
         distill, model = self.distill, self.model
         teachers = tuple(str((folder / expand_user(name)).resolve()) for name in distill.teachers)
         weights = folder / expand_user(model.weights)
-        if weights.is_file():
+        if weights.is_file() or (weights / "model.safetensors").is_file():
             model = model.model_copy(update={"weights": str(weights.resolve())})
         distill = distill.model_copy(update={"teachers": teachers})
         return self.model_copy(update={"distill": distill, "model": model})
@@ -143,6 +162,42 @@ def load_recipe(
             "leave out that override, or the function"
         )
     return parse_recipe(values, where=str(name_or_path))
+
+
+def extend_recipe(recipe: Recipe, overrides: Iterable[str], *, epochs_done: int) -> Recipe:
+    """Return the recipe of a finished run with more epochs.
+
+    Args:
+        recipe: recipe of the run.
+        overrides: settings such as ``train.epochs=60``, applied in order.
+        epochs_done: number of epochs that have been trained.
+
+    Raises:
+        RecipeError: if a setting cannot change after training has begun, or no epoch is left.
+    """
+    values = recipe.as_dict()
+    for override in overrides:
+        _apply(values, override)
+        key = override.partition("=")[0].strip()
+        if key not in _CHANGEABLE:
+            raise RecipeError(
+                f"--set {override}: cannot change once a training has begun; expected one of "
+                f"{', '.join(_CHANGEABLE)}"
+            )
+    extended = parse_recipe(values, where=recipe.name, for_training=False)
+    train = extended.train
+    if train.epochs <= epochs_done:
+        raise RecipeError(
+            f"train.epochs = {train.epochs}: {epochs_done} epochs are trained already; set a "
+            f"higher number, for example --set train.epochs={2 * epochs_done}"
+        )
+    stopped = epochs_done < recipe.train.epochs
+    if stopped and 0 < train.early_stopping_patience <= recipe.train.early_stopping_patience:
+        raise RecipeError(
+            f"train.early_stopping_patience = {train.early_stopping_patience}: has run out, so the "
+            "training would stop at once; raise it, or set it to 0"
+        )
+    return extended
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -5,9 +5,14 @@ An unknown key is an error, so a misspelled setting cannot be ignored silently.
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from mien.errors import DataError
+from mien.images.crop import MAX_SIZE_PX, MIN_SIZE_PX, CropSpec
+from mien.labels import parse_label_set
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1, le=100_000)]
@@ -42,11 +47,34 @@ class SourceSection(Section):
     """Deviations from the source, one sentence each."""
 
 
-class DataSection(Section):
-    """The split of the images; by default the splits of the files are kept.
+class LabelsTable(Section):
+    """A label set of one's own, with spellings and numbers that the files use."""
 
-    The keys are options of `mien.load_dataset`.
+    names: tuple[str, ...] = ()
+    """Names of the classes, in order; by default those of the numbering."""
+    aliases: dict[str, str] = {}
+    """Other spellings in the files, each with the name that it stands for."""
+    numbering: dict[str, str] | None = None
+    """Number of each class in the files, with its name; by default 0, 1, 2 and so on."""
+
+
+class DataSection(Section):
+    """The labels, crops and splits of the data; by default the splits of the files are kept.
+
+    The keys but ``targets`` are options of `mien.load_dataset`.
     """
+
+    labels: str | tuple[str, ...] | LabelsTable | None = None
+    """Classes of the data: ``fer2013``, ``ferplus``, ``rafdb``, ``affectnet7``, ``affectnet8``,
+    ``ckplus``, ``auto`` for the names that the files use, a list of names, or a table with
+    ``names``, ``aliases`` and ``numbering``; by default the files have to name FER-2013's emotions.
+    ``ferplus`` takes the majority of the FER+ votes, if there are votes."""
+    targets: Literal["labels", "votes"] = "labels"
+    """Targets of the training: the labels, or the FER+ votes for them as a distribution."""
+    size_px: Annotated[int, Field(ge=MIN_SIZE_PX, le=MAX_SIZE_PX)] = CropSpec.size_px
+    """Side of the face crops, in pixels."""
+    channels: Literal[1, 3] = 1
+    """Channels of the face crops: 1 for gray, 3 for colour."""
 
     fractions: tuple[Fraction, Fraction, Fraction] | None = None
     """Shares of train, val and test by which all images are split afresh, stratified by class; by
@@ -58,6 +86,28 @@ class DataSection(Section):
     seed: Seed = 0
     """Seed of the random splits."""
 
+    @field_validator("labels", mode="before")  # before pydantic reports every kind of value
+    @classmethod
+    def _a_label_set(cls, labels: Any) -> Any:
+        try:
+            chosen = parse_label_set(_plain(labels))
+        except DataError as error:
+            _, _, reason = str(error).partition(": ")  # the key is named already
+            raise ValueError(reason) from None
+        if chosen is None or isinstance(labels, str | Mapping | LabelsTable):
+            return labels
+        return chosen.names
+
+    @property
+    def crop(self) -> CropSpec:
+        """Size and channels of the face crops."""
+        return CropSpec(self.size_px, self.channels)
+
+    def load_options(self) -> dict[str, Any]:
+        """Return the options of `mien.load_dataset` that the section describes."""
+        plain = self.model_dump(exclude={"targets", "labels"})
+        return {**plain, "labels": _plain(self.labels)}
+
     @model_validator(mode="after")
     def _one_way_to_split(self) -> Self:
         if self.fractions is not None and self.validation_share:
@@ -66,6 +116,10 @@ class DataSection(Section):
                 "set validation_share to 0"
             )
         return self
+
+
+def _plain(labels: Any) -> Any:
+    return labels.model_dump() if isinstance(labels, LabelsTable) else labels
 
 
 class ModelSection(Section):
@@ -88,8 +142,11 @@ class ModelSection(Section):
     initialization: Literal["kaiming", "keras"] = "kaiming"
     """Initialization of the weights: He et al., 2015, or the defaults of Keras."""
     weights: str = "none"
-    """Weights that training starts from: the ``model.safetensors`` of a run of this network, a name
-    of published weights that the family knows, or ``none``."""
+    """Weights that training starts from: a run or its ``model.safetensors``, a name of published
+    weights that the family knows, or ``none``. For other classes the last layer starts anew."""
+    architecture: Literal["recipe", "weights"] = "recipe"
+    """Source of the family and its settings: this recipe, or the recipe of the weights, which then
+    are those of a run or of a model that comes with mien."""
 
 
 class AugmentSection(Section):
@@ -127,15 +184,16 @@ class AugmentSection(Section):
     """Largest std of Gaussian noise, in gray levels (0 to 255); 0 leaves noise out."""
     jpeg_quality: Annotated[int, Field(ge=0, le=80)] = 20
     """Lowest JPEG quality; qualities are drawn from it up to 80; 0 leaves JPEG out."""
-    low_resolution_px: Annotated[int, Field(ge=0, le=48)] = 16
+    low_resolution_px: Annotated[int, Field(ge=0, le=MAX_SIZE_PX)] = 16
     """Smallest side to which an image is reduced before it is enlarged again; sides are drawn from
     it up to twice that; 0 leaves low resolution out."""
     erasing: Fraction = 0.0
     """Probability that a rectangle of the image is covered in gray."""
     fill: Literal["reflect", "edge", "zeros"] = "reflect"
     """Fill of the areas that a geometric change leaves empty."""
-    crop_px: Annotated[int, Field(ge=16, le=48)] = 48
-    """Side of the centre crop that the network is trained on, in pixels."""
+    crop_px: Annotated[int, Field(ge=16, le=MAX_SIZE_PX)] | None = None
+    """Side of the centre square that the network is trained on, in pixels; by default the whole
+    crop."""
     mixup: Annotated[float, Field(ge=0, le=8)] = 0.0
     """Parameter alpha of mixup: each image, and its target, is blended with those of another image
     by a share drawn from Beta(alpha, alpha); 0 is off, other values start at 0.05."""
@@ -221,7 +279,7 @@ class TrainSection(Section):
     votes_weight: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Weight of the cross-entropy of a second layer that learns the FER+ votes; 0 leaves it out."""
     votes_in_target: Fraction = 0.0
-    """Share of the FER+ votes for the seven emotions, as a distribution, in the target of each
+    """Share of the FER+ votes for the classes, as a distribution, in the target of each
     image that has any; the label makes up the rest."""
     votes_in_answer: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the votes' layer in the probabilities of the trained network; the layer that learned
@@ -232,6 +290,9 @@ class TrainSection(Section):
     calibration_share: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     """Share of the train split that is kept back from fitting, for calibration; 0 calibrates
     nothing."""
+    calibration_optional: bool = False
+    """Whether a data set with too few images for calibration is trained without it, and without a
+    face gate, instead of being refused."""
     face_gate: bool = False
     """Whether a gate is fitted that lowers the confidence on images without a face. Needs
     calibration_share."""

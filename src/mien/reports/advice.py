@@ -10,8 +10,8 @@ from typing import Final
 from mien.reports.content import Content
 
 _OVERFITTING: Final = 0.1  # training accuracy minus validation accuracy
-_RARE: Final = 0.05  # share of the images
-_MISSED: Final = 0.15  # accuracy minus an emotion's recall
+_RARE: Final = 0.05  # share of the images, and at most half of an even share
+_MISSED: Final = 0.15  # accuracy minus the recall of a class
 _MISCALIBRATED: Final = 0.05  # expected calibration error
 _LOST: Final = 0.15  # accuracy lost at the middle strength of a change
 _OVERLAP: Final = 0.02  # accuracy gained by duplicates
@@ -31,7 +31,7 @@ def advise(content: Content) -> list[str]:
     """Return what to try next, one sentence each; none if nothing stands out."""
     return [
         *_about_training(content),
-        *_about_emotions(content),
+        *_about_classes(content),
         *_about_confidence(content),
         *_about_changes(content),
         *_about_duplicates(content),
@@ -57,23 +57,24 @@ def _about_training(content: Content) -> list[str]:
     return []
 
 
-def _about_emotions(content: Content) -> list[str]:
+def _about_classes(content: Content) -> list[str]:
     evaluation, run = content.evaluation, content.run
     if evaluation is None or evaluation.accuracy.value is None:
         return []
     if run and run.recipe.train.class_weights == "balanced":
         return []
+    rare = min(_RARE, 0.5 / len(evaluation.per_class))
     missed = [
         row.emotion
         for row in evaluation.per_class
         if row.recall is not None
-        and row.images < _RARE * evaluation.protocol.images
+        and row.images < rare * evaluation.protocol.images
         and row.recall < evaluation.accuracy.value - _MISSED
     ]
     return [
-        f"It misses {emotion}, which is rare. --set train.class_weights=balanced finds more of "
-        "it, at the cost of other emotions."
-        for emotion in missed
+        f"It misses {name}, which is rare. --set train.class_weights=balanced finds more of "
+        "it, at the cost of other classes."
+        for name in missed
     ]
 
 

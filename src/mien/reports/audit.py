@@ -14,7 +14,7 @@ from mien.curation.findings import Item
 from mien.data import FaceDataset
 from mien.io.files import write_bytes
 from mien.reports.pages import TextTable, render_page
-from mien.types import Image
+from mien.types import Crop
 
 _SHOWN: Final = 12  # cases on the contact sheet of a finding
 _IMAGES_PER_CASE: Final = 4
@@ -22,7 +22,7 @@ _IMAGES_PER_CASE: Final = 4
 
 @dataclass(frozen=True, eq=False)
 class _Face:
-    image: Image
+    image: Crop
     label: str
     split: str
     title: str

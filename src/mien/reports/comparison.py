@@ -12,7 +12,6 @@ from mien.bundle.scores import Score
 from mien.evaluation.describe import show_score
 from mien.evaluation.significance import ComparedRun, Comparison, Group
 from mien.io.files import write_text
-from mien.labels import EMOTIONS
 from mien.reports.figures import comparison as figures
 from mien.reports.pages import TextTable, embed, render_page, show_large, show_p, to_csv
 
@@ -24,7 +23,7 @@ _PAIRS_NOTE = (
 
 
 def comparison_tables(comparison: Comparison) -> list[TextTable]:
-    """Return the tables of a comparison: scores, F1 by emotion, costs and pairs."""
+    """Return the tables of a comparison: scores, F1 by class, costs and pairs."""
     tables = []
     for group in comparison.groups:
         tables += [_scores(group), _class_scores(group)]
@@ -74,8 +73,9 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
 
 def comparison_records(comparison: Comparison) -> dict[str, list[dict[str, Any]]]:
     """Return the numbers of a comparison, unrounded: rows of ``runs`` and of ``pairs``."""
+    names = dict.fromkeys(name for group in comparison.groups for name in group.names)
     return {
-        "runs": [_record(one) for one in comparison.runs],
+        "runs": [_record(one, names) for one in comparison.runs],
         "pairs": [vars(pair) for group in comparison.groups for pair in group.pairs],
     }
 
@@ -122,7 +122,7 @@ def _class_scores(group: Group) -> TextTable:
     rows = [
         (one.name, *(show_score(row.f1) for row in one.evaluation.per_class)) for one in group.runs
     ]
-    return TextTable("F1 by emotion", ("run", *EMOTIONS), tuple(rows))
+    return TextTable("F1 by class", ("run", *group.names), tuple(rows))
 
 
 def _costs(runs: Iterable[ComparedRun]) -> TextTable:
@@ -185,9 +185,15 @@ def _tradeoff(group: Group) -> Markup | None:
     return embed(figures.draw_tradeoff(points, "accuracy")) if points else None
 
 
-def _record(one: ComparedRun) -> dict[str, Any]:
-    """Return a compared run as one row of numbers, unrounded."""
+def _record(one: ComparedRun, names: Iterable[str]) -> dict[str, Any]:
+    """Return a compared run as one row of numbers, unrounded.
+
+    Args:
+        one: compared run.
+        names: names of the classes of all compared runs; the F1 of one that the run lacks is None.
+    """
     evaluation = one.evaluation
+    f1 = {scores.emotion: scores.f1 for scores in evaluation.per_class}
     row: dict[str, Any] = {"run": one.name, "recipe": one.recipe}
     for name in ("accuracy", "macro_f1", "weighted_f1", "roc_auc"):
         score: Score = getattr(evaluation, name)
@@ -195,7 +201,7 @@ def _record(one: ComparedRun) -> dict[str, Any]:
     row |= {
         "calibration_error": evaluation.calibration_error,
         "log_loss": evaluation.log_loss,
-        **{f"f1_{scores.emotion}": scores.f1 for scores in evaluation.per_class},
+        **{f"f1_{name}": f1.get(name) for name in names},
         "parameters": one.parameters,
         "macs": one.macs,
         "seconds_per_epoch": one.seconds_per_epoch,

@@ -15,7 +15,7 @@ from mien.errors import BundleError, MienError
 from mien.evaluation import Evaluation
 from mien.evaluation.robustness import Robustness, measure_robustness
 from mien.explain.overview import Overview, explain_split
-from mien.runs.data import find_run_data, load_as_trained, load_split_data
+from mien.runs.data import find_run_data, load_as_run, load_as_trained
 from mien.runs.evaluations import kept_evaluation, measure
 from mien.runs.run import Run
 
@@ -118,7 +118,7 @@ def _open_bundle(run: Run, missing: list[str]) -> Bundle | None:
 def _load_data(run: Run, data: Paths | None, missing: list[str]) -> FaceDataset | None:
     """Return the named data; if none is named, the run's own, None if it is gone."""
     if data is not None:
-        return load_split_data(run.recipe.data, data, skip_bad=run.record.data.skip_bad)
+        return load_as_run(run, data)
     dataset = find_run_data(run)
     if dataset is None:
         missing.append(
@@ -154,8 +154,7 @@ def _read_history(run: Run, missing: list[str]) -> list[dict[str, float]]:
     if holes := [row["epoch"] for row in history if not all(map(math.isfinite, row.values()))]:
         missing.append(
             f"The history has values that are not numbers, in {len(holes)} of {len(history)} "
-            f"epochs "
-            f"(the first is epoch {holes[0]:.0f}): the training diverged, or its file was changed. "
-            "The curves leave them out."
+            f"epochs (the first is epoch {holes[0]:.0f}): the training diverged, or its file was "
+            "changed. The curves leave them out."
         )
     return history

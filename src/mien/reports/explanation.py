@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mien.bundle.metadata import BundleMetadata
 from mien.explain.faces import FaceMaps, ReadFaces
 from mien.io.files import write_text
-from mien.labels import COLOURS, EMOTIONS
+from mien.labels import named_labels
 from mien.reports.figures.overlay import LEAST_DROP, enlarge, heat_legend, overlay
 from mien.reports.pages import render_page
 from mien.types import Image
@@ -45,7 +45,7 @@ def write_explanations(
         sanity=sanity,
         without=without,
         legend=heat_legend(),
-        emotions=list(zip(EMOTIONS, COLOURS, strict=True)),
+        classes=list(zip(metadata.labels, named_labels(metadata.labels).colours, strict=True)),
         nearest=any(face.nearest for face in faces),
         enlarge=enlarge,
         overlay=overlay,

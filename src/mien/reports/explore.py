@@ -1,4 +1,4 @@
-"""The exploration of a data set as tables and ``explore.html``, with faces of each emotion."""
+"""The exploration of a data set as tables and ``explore.html``, with faces of each class."""
 
 from __future__ import annotations
 
@@ -8,41 +8,29 @@ from typing import Final
 import numpy as np
 
 from mien.data import FaceDataset
+from mien.data.fer2013 import FERPLUS_VOTES
 from mien.data.formats.base import FORMATS
 from mien.data.statistics import Exploration, Spread, mean_faces, sample_classes
-from mien.data.votes import TIE, Agreement, LabelAgreement
+from mien.data.votes import TIE, Agreement, LabelAgreement, vote_columns
 from mien.io.files import write_text
-from mien.labels import EMOTIONS
+from mien.labels import FER2013
 from mien.reports.figures.classes import draw_class_counts, draw_class_shares
 from mien.reports.figures.exploration import draw_majorities, draw_spreads
 from mien.reports.pages import TextTable, embed, render_page
 
-_PER_CLASS: Final = 10  # faces shown of each emotion
+_PER_CLASS: Final = 10  # faces shown of each class
 _SEED: Final = 0
 _MAX_SIZES: Final = 10
 _MAX_GRAY: Final = 255
 _MAX_STD: Final = 128  # half black, half white: 127.5
 
-# FER+'s name of a majority -> display name; those of the labels come first, in the labels' order.
-MAJORITIES: Final = {
-    "anger": "angry",
-    "disgust": "disgust",
-    "fear": "fear",
-    "happiness": "happy",
-    "sadness": "sad",
-    "surprise": "surprise",
-    "neutral": "neutral",
-    "contempt": "contempt",
-    "unknown": "unknown",
-    "NF": "not a face",
-    TIE: TIE,
-}
+_NOT_A_FACE: Final = {"NF": "not a face"}
 
 _SPREAD_NOTE: Final = "Percentiles over the images of a class, in all splits together."
 _AGREEMENT_NOTE: Final = (
     "FER+ majority: the most frequent vote; in a tie there is none. Compared: images whose "
-    "majority names an expression, which a tie, unknown and not a face do not. Contempt is an "
-    "expression that agrees with no label."
+    "majority names an expression, which a tie, unknown and not a face do not. An "
+    "expression that FER-2013 has no label for agrees with none."
 )
 
 
@@ -76,10 +64,10 @@ def write_exploration(exploration: Exploration, dataset: FaceDataset, folder: Pa
         folder: folder of the page.
     """
     page = folder / "explore.html"
-    drawn = sample_classes(dataset.labels, _PER_CLASS, np.random.default_rng(_SEED))
+    drawn = sample_classes(dataset, _PER_CLASS, np.random.default_rng(_SEED))
     samples = {
-        emotion: [(dataset.images[row], str(dataset.ids[row])) for row in rows]
-        for emotion, rows in drawn.items()
+        name: [(dataset.images[row], str(dataset.ids[row])) for row in rows]
+        for name, rows in drawn.items()
     }
     intensity = draw_spreads(exploration.intensity, "mean gray level", _MAX_GRAY)
     contrast = draw_spreads(exploration.contrast, "standard deviation of gray levels", _MAX_STD)
@@ -97,10 +85,18 @@ def write_exploration(exploration: Exploration, dataset: FaceDataset, folder: Pa
         seed=_SEED,
         intensity=embed(intensity),
         contrast=embed(contrast),
-        majorities=embed(draw_majorities(votes, MAJORITIES)) if votes else None,
+        majorities=embed(draw_majorities(votes, majority_names())) if votes else None,
     )
     write_text(page, html)
     return page
+
+
+def majority_names() -> dict[str, str]:
+    """Return the display name of each majority by FER+'s name of it, the labels' own first."""
+    labels = [FERPLUS_VOTES[column] for column in vote_columns(FER2013) or ()]
+    names = dict(zip(labels, FER2013.names, strict=True))
+    others = {vote: _NOT_A_FACE.get(vote, vote) for vote in (*FERPLUS_VOTES, TIE)}
+    return names | {vote: name for vote, name in others.items() if vote not in names}
 
 
 def voters_sentence(agreement: Agreement) -> str:
@@ -114,16 +110,17 @@ def voters_sentence(agreement: Agreement) -> str:
 
 def _cards(exploration: Exploration) -> list[tuple[str, str, str]]:
     """Return name, value and explanation of the key figures."""
-    present = {emotion: count for emotion, count in exploration.class_counts().items() if count}
-    missing = ", ".join(emotion for emotion in EMOTIONS if emotion not in present)
+    counts = exploration.class_counts()
+    present = {name: count for name, count in counts.items() if count}
+    missing = ", ".join(name for name in counts if name not in present)
     largest, smallest = max(present, key=present.__getitem__), min(present, key=present.__getitem__)
     splits = ", ".join(f"{split} {sum(of.values()):,}" for split, of in exploration.counts.items())
     usual = exploration.sizes[0]
     cards = [
         ("Images", f"{exploration.images:,}", splits),
         (
-            "Emotions",
-            f"{len(present)} of {len(EMOTIONS)}",
+            "Classes",
+            f"{len(present)} of {len(counts)}",
             f"without images: {missing}" if missing else "with images",
         ),
         (
@@ -149,12 +146,12 @@ def _classes(exploration: Exploration) -> TextTable:
     totals = exploration.class_counts()
     rows = [
         (
-            emotion,
-            *(f"{of[emotion]:,}" for of in exploration.counts.values()),
+            name,
+            *(f"{of[name]:,}" for of in exploration.counts.values()),
             f"{total:,}",
             _percent(total / exploration.images),
         )
-        for emotion, total in totals.items()
+        for name, total in totals.items()
     ]
     sums = (f"{sum(of.values()):,}" for of in exploration.counts.values())
     rows.append(("all", *sums, f"{exploration.images:,}", _percent(1)))
@@ -192,16 +189,17 @@ def _spreads(
 def _sizes(exploration: Exploration) -> TextTable:
     sizes = exploration.sizes
     shown, others = sizes[:_MAX_SIZES], sizes[_MAX_SIZES:]
+    side = f"{exploration.crop.size_px}×{exploration.crop.size_px}"
     rows = [(f"{size.width}×{size.height}", size.images) for size in shown]
     if others:
         rows.append((f"{len(others):,} others", sum(size.images for size in others)))
     if exploration.layout in FORMATS and FORMATS[exploration.layout].keeps_image_files:
         note = (
-            "Width × height of the image files, in pixels, before they became 48×48 crops; from "
+            f"Width × height of the image files, in pixels, before they became {side} crops; from "
             "the header of each file, or from the decoded image if the header does not say."
         )
     else:
-        note = "This layout holds pixels of 48×48 images, not image files."
+        note = f"This layout holds pixels of {side} images, not image files."
     if len(sizes) > 1:
         widths, heights = [size.width for size in sizes], [size.height for size in sizes]
         note += (
@@ -238,7 +236,7 @@ def _majorities(agreement: Agreement) -> TextTable:
         ("majority", *columns),
         tuple(
             (name, *(f"{column.majorities[vote]:,}" for column in columns.values()))
-            for vote, name in MAJORITIES.items()
+            for vote, name in majority_names().items()
         ),
         "Numbers of images, with one column per label and one row per FER+ majority.",
     )

@@ -1,4 +1,4 @@
-"""Evaluated faces for the report: crop, label, emotion that was read, and its probability."""
+"""Evaluated faces for the report: crop, label, class that was read, and its probability."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 
 from mien.data import FaceDataset
 from mien.evaluation import Evaluation
-from mien.labels import EMOTIONS
-from mien.types import Image
+from mien.types import Crop
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,13 +17,13 @@ class Sample:
     """An evaluated face.
 
     Args:
-        image: face crop. Shape: uint8 (48, 48).
-        label: emotion that the face is labelled with.
-        emotion: emotion that was read.
-        probability: probability of the emotion that was read.
+        image: face crop.
+        label: class that the face is labelled with.
+        emotion: class that was read.
+        probability: probability of the class that was read.
     """
 
-    image: Image
+    image: Crop
     label: str
     emotion: str
     probability: float
@@ -45,8 +44,8 @@ def take_samples(dataset: FaceDataset, evaluation: Evaluation, rows: Iterable[in
         samples.append(
             Sample(
                 image=images[row],
-                label=EMOTIONS[evaluation.labels[row]],
-                emotion=EMOTIONS[read],
+                label=evaluation.names[evaluation.labels[row]],
+                emotion=evaluation.names[read],
                 probability=probabilities[read],
             )
         )

@@ -8,7 +8,7 @@ import functools
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import cv2
 import jinja2
@@ -16,8 +16,11 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from mien.evaluation.describe import show_score
+from mien.images.crop import CropSpec, encode_png, to_crop, to_image
 from mien.reports.svg import to_svg
-from mien.types import Image
+from mien.types import Crop
+
+_SHOWN_PX: Final = 112  # largest side of a face crop on a page: about its width there
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,8 @@ def _environment() -> jinja2.Environment:
     made.filters["points"] = lambda value: f"{round(100 * value)}"
     made.filters["count"] = lambda value: f"{value:,}"
     made.filters["duration"] = show_duration
-    made.filters["png"] = to_png
+    made.filters["png"] = lambda image: _as_png(cv2.imencode(".png", image)[1].tobytes())
+    made.filters["crop"] = lambda crop: _as_png(encode_png(_at_most(crop)))
     return made
 
 
@@ -93,15 +97,6 @@ def to_csv(rows: Sequence[dict[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
-
-
-def to_png(image: Image) -> str:
-    """Return an image as the ``src`` of an HTML image: a data URL of its PNG.
-
-    Shape: uint8 (height, width) or (height, width, 3), blue-green-red.
-    """
-    png = cv2.imencode(".png", image)[1].tobytes()
-    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
 
 
 def embed(figure: Figure) -> Markup:
@@ -131,6 +126,17 @@ def show_large(number: float | None) -> str:
 def show_p(value: float) -> str:
     """Return a p-value with three decimals, small ones as ``<0.001``."""
     return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _at_most(crop: Crop) -> Crop:
+    """Return a face crop no larger than pages show it."""
+    channels = 1 if crop.ndim == 2 else 3
+    return to_crop(to_image(crop), CropSpec(min(len(crop), _SHOWN_PX), channels))
+
+
+def _as_png(png: bytes) -> str:
+    """Return a PNG file as the ``src`` of an HTML image: a data URL."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
 
 
 def _escape(cell: str) -> str:

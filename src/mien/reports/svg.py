@@ -8,17 +8,22 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mien.labels import FER2013
+
 INK: Final = "#010203"  # placeholder for currentColor until the SVG is written
 WIDTH_IN: Final = 5.2  # about the width of a phone at 72 points per inch: text stays readable there
 
 # Paul Tol's bright scheme, safe for colour-blind readers, then those colours of his other schemes
-# that are visible on light and on dark. For runs and splits; emotions have colours of their own.
+# that are visible on light and on dark. For runs and splits; classes have colours of their own.
 COLOURS: Final = (
     "#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#999999",
     "#EE7733", "#44AA99", "#9970AB", "#999933", "#CC6677",
@@ -43,6 +48,33 @@ STYLE: Final[dict[Any, Any]] = {
     "ytick.color": INK,
 }
 
+_LONGEST_NAME: Final = 24  # letters of a class's name that a figure shows
+
+
+def height_of_rows(usual_in: float, rows: int, *, each_in: float) -> float:
+    """Return the height of a figure with a row for each class, in inches.
+
+    Args:
+        usual_in: height with as many rows as FER-2013 has classes.
+        rows: number of rows.
+        each_in: height of each further row.
+    """
+    return max(usual_in / 2, usual_in + (rows - len(FER2013)) * each_in)
+
+
+def plain_names(names: Iterable[str], *, longest: int | None = None) -> list[str]:
+    """Return names as figures show them letter by letter, shortened if they are longer.
+
+    Dollar signs are escaped: Matplotlib reads formulas between two of them.
+    """
+    cut = (f"{name[: longest - 1]}…" if longest and len(name) > longest else name for name in names)
+    return [name.replace("$", r"\$") for name in cut]
+
+
+def class_names(names: Iterable[str]) -> list[str]:
+    """Return the names of classes as figures show them."""
+    return plain_names(names, longest=_LONGEST_NAME)
+
 
 def new_figure(height_in: float) -> tuple[Figure, Axes]:
     """Return an empty figure about as wide as a phone, and its axes.
@@ -57,7 +89,7 @@ def new_figure(height_in: float) -> tuple[Figure, Axes]:
 def to_svg(figure: Figure) -> str:
     """Return a figure as SVG for inlining into HTML; the same figure gives the same text."""
     raw = io.StringIO()
-    with mpl.rc_context({**STYLE, "svg.hashsalt": "mien"}):
+    with mpl.rc_context({**STYLE, "svg.hashsalt": "mien"}), _any_letters():
         figure.savefig(raw, format="svg", metadata={"Date": None, "Creator": None})
     svg = raw.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
@@ -69,6 +101,14 @@ def to_svg(figure: Figure) -> str:
     return re.sub(r'(url\(|href=")#', rf"\g<1>#f{prefix}-", svg)
 
 
+@contextmanager
+def _any_letters() -> Iterator[None]:
+    """Draw names in letters that Matplotlib's font lacks without a warning for each of them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
 def as_file(svg: str) -> str:
     """Return inline SVG as the text of an SVG file, in a gray readable on light and dark."""
     return svg.replace("<svg ", '<svg font-family="sans-serif" style="color:#768390" ', 1)
@@ -77,6 +117,6 @@ def as_file(svg: str) -> str:
 def to_picture(figure: Figure) -> bytes:
     """Return a figure as a PNG file on white, for slides and papers."""
     raw = io.BytesIO()
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE), _any_letters():
         figure.savefig(raw, format="png", dpi=200, facecolor="white", metadata={"Software": None})
     return raw.getvalue()

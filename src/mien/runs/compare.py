@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mien.bundle.bundle import Bundle
 from mien.errors import RunError
+from mien.evaluation.describe import describe_labels
 from mien.evaluation.significance import ComparedRun, measure_latency
 from mien.runs.evaluations import evaluation_of
 from mien.runs.run import Run
@@ -22,7 +23,8 @@ def load_compared_runs(paths: Sequence[str | Path], split: str | None = None) ->
 
     Raises:
         RunError: if there are fewer than two runs, a run is named twice, has not finished or is
-            damaged, or was not measured on the split and its data has changed or moved.
+            damaged, no two have the same labels, or a run was not measured on the split and its
+            data has changed or moved.
     """
     if len(paths) < 2:
         raise RunError(f"{len(paths)} run to compare, expected at least two")
@@ -37,9 +39,10 @@ def load_compared_runs(paths: Sequence[str | Path], split: str | None = None) ->
                 f"{run.path}: has not finished ({len(run.history())} of "
                 f"{run.recipe.train.epochs} epochs); finish it: mien train --resume {run.path}"
             )
+    names = _short_names(resolved)
+    _refuse_other_labels(dict(zip(names, runs, strict=True)))
     if split is None:
         split = "test" if all("test" in run.record.data.split_counts for run in runs) else "val"
-    names = _short_names(resolved)
     return [_compared(run, split, name) for run, name in zip(runs, names, strict=True)]
 
 
@@ -55,6 +58,7 @@ def _compared(run: Run, split: str, name: str) -> ComparedRun:
     return ComparedRun(
         name=name,
         evaluation=evaluation,
+        crop=bundle.crop,
         parameters=run.record.parameters,
         macs=run.record.macs,
         seconds_per_epoch=statistics.median(row["seconds"] for row in history),
@@ -63,6 +67,15 @@ def _compared(run: Run, split: str, name: str) -> ComparedRun:
         epoch=bundle.metadata.epoch,
         recipe=run.recipe.name,
     )
+
+
+def _refuse_other_labels(runs: dict[str, Run]) -> None:
+    """Raise a RunError if no two of the runs have the same labels."""
+    if len({run.record.data.labels for run in runs.values()}) == len(runs):
+        each = "; ".join(
+            f"{name}: {describe_labels(run.record.data.labels)}" for name, run in runs.items()
+        )
+        raise RunError(f"these runs cannot be compared, because their labels differ ({each})")
 
 
 def _short_names(paths: Sequence[Path]) -> list[str]:

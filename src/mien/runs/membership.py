@@ -19,7 +19,9 @@ import numpy.typing as npt
 from mien.data import FaceDataset
 from mien.errors import RunError
 from mien.evaluation.evaluate import KnownImages
+from mien.images.crop import RELEASE_EVERY
 from mien.io.files import atomic_file
+from mien.io.mapped import release_pages
 from mien.types import Images
 
 Digests = npt.NDArray[np.uint64]
@@ -56,7 +58,7 @@ class Membership:
         return cls(np.unique(_digests(dataset.train.images)), np.unique(choosing))
 
     def known_among(self, images: Images) -> KnownImages:
-        """Return masks of the images that the run knows. Shape: uint8 (N, 48, 48) -> (N,) each."""
+        """Return masks of the images that the run knows. Shape: uint8 (N, …) -> (N,) each."""
         digests = _digests(images)
         return KnownImages(np.isin(digests, self.trained_on), np.isin(digests, self.chosen_by))
 
@@ -90,5 +92,9 @@ _NONE: Final = np.empty(0, np.uint64)
 
 
 def _digests(images: Images) -> Digests:
-    digests = (hashlib.sha256(image.tobytes()).digest()[:_DIGEST_BYTES] for image in images)
-    return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
+    digests = bytearray()
+    for row, image in enumerate(images):
+        digests += hashlib.sha256(image.tobytes()).digest()[:_DIGEST_BYTES]
+        if row % RELEASE_EVERY == 0:
+            release_pages(images)
+    return np.frombuffer(digests, "<u8").astype(np.uint64)

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, Literal
 
+from mien.bundle.metadata import CropRecord
 from mien.bundle.scores import Record
 from mien.data import FaceDataset
 
@@ -35,13 +36,20 @@ class DataRecord(Record):
     split_counts: dict[str, int]
     """Number of images in each split."""
     train_class_counts: dict[str, int]
-    """Number of training images of each emotion."""
+    """Number of training images of each class, in the order of the labels."""
+    crop: CropRecord = CropRecord()
+    """Size and channels of the face crops."""
     train_voted: int = 0
     """Number of training images with FER+ votes."""
     skip_bad: bool
     """Whether unusable images were left out, instead of refused."""
     skipped: int
     """Number of images that were left out."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the classes, in order."""
+        return tuple(self.train_class_counts)
 
 
 class RunRecord(Record):
@@ -90,6 +98,7 @@ def describe_data(
         split_rule=dataset.split_rule,
         split_counts=dataset.split_counts(),
         train_class_counts=dataset.train.class_counts(),
+        crop=CropRecord.of(dataset.crop),
         train_voted=0 if votes is None else int(votes.any(1).sum()),
         skip_bad=skip_bad,
         skipped=len(dataset.skipped),

@@ -29,7 +29,7 @@ from typing import Any, Final, Self
 import tomli_w
 
 from mien.errors import RunError
-from mien.io.files import atomic_folder, locked_folder
+from mien.io.files import atomic_folder, locked_folder, write_text
 from mien.io.records import read_record, write_record
 from mien.recipes import Recipe
 from mien.recipes.recipe import parse_recipe
@@ -109,6 +109,12 @@ class Run:
         record = self.record.model_copy(update=changes)
         write_record(self.path / _RECORD, record)
         self.record = record
+
+    def change_recipe(self, recipe: Recipe) -> None:
+        """Replace the recipe, first on disk."""
+        if recipe != self.recipe:
+            write_text(self.path / _RECIPE, tomli_w.dumps(recipe.as_dict()))
+            self.recipe = recipe
 
     def history(self) -> list[dict[str, float]]:
         """Return one row per finished epoch, with a value for each column of the history.

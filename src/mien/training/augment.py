@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mien.images.crop import SIZE_PX, centre_crop
+from mien.images.crop import DEFAULT_CROP, CropSpec, centre_crop
 from mien.recipes.sections import AugmentSection
 
 Change = Callable[[Tensor], Tensor]
@@ -29,7 +29,7 @@ _ERASED_TO: Final = 0.5
 _BLURS: Final = 32  # different strengths of blur
 _LEAST_BLUR_PX: Final = 0.25
 _BLOCK_PX: Final = 8  # of JPEG
-_BEST_QUALITY: Final = 80  # of JPEG; better ones are hardly visible at 48x48
+_BEST_QUALITY: Final = 80  # of JPEG; better ones are hardly visible in small crops
 
 # The luminance table of JPEG's standard (ITU-T T.81, 1992, table K.1), for quality 50.
 _LUMINANCE: Final = (
@@ -52,11 +52,13 @@ class Augmentation(nn.Module):
 
     Args:
         augment: [augment] section of the recipe.
+        crop: size and channels of the face crops.
 
-    Shape: float (batch, 1, 48, 48) in [0, 1] -> the same, or cut to (batch, 1, crop_px, crop_px).
+    Shape: float (batch, channels, size_px, size_px) in [0, 1] -> the same, or cut to (batch,
+        channels, crop_px, crop_px).
     """
 
-    def __init__(self, augment: AugmentSection) -> None:
+    def __init__(self, augment: AugmentSection, crop: CropSpec = DEFAULT_CROP) -> None:
         super().__init__()
         self.changes: list[Change] = []
         if not augment.enabled:
@@ -74,12 +76,12 @@ class Augmentation(nn.Module):
             self.changes.append(mirror_half)
         if augment.brightness or augment.contrast or augment.gamma:
             self.changes.append(partial(relight, augment=augment))
-        self.corruption = Corruption(augment) if augment.corruption else None
+        self.corruption = Corruption(augment, crop.size_px) if augment.corruption else None
         if self.corruption is not None:
             self.changes.append(self.corruption)
         if augment.erasing:
             self.changes.append(partial(erase, probability=augment.erasing))
-        if augment.crop_px < SIZE_PX:  # cuts off borders that rotation and shift filled in
+        if augment.crop_px:  # cuts off borders that rotation and shift filled in
             self.changes.append(partial(centre_crop, size_px=augment.crop_px))
 
     def __len__(self) -> int:
@@ -95,7 +97,7 @@ class Augmentation(nn.Module):
 def move(unit: Tensor, augment: AugmentSection) -> Tensor:
     """Rotate, scale, shear, shift and mirror each image, sampled once, bilinearly.
 
-    Shape: (batch, 1, height, width) -> the same.
+    Shape: (batch, channels, height, width) -> the same.
     """
     angle = _between(unit, -augment.rotation_degrees, augment.rotation_degrees) * (math.pi / 180)
     shear = (_between(unit, -augment.shear_degrees, augment.shear_degrees) * (math.pi / 180)).tan()
@@ -123,25 +125,28 @@ def move(unit: Tensor, augment: AugmentSection) -> Tensor:
 
 
 def mirror_half(unit: Tensor) -> Tensor:
-    """Mirror each image with a probability of a half. Shape: (batch, 1, height, width)."""
+    """Mirror each image with a probability of a half. Shape: (batch, channels, height, width)."""
     return torch.where(_signs(unit).reshape(-1, 1, 1, 1) > 0, unit, unit.flip(3))
 
 
 def relight(unit: Tensor, augment: AugmentSection) -> Tensor:
-    """Change the gamma, contrast and brightness of each image. Shape: (batch, 1, height, width)."""
+    """Change the gamma, contrast and brightness of each image.
+
+    Shape: (batch, channels, height, width) -> the same.
+    """
     if augment.gamma:
         most = math.log1p(augment.gamma)
         unit = unit ** _each(_between(unit, -most, most).exp())
     contrast = _each(_between(unit, 1 - augment.contrast, 1 + augment.contrast))
     brightness = _each(_between(unit, 1 - augment.brightness, 1 + augment.brightness))
-    mean = unit.mean((2, 3), keepdim=True)
+    mean = unit.mean((1, 2, 3), keepdim=True)
     # brightness * (mean + contrast * (unit - mean)), with one product and one sum per pixel
     factor = brightness * contrast
     return torch.addcmul(mean * (brightness - factor), unit, factor).clamp_(0, 1)
 
 
 def erase(unit: Tensor, probability: float) -> Tensor:
-    """Cover a gray rectangle in some of the images. Shape: (batch, 1, height, width).
+    """Cover a gray rectangle in some of the images. Shape: (batch, channels, height, width).
 
     Source: Zhong et al., Random Erasing Data Augmentation, 2020; deviation: gray, not noise.
     """
@@ -165,11 +170,16 @@ class Corruption(nn.Module):
     because the order of the batch is.
 
     Blur, low resolution and JPEG's cosine transform are linear in rows and in columns, so each is
-    two products with a 48x48 matrix.
+    two products with a matrix as large as the image.
 
-    Shape: (batch, 1, 48, 48) in [0, 1] -> the same.
+    Args:
+        augment: [augment] section of the recipe.
+        size_px: side of the images, in pixels.
+
+    Shape: (batch, channels, size_px, size_px) in [0, 1] -> the same.
     Source: Hendrycks and Dietterich, Benchmarking Neural Network Robustness to Common Corruptions
-    and Perturbations, 2019; deviation: only the kinds that occur in 48x48 faces.
+    and Perturbations, 2019; deviations: only the kinds that occur in small face crops, and JPEG
+    quantizes each colour channel as it does luminance.
     """
 
     blurs: Tensor
@@ -177,25 +187,29 @@ class Corruption(nn.Module):
     cosines: Tensor
     luminance: Tensor
 
-    def __init__(self, augment: AugmentSection) -> None:
+    def __init__(self, augment: AugmentSection, size_px: int) -> None:
         super().__init__()
         self.augment = augment
+        self.size_px = size_px
         self.kinds: list[Change] = []
         if augment.blur_px:
             strengths = torch.linspace(_LEAST_BLUR_PX, max(augment.blur_px, _LEAST_BLUR_PX), _BLURS)
-            self._keep("blurs", torch.stack([_blur_matrix(float(px)) for px in strengths]))
+            self._keep("blurs", torch.stack([_blur_matrix(float(px), size_px) for px in strengths]))
             self.kinds.append(self._blur)
         if augment.noise_levels:
             self.kinds.append(partial(add_noise, levels=augment.noise_levels))
         if augment.jpeg_quality:
-            self._keep("cosines", torch.kron(torch.eye(SIZE_PX // _BLOCK_PX), _cosines()))
-            blocks = (SIZE_PX // _BLOCK_PX,) * 2
-            self._keep("luminance", torch.tensor(_LUMINANCE, dtype=torch.float32).repeat(blocks))
+            blocks = math.ceil(size_px / _BLOCK_PX)
+            self._keep("cosines", torch.kron(torch.eye(blocks), _cosines()))
+            luminance = torch.tensor(_LUMINANCE, dtype=torch.float32)
+            self._keep("luminance", luminance.repeat(blocks, blocks))
             self.kinds.append(self._jpeg)
         if augment.low_resolution_px:
             smallest = augment.low_resolution_px
-            sides = range(smallest, min(2 * smallest, SIZE_PX) + 1)
-            self._keep("reductions", torch.stack([_reduction_matrix(side) for side in sides]))
+            sides = range(smallest, min(2 * smallest, size_px) + 1)
+            self._keep(
+                "reductions", torch.stack([_reduction_matrix(side, size_px) for side in sides])
+            )
             self.kinds.append(self._reduce)
 
     def forward(self, unit: Tensor) -> Tensor:
@@ -224,16 +238,19 @@ class Corruption(nn.Module):
         # libjpeg's scale of the table: 5000 / quality below 50, 200 - 2 * quality from there on
         scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality) / 100
         steps = (self.luminance * scale).round_().clamp_(1, 255)
-        coefficients = _transform(unit * 255 - 128, self.cosines)
+        beyond = len(self.cosines) - self.size_px  # JPEG fills its last blocks up
+        levels = F.pad(unit, (0, beyond, 0, beyond), mode="replicate") if beyond else unit
+        coefficients = _transform(levels * 255 - 128, self.cosines)
         kept = (coefficients / steps).round_() * steps
-        return ((_transform(kept, self.cosines.T) + 128) / 255).clamp_(0, 1)
+        decoded = ((_transform(kept, self.cosines.T) + 128) / 255).clamp_(0, 1)
+        return decoded[..., : self.size_px, : self.size_px] if beyond else decoded
 
     def _keep(self, name: str, value: Tensor) -> None:
         self.register_buffer(name, value, persistent=False)
 
 
 def add_noise(unit: Tensor, levels: float) -> Tensor:
-    """Add Gaussian noise with a std of up to `levels`. Shape: (batch, 1, height, width)."""
+    """Add Gaussian noise with a std of up to `levels`. Shape: (batch, channels, height, width)."""
     std = _each(_between(unit, 0, levels / 255))
     return torch.addcmul(unit, torch.randn_like(unit), std).clamp_(0, 1)
 
@@ -244,28 +261,35 @@ def _transform(unit: Tensor, matrix: Tensor) -> Tensor:
 
 
 def _drawn(unit: Tensor, matrices: Tensor) -> Tensor:
-    """Return one of the matrices for each image. Shape: (kinds, 48, 48) -> (batch, 1, 48, 48)."""
+    """Return one of the matrices for each image.
+
+    Shape: (kinds, side, side) -> (batch, 1, side, side).
+    """
     choice = torch.randint(len(matrices), (len(unit),), device=unit.device)
     return matrices[choice].unsqueeze(1)
 
 
-def _blur_matrix(sigma_px: float) -> Tensor:
-    """Return the matrix that blurs a column, its ends reflected. Shape: (48, 48)."""
+def _blur_matrix(sigma_px: float, size_px: int) -> Tensor:
+    """Return the matrix that blurs a column, its ends reflected. Shape: (size_px, size_px)."""
     radius = math.ceil(3 * sigma_px)
     offsets = torch.arange(-radius, radius + 1)
     weights = torch.exp(-0.5 * (offsets / sigma_px) ** 2)
-    sources = (torch.arange(SIZE_PX)[:, None] + offsets).abs()
-    sources = torch.where(sources < SIZE_PX, sources, 2 * (SIZE_PX - 1) - sources)
-    matrix = torch.zeros(SIZE_PX, SIZE_PX)
-    matrix.scatter_add_(1, sources, (weights / weights.sum()).expand(SIZE_PX, -1))
+    sources = (torch.arange(size_px)[:, None] + offsets).abs()
+    period = 2 * (size_px - 1)  # wide blurs are reflected at both ends, several times
+    sources = torch.minimum(sources % period, period - sources % period)
+    matrix = torch.zeros(size_px, size_px)
+    matrix.scatter_add_(1, sources, (weights / weights.sum()).expand(size_px, -1))
     return matrix
 
 
-def _reduction_matrix(side_px: int) -> Tensor:
-    """Return the matrix that reduces a column by areas and enlarges it again. Shape: (48, 48)."""
-    columns = torch.eye(SIZE_PX).reshape(1, SIZE_PX, SIZE_PX)  # each channel is a unit vector
+def _reduction_matrix(side_px: int, size_px: int) -> Tensor:
+    """Return the matrix that reduces a column by areas and enlarges it again.
+
+    Shape: (size_px, size_px).
+    """
+    columns = torch.eye(size_px).reshape(1, size_px, size_px)  # each channel is a unit vector
     reduced = F.adaptive_avg_pool1d(columns, side_px)
-    return F.interpolate(reduced, SIZE_PX, mode="linear", align_corners=False)[0].T.contiguous()
+    return F.interpolate(reduced, size_px, mode="linear", align_corners=False)[0].T.contiguous()
 
 
 def _cosines() -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -11,17 +11,23 @@ from torch import Tensor
 
 from mien.data import FaceDataset
 from mien.data.fer2013 import FERPLUS_VOTES
+from mien.io.mapped import release_pages
+from mien.types import Images
+
+_RELEASE_BYTES: Final = 64 << 20
+_BLOCK: Final = 1024  # images at a time
 
 
 class Batch(NamedTuple):
     """Images with their targets.
 
     Args:
-        images: gray levels, uint8 (batch, 48, 48); for augmented images (batch, crop_px, crop_px).
+        images: face crops, uint8 (batch, side, side), or (batch, side, side, 3) in colour; the side
+            is size_px, or crop_px for augmented images.
         labels: labels, int64 (batch,).
         votes: FER+ votes, float32 (batch, 10), with zeros for an image without votes.
-        taught: softened probabilities of the teachers, (batch, 7), for images that are augmented
-            already (`mien.training.taught_batches`); else None.
+        taught: softened probabilities of the teachers, (batch, classes), for images that are
+            augmented already (`mien.training.taught_batches`); else None.
     """
 
     images: Tensor
@@ -34,11 +40,11 @@ class Batches:
     """Batches of a data set, shuffled if there is a seed.
 
     The order of epoch n is drawn from (seed, n) alone, so a resumed training gets the same batches
-    as an uninterrupted one. FER-2013 is 66 MB: indexing it on the device costs less than any worker
-    process.
+    as an uninterrupted one. Indexing the images costs less than any worker process. On a CPU they
+    stay where they are, in memory or mapped from a file; to a GPU they are copied once.
 
     Args:
-        dataset: data set whose images are moved to the device once.
+        dataset: data set to draw the batches from.
         batch_size: number of images in each batch; a shuffled epoch leaves out its last, smaller
             batch.
         device: device on which the images stay.
@@ -52,8 +58,10 @@ class Batches:
         device: torch.device,
         shuffle_seed: int | None = None,
     ) -> None:
+        self.device = device
+        self._images = dataset.images
+        self._on_device = _copy_to(device, dataset.images) if device.type != "cpu" else None
         # copies: the data set's arrays are read-only, which torch does not support
-        self.images = torch.from_numpy(np.array(dataset.images)).to(device)
         self.labels = torch.from_numpy(np.array(dataset.labels)).to(device)
         votes = dataset.votes
         if votes is None:
@@ -62,21 +70,42 @@ class Batches:
         self.batch_size = min(batch_size, len(dataset))
         self.shuffle_seed = shuffle_seed
         self.epoch = 0
+        self._taken = 0  # bytes of images since their pages were released
 
     def __len__(self) -> int:
-        whole, rest = divmod(len(self.images), self.batch_size)
+        whole, rest = divmod(len(self.labels), self.batch_size)
         return whole + (1 if rest and self.shuffle_seed is None else 0)
 
     def __iter__(self) -> Iterator[Batch]:
         for rows in self.rows():
-            yield Batch(self.images[rows], self.labels[rows], self.votes[rows])
+            yield Batch(self.images(rows), self.labels[rows], self.votes[rows])
+
+    def images(self, rows: Tensor) -> Tensor:
+        """Return the images at some positions, on the device. Shape: int64 (batch,)."""
+        if self._on_device is not None:
+            return self._on_device[rows]
+        taken = torch.from_numpy(self._images[rows.numpy()])
+        self._taken += taken.nbytes
+        if self._taken > _RELEASE_BYTES:
+            release_pages(self._images)
+            self._taken = 0
+        return taken
 
     def rows(self) -> Iterator[Tensor]:
         """Yield the positions of the images of each batch of the epoch. Shape: int64 (batch,)."""
-        order = torch.arange(len(self.images))
+        order = torch.arange(len(self.labels))
         if self.shuffle_seed is not None:
             generator = np.random.default_rng((self.shuffle_seed, self.epoch))
-            order = torch.from_numpy(generator.permutation(len(self.images)))
-        order = order.to(self.images.device)
+            order = torch.from_numpy(generator.permutation(len(self.labels)))
+        order = order.to(self.device)
         for index in range(len(self)):
             yield order[index * self.batch_size : (index + 1) * self.batch_size]
+
+
+def _copy_to(device: torch.device, images: Images) -> Tensor:
+    """Return the images on a device, copied block by block."""
+    copied = torch.empty(images.shape, dtype=torch.uint8, device=device)
+    for start in range(0, len(images), _BLOCK):
+        copied[start : start + _BLOCK] = torch.from_numpy(np.array(images[start : start + _BLOCK]))
+        release_pages(images)
+    return copied

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mien.bundle.metadata import Calibration
 from mien.data import FaceDataset
-from mien.data.fer2013 import VOTES_OF_EMOTIONS
+from mien.data.votes import vote_columns
 from mien.evaluation.calibration import AnswerSettings, calibrate
 from mien.models import Classifier, to_unit
 from mien.models.weights import VOTES_BIAS, VOTES_WEIGHT
@@ -46,15 +46,15 @@ def calibrate_answer(
     features = _read_features(classifier, kept_back.images)
     votes_logits = None
     # Without votes the layer has learned nothing, whatever share the recipe gives it.
-    share = recipe.train.votes_in_answer if _has_votes(fitted) else 0.0
+    share = recipe.train.votes_in_answer if fitted.has_votes else 0.0
     if share:
         votes = F.linear(features, votes_head[VOTES_WEIGHT], votes_head[VOTES_BIAS])
-        votes_logits = votes[:, list(VOTES_OF_EMOTIONS)].numpy()
+        votes_logits = votes[:, list(vote_columns(fitted.label_set) or ())].numpy()
     counts = np.array(list(fitted.class_counts().values()), float)
     settings = AnswerSettings(
         votes_share=share,
         prior_share=recipe.calibration.prior,
-        # An emotion without images counts as the rarest one: otherwise its offset would be
+        # A class without images counts as the rarest one: otherwise its offset would be
         # infinite.
         log_prior=np.log(np.maximum(counts, counts[counts > 0].min()) / counts.sum()),
     )
@@ -71,12 +71,8 @@ def calibrate_answer(
     )
 
 
-def _has_votes(dataset: FaceDataset) -> bool:
-    return dataset.votes is not None and bool(dataset.votes.any())
-
-
 def _read_features(classifier: Classifier, images: Images) -> Tensor:
-    """Return the input of the last layer. Shape: uint8 (N, 48, 48) -> (N, features)."""
+    """Return the input of the last layer. Shape: uint8 (N, …) -> (N, features)."""
     with torch.no_grad():
         batches = torch.split(torch.from_numpy(np.array(images)), _BATCH)
         return torch.cat([classifier.features(to_unit(batch)) for batch in batches])

@@ -12,7 +12,6 @@ from torch import Tensor
 from mien.data import FaceDataset
 from mien.errors import RecipeError, RunError
 from mien.io.files import expand_user
-from mien.labels import NUM_CLASSES
 from mien.models import Classifier
 from mien.recipes import Recipe
 from mien.recipes.sections import DistillSection
@@ -44,7 +43,7 @@ class Teachers:
         in the probabilities, and without ``views`` each epoch draws new batches, so the gradient is
         the same on average.
 
-        Shape: (batch, 1, height, width) -> float32 (batch, 7).
+        Shape: (batch, channels, height, width) -> float32 (batch, classes).
         """
         return self._in_turn(unit) if self.distill.in_turn else self._all(unit)
 
@@ -52,7 +51,8 @@ class Teachers:
         return torch.stack([self._ask(teacher, unit) for teacher in self.classifiers]).mean(0)
 
     def _in_turn(self, unit: Tensor) -> Tensor:
-        shares = torch.empty(len(unit), NUM_CLASSES, device=unit.device)
+        classes = self.classifiers[0].task.num_classes
+        shares = torch.empty(len(unit), classes, device=unit.device)
         for first, teacher in enumerate(self.classifiers[: len(unit)]):
             its = slice(first, None, len(self.classifiers))
             shares[its] = self._ask(teacher, unit[its])

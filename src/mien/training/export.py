@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from mien.bundle.bundle import Bundle, find_bundle
+from mien.bundle.bundle import Bundle, find_bundle, refuse_other_suffix
 from mien.bundle.export import export_bundle, update_metadata
 from mien.bundle.metadata import BundleMetadata, TrainingData
 from mien.bundle.quantize import quantize
@@ -35,9 +35,11 @@ def export(run: Run | str | Path, out: str | Path | None = None) -> Bundle:
 
     Raises:
         RunError: if no epoch of the run has ended.
-        BundleError: if the exported network does not agree with torch.
+        BundleError: if the exported network does not agree with torch, or ``out`` does not end in
+            ``.onnx``.
     """
     run = run if isinstance(run, Run) else Run(run)
+    refuse_other_suffix(out or run.bundle_path)
     classifier, rows = load_kept(run)
     add_face_gate(run, classifier)
     metadata = describe(run, rows)
@@ -62,9 +64,10 @@ def export_int8(
     Raises:
         RunError: if this is not the data that it was trained on.
         DataError: if the data cannot be read, for example because it has been moved.
-        BundleError: if the run has no Bundle.
+        BundleError: if the run has no Bundle, or ``out`` does not end in ``.onnx``.
     """
     run = run if isinstance(run, Run) else Run(run)
+    refuse_other_suffix(out or run.int8_path)
     bundle = Bundle(find_bundle(run.path))
     dataset, _ = load_run_data(run, data, mend="name its current path with --data")
     fitted, _ = split_calibration(dataset, run.recipe.train)
@@ -98,6 +101,8 @@ def describe(run: Run, rows: list[dict[str, float]]) -> BundleMetadata:
     gate = read_face_gate(run)
     return BundleMetadata(
         name=recipe.name,
+        labels=record.data.labels,
+        crop=record.data.crop,
         parameters=record.parameters,
         macs=record.macs,
         recipe=recipe.as_dict(),

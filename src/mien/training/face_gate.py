@@ -13,7 +13,6 @@ from torch import nn
 
 from mien.bundle.metadata import FaceGate
 from mien.data.synthetic.non_faces import draw_non_faces
-from mien.images.crop import SIZE_PX
 from mien.models import Classifier, to_unit
 from mien.models.answer import LEAST_OPEN
 from mien.recipes.sections import AugmentSection
@@ -31,7 +30,7 @@ _LEAST_STD: Final = 0.1
 def read_gate(gate: FaceGate, classifier: Classifier, images: Images) -> npt.NDArray[np.float64]:
     """Return the opening of a gate for each image, from 0 to 1.
 
-    Shape: uint8 (N, 48, 48) -> float64 (N,).
+    Shape: uint8 (N, …) -> float64 (N,).
     """
     return _openness(_features(classifier, images), np.array(gate.weight), gate.bias)
 
@@ -53,15 +52,15 @@ def fit_face_gate(
         augment: augmentation of the faces, after which they still count as faces.
         seed: seed of the draws.
 
-    Shape: uint8 (N, 48, 48), (M, 48, 48), with N and M at least 1.
+    Shape: uint8 (N, …), (M, …), with N and M at least 1.
     """
     from sklearn.linear_model import LogisticRegression  # imported here: this takes half a second
 
     own = faces[np.random.default_rng(seed).permutation(len(faces))[:_FACES]]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        whole = augment.model_copy(update={"crop_px": SIZE_PX})  # as in non-faces and in readings
-        augmented = _features(classifier, own, Augmentation(whole))
+        whole = augment.model_copy(update={"crop_px": None})  # as in non-faces and in readings
+        augmented = _features(classifier, own, Augmentation(whole, classifier.task.crop))
     made = draw_non_faces(own, 2 * len(own), seed=seed)
     features = np.concatenate([_features(classifier, own), augmented, _features(classifier, made)])
     mean, std = features.mean(0), features.std(0)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import safetensors.torch
-
 from mien.bundle.export import export_bundle, update_metadata
-from mien.io.files import write_bytes
 from mien.io.records import write_record
+from mien.models.weights import save_weights
 from mien.runs.evaluations import measure
 from mien.runs.run import Run
 from mien.training.calibrate import calibrate_answer
@@ -50,7 +48,7 @@ def finalize(run: Run, prepared: Prepared) -> None:
         write_record(run.calibration_path, calibration)
         classifier.calibrate(calibration.matrix, calibration.bias)
     weights = {**classifier.state_dict(), **votes_head}
-    write_bytes(run.weights_path, safetensors.torch.save(weights))
+    save_weights(weights, run.weights_path, classifier.task)
     mix_votes(run, classifier, votes_head)
     add_face_gate(run, classifier)
     metadata = describe(run, rows)

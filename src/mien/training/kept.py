@@ -12,7 +12,8 @@ from torch import Tensor
 from mien.bundle.metadata import Calibration, FaceGate
 from mien.errors import RunError, first_line
 from mien.io.records import read_record
-from mien.models import Classifier, build_model
+from mien.labels import named_labels
+from mien.models import Classifier, Task, build_model
 from mien.models.weights import VOTES_HEAD, open_network
 from mien.models.weights import mix_votes as mix_votes_into
 from mien.recipes.sections import TrainSection
@@ -20,6 +21,11 @@ from mien.runs.run import Run
 from mien.training.callbacks import History
 
 _Record = TypeVar("_Record", bound=BaseModel)
+
+
+def task_of(run: Run) -> Task:
+    """Return the classes and the crops that a run's network is built for."""
+    return Task(named_labels(run.record.data.labels), run.record.data.crop.spec)
 
 
 def load_kept(run: Run) -> tuple[Classifier, list[dict[str, float]]]:
@@ -32,7 +38,7 @@ def load_kept(run: Run) -> tuple[Classifier, list[dict[str, float]]]:
         RunError: if there are no weights yet, or they or the calibration are damaged.
     """
     if not run.kept_checkpoint.is_file() and run.weights_path.is_file():
-        classifier, votes_head = open_network(run.recipe.model, run.weights_path)
+        classifier, votes_head = open_network(run.recipe.model, run.weights_path, task_of(run))
         rows = _rows_until_kept(run)
     else:
         classifier, votes_head, rows = load_fitted(run)
@@ -60,7 +66,7 @@ def load_fitted(run: Run) -> tuple[Classifier, dict[str, Tensor], list[dict[str,
     state, prefix = checkpoint["state_dict"], "classifier."
     own = {name.removeprefix(prefix): state[name] for name in state if name.startswith(prefix)}
     votes_head = {name: state[name] for name in VOTES_HEAD if name in state}
-    classifier = build_model(run.recipe.model)
+    classifier = build_model(run.recipe.model, task_of(run))
     try:
         classifier.load_state_dict(own)
     except RuntimeError as error:  # its message lists every tensor

@@ -23,6 +23,9 @@ class TrainingListener:
     def working(self, what: str) -> None:
         """Announce a step that may take minutes, before training or after it."""
 
+    def noticed(self, note: str) -> None:
+        """Pass on a line that the user should read, about the data or the recipe."""
+
     def started(self, run: Run, total_epochs: int, batches: int, batch_size: int) -> None:
         """Announce that training starts, or resumes.
 

@@ -28,6 +28,7 @@ from mien.training.callbacks import (
     SeedEachEpoch,
 )
 from mien.training.device import exact_arithmetic, fixed_threads
+from mien.training.kept import task_of
 from mien.training.listener import NotifyListener, Stopped, StopWhenAsked, TrainingListener
 from mien.training.memory import keep_freed_memory
 from mien.training.module import Trainable, balanced_weights, use_channels_last
@@ -122,7 +123,7 @@ def fit(
 def _build_module(run: Run, prepared: Prepared) -> Trainable:
     """Build the module to train, with the weights that the run starts from unless it resumes."""
     recipe = run.recipe
-    classifier = build_model(recipe.model, seed=recipe.train.seed)
+    classifier = build_model(recipe.model, task_of(run), seed=recipe.train.seed)
     weights = None if run.last_checkpoint.is_file() else find_weights(recipe.model)
     if weights is not None:
         if describe_weights(weights) != run.record.initial_weights:

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from mien.data import FaceDataset
 from mien.data.fer2013 import FERPLUS_VOTES
-from mien.labels import NUM_CLASSES
 from mien.models import Classifier, to_unit
 from mien.models.weights import VOTES_HEAD
 from mien.recipes import Recipe
@@ -35,7 +34,7 @@ class Trainable(pl.LightningModule):
     Args:
         classifier: classifier to train.
         recipe: recipe of the training.
-        class_weights: class weights of the cross-entropy, or None. Shape: (7,).
+        class_weights: class weights of the cross-entropy, or None. Shape: (classes,).
         teachers: frozen teacher ensemble, or None.
     """
 
@@ -51,7 +50,7 @@ class Trainable(pl.LightningModule):
         super().__init__()
         self.classifier = classifier
         self.recipe = recipe
-        self.augmentation = Augmentation(recipe.augment)
+        self.augmentation = Augmentation(recipe.augment, classifier.task.crop)
         self.votes_head = _votes_head(classifier, recipe) if recipe.train.votes_weight else None
         self.register_buffer("class_weights", class_weights, persistent=False)
         self.teachers = teachers
@@ -86,8 +85,9 @@ class Trainable(pl.LightningModule):
             taught = self.teachers.ask(channels_last(unit))
 
         targets, mixup = labels, self.recipe.augment.mixup if self.recipe.augment.enabled else 0.0
-        if train.votes_in_target or mixup:
-            targets = soft_targets(labels, batch.votes, train.votes_in_target)
+        share = votes_share(self.recipe)
+        if share or mixup:
+            targets = soft_targets(labels, batch.votes, share, self.classifier.task.labels)
         if mixup:
             # With mixup, teachers read the images before these are blended.
             blended = [targets, votes, *([] if taught is None else [taught])]
@@ -178,6 +178,11 @@ class _Tally:
         return {"loss": self.loss / images, "accuracy": self.hits / images}
 
 
+def votes_share(recipe: Recipe) -> float:
+    """Return the share of the FER+ votes in the targets of a training."""
+    return 1.0 if recipe.data.targets == "votes" else recipe.train.votes_in_target
+
+
 def _votes_head(classifier: Classifier, recipe: Recipe) -> nn.Linear:
     """Build the layer from features to FER+ votes, which is trained together with the head."""
     with torch.random.fork_rng(devices=[]):
@@ -194,7 +199,7 @@ def balanced_weights(dataset: FaceDataset) -> Tensor:
     counts = torch.tensor(list(dataset.class_counts().values()), dtype=torch.float32)
     present = int((counts > 0).sum())
     weights = len(dataset) / (present * counts.clamp_min(1))
-    return weights.where(counts > 0, torch.zeros(NUM_CLASSES))
+    return weights.where(counts > 0, torch.zeros_like(weights))
 
 
 def channels_last(unit: Tensor) -> Tensor:

@@ -9,16 +9,16 @@ import numpy as np
 import torch
 
 from mien.data import FaceDataset
+from mien.data.votes import vote_columns
 from mien.errors import DataError, RecipeError
 from mien.evaluation.calibration import refuse_too_few
-from mien.images.crop import SIZE_PX
 from mien.models import Classifier
 from mien.recipes import Recipe
 from mien.training.batches import Batches
-from mien.training.calibration_split import split_calibration
+from mien.training.calibration_split import keeps_back, split_calibration
 from mien.training.distill import Teacher, Teachers, check_teachers
 from mien.training.listener import TrainingListener
-from mien.training.module import Trainable
+from mien.training.module import Trainable, votes_share
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,20 @@ def prepare(
         dataset.split(split)  # raises a clear error if it is empty
     if len(dataset.train) < 2:  # batch normalization needs two
         raise DataError(f"{dataset.name}: 1 image to train on, expected at least hundreds")
+    if len(present := np.unique(dataset.train.labels)) < 2:
+        raise DataError(
+            f"{dataset.name}: all images of train show {dataset.names[int(present[0])]}, expected "
+            "two classes or more to tell apart"
+        )
     check_teachers(teachers, dataset)
-    if recipe.train.calibration_share:
+    if keeps_back(len(dataset.train), recipe.train):
         listener.working("Searching for duplicates of the images that are kept for calibration")
+    elif recipe.train.calibration_share:
+        gate = " and without a face gate" if recipe.train.face_gate else ""
+        listener.noticed(
+            f"too few images to keep some back: the network is trained without calibration{gate}, "
+            "so its probabilities are less exact, and no reading is called uncertain"
+        )
     fitted, calibration = split_calibration(dataset, recipe.train)
     if calibration is not None:
         refuse_too_few(len(calibration))
@@ -88,6 +99,18 @@ def preflight(recipe: Recipe, prepared: Prepared, untrained: Classifier) -> None
     Raises:
         RecipeError: if parts of the recipe do not fit together.
     """
+    labels = prepared.dataset.label_set
+    wanted = (votes_share(recipe), recipe.train.votes_in_answer)
+    if any(wanted) and prepared.fitted.has_votes and vote_columns(labels) is None:
+        raise RecipeError(
+            f"data.targets, train.votes_in_target and train.votes_in_answer need FER+ votes for "
+            f"every label, but these are {', '.join(labels.names)}; leave them out"
+        )
+    if recipe.data.targets == "votes" and not prepared.fitted.has_votes:
+        raise RecipeError(
+            f"data.targets = votes: {prepared.dataset.name} has no FER+ votes to learn from; set "
+            "data.targets to labels"
+        )
     if recipe.train.votes_in_answer and recipe.model.dense:
         raise RecipeError(
             "train.votes_in_answer: the labels and the votes have to be read from the same "
@@ -99,9 +122,10 @@ def preflight(recipe: Recipe, prepared: Prepared, untrained: Classifier) -> None
         with torch.random.fork_rng(devices=[]):
             module.training_step(batch, 0)
     except RuntimeError as error:  # of layers whose sizes do not fit
-        if recipe.augment.crop_px == SIZE_PX:
+        if recipe.augment.crop_px is None:
             raise
         raise RecipeError(
-            f"augment.crop_px = {recipe.augment.crop_px}: this network reads {SIZE_PX} px only, "
-            f"because it does not end in average pooling; leave crop_px out"
+            f"augment.crop_px = {recipe.augment.crop_px}: this network reads "
+            f"{recipe.data.size_px} px only, because it does not end in average pooling; leave "
+            "crop_px out"
         ) from error

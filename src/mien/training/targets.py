@@ -8,28 +8,33 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mien.data.fer2013 import VOTES_OF_EMOTIONS
-from mien.labels import NUM_CLASSES
+from mien.data.votes import vote_columns
+from mien.labels import LabelSet
 
 _LEAST_GAMMA: Final = 1e-30  # a draw of two zeros would divide by zero
 
 
-def soft_targets(labels: Tensor, votes: Tensor, votes_share: float) -> Tensor:
+def soft_targets(labels: Tensor, votes: Tensor, votes_share: float, label_set: LabelSet) -> Tensor:
     """Return each image's label as a distribution, blended with its FER+ votes.
 
-    Only votes for the seven emotions count, as a distribution; an image without such votes keeps
-    its label alone.
+    Only votes for the classes count, as a distribution; an image without such votes keeps its label
+    alone.
 
     Args:
         labels: labels of the images.
         votes: number of votes of each kind, with zeros for an image without votes.
-        votes_share: share of the votes in the result.
+        votes_share: share of the votes in the result; above 0 each class needs votes
+            (`mien.data.votes.vote_columns`).
+        label_set: classes.
 
-    Shape: labels (batch,), votes (batch, 10) -> (batch, 7).
+    Shape: labels (batch,), votes (batch, 10) -> (batch, classes).
     """
-    hard = F.one_hot(labels, NUM_CLASSES).to(votes.dtype)
+    hard = F.one_hot(labels, len(label_set)).to(votes.dtype)
+    columns = vote_columns(label_set)
+    if not votes_share or columns is None:
+        return hard
     # A list as an index would be copied to the device, and the step would wait for that.
-    counts = torch.stack([votes[:, vote] for vote in VOTES_OF_EMOTIONS], 1)
+    counts = torch.stack([votes[:, vote] for vote in columns], 1)
     total = counts.sum(1, keepdim=True)
     blended = (1 - votes_share) * hard + votes_share * counts / total.clamp_min(1)
     return torch.where(total > 0, blended, hard)
@@ -54,7 +59,7 @@ def mix_up(unit: Tensor, targets: list[Tensor], alpha: float) -> tuple[Tensor, l
         targets: distributions over classes, each of shape (batch, classes).
         alpha: parameter of the Beta distribution from which the shares are drawn.
 
-    Shape: unit (batch, 1, height, width).
+    Shape: unit (batch, channels, height, width).
     Source: Zhang et al., mixup: Beyond Empirical Risk Minimization, 2018; deviation: every
     image draws its own share, not every batch.
     """
@@ -79,7 +84,7 @@ def distillation_loss(logits: Tensor, taught: Tensor, temperature: float) -> Ten
         taught: probabilities of the teachers, softened by the same temperature.
         temperature: temperature that divides the logits before the softmax.
 
-    Shape: (batch, 7), (batch, 7) -> ().
+    Shape: (batch, classes), (batch, classes) -> ().
     Source: Hinton et al., Distilling the Knowledge in a Neural Network, 2015.
     """
     spoken = F.log_softmax(logits / temperature, dim=1)
@@ -90,7 +95,7 @@ def distillation_loss(logits: Tensor, taught: Tensor, temperature: float) -> Ten
 def mirror_divergence(logits: Tensor, mirrored: Tensor) -> Tensor:
     """Return the symmetric Kullback-Leibler divergence of the answers to images and their mirrors.
 
-    Shape: (batch, 7), (batch, 7) -> ().
+    Shape: (batch, classes), (batch, classes) -> ().
     """
     ours, theirs = F.log_softmax(logits, dim=1), F.log_softmax(mirrored, dim=1)
     # KL(p, q) + KL(q, p) = sum of (p - q) * (log p - log q)

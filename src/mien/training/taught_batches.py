@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mien.data import FaceDataset
-from mien.models import to_unit
+from mien.models import to_levels, to_unit
 from mien.training.batches import Batch, Batches
 from mien.training.distill import Teachers
 from mien.training.module import channels_last
@@ -69,18 +69,20 @@ class TaughtBatches(Batches):
 
     @torch.no_grad()
     def _make(self, number: int) -> tuple[Tensor, Tensor]:
-        """Augment every image and let the teachers read it. Shape: (N, side, side), (N, 7)."""
-        device = self.images.device
+        """Augment every image and let the teachers read it.
+
+        Shape: -> uint8 (N, side, side) or (N, side, side, 3), float16 (N, classes).
+        """
+        device = self.device
         devices = [device] if device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(self.seed * 100_003 + 50_000 + number)
             # In random order: an augmentation may treat the first images of a batch unlike the last
             # ones.
-            order = torch.randperm(len(self.images)).to(device)
+            order = torch.randperm(len(self.labels)).to(device)
             views, answers = [], []
             for rows in torch.split(order, _CHUNK):
-                view = (self.augmentation(to_unit(self.images[rows])) * 255).round().byte()
-                views.append(view.squeeze(1))
+                views.append(to_levels(self.augmentation(to_unit(self.images(rows)))))
                 with torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
                     answers.append(self.teachers.ask(channels_last(to_unit(views[-1]))).half())
         back = order.argsort()

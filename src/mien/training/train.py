@@ -1,7 +1,7 @@
-"""Train a recipe on a data set, or resume a training that was stopped.
+"""Train a recipe on a data set, resume a stopped training, or train a finished run further.
 
-Read from the top: users call `train` and `resume`; both prepare (`preflight`), fit (`loop`) and
-finalize (`finalize`).
+Read from the top: users call `train`, `resume` and `continue_training`; all prepare (`preflight`),
+fit (`loop`) and finalize (`finalize`).
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from lightning.pytorch.loggers import Logger
 from mien.data.load import Paths, as_paths
 from mien.errors import Interrupted, RecipeError, RunError
 from mien.io.files import write_text
-from mien.models import build_model, count_macs, count_parameters
+from mien.models import Task, build_model, count_macs, count_parameters
 from mien.models.custom import BuildNetwork, register_callable
 from mien.models.weights import describe_weights, find_weights, load_weights
 from mien.recipes import Recipe, load_recipe
 from mien.recipes.families import with_family
+from mien.recipes.recipe import extend_recipe
 from mien.runs.data import load_run_data, load_split_data
 from mien.runs.membership import Membership
 from mien.runs.record import RunRecord, describe_data, describe_environment, describe_paths, now
@@ -29,10 +30,11 @@ from mien.runs.run import Run
 from mien.training.device import Device, resolve_device, resolve_precision
 from mien.training.distill import load_teachers
 from mien.training.finalize import finalize
-from mien.training.kept import chosen_by, load_checkpoint
+from mien.training.kept import chosen_by, load_checkpoint, task_of
 from mien.training.listener import TrainingListener
 from mien.training.loop import fit
 from mien.training.preflight import Prepared, preflight, prepare
+from mien.training.pretrained import adopt_architecture
 
 
 def train(
@@ -59,10 +61,10 @@ def train(
         overrides: settings such as ``train.epochs=5``, for a recipe given by name or path.
         device: ``cpu``, ``cuda``, or ``auto`` for CUDA if there is a device.
         skip_bad: whether to leave out images that cannot be used, instead of raising an error.
-        network: function that builds the network from the recipe's [model] section, in place of a
-            registered family; its module ends in an ``nn.Linear`` that gives the seven logits. Only
-            this process knows it: pass it to `resume` as well, or make it an entry point of the
-            group ``mien.networks``.
+        network: function that builds the network from the recipe's [model] section and the
+            `mien.models.Task`, in place of a registered family; its module ends in an ``nn.Linear``
+            that gives a logit for each class. Only this process knows it: pass it to `resume` as
+            well, or make it an entry point of the group ``mien.networks``.
         listener: progress listener; None for a silent training.
         callbacks: further Lightning callbacks, called after mien's own.
         loggers: Lightning loggers; with none, a TensorBoard logger if TensorBoard is installed.
@@ -71,18 +73,22 @@ def train(
         MienError: for a mistake in the recipe, the data or the run directory.
         Interrupted: on Ctrl-C or SIGTERM; the run can be used as it is then.
     """
-    recipe = _resolve_recipe(recipe, overrides, network)
+    recipe = adopt_architecture(_resolve_recipe(recipe, overrides, network))
     listener = listener or TrainingListener()
     Run.refuse_existing(Path(out))  # before the data is read, which takes time
     paths = as_paths(data)
-    untrained = build_model(recipe.model)
     weights = find_weights(recipe.model)
-    if weights is not None:
-        load_weights(untrained, weights)  # reports a mistake in them now
     recipe = recipe.resolve_paths(Path())
     teachers = load_teachers(recipe)
     accelerator = resolve_device(device)
     dataset = load_split_data(recipe.data, paths, skip_bad=skip_bad)
+    for note in dataset.notes:
+        listener.noticed(note)
+    untrained = build_model(recipe.model, Task(dataset.label_set, dataset.crop))
+    if weights is not None and not load_weights(untrained, weights):  # reports a mistake now
+        listener.noticed(
+            f"the last layer starts anew: {recipe.model.weights} tells other classes apart"
+        )
     parameters, macs = count_parameters(untrained), count_macs(untrained)
     prepared = prepare(recipe, dataset, teachers, listener)
     preflight(recipe, prepared, untrained)
@@ -133,7 +139,66 @@ def resume(
         register_callable(network)
     run = Run(path)
     if run.record.status == "finished":
-        raise RunError(f"{path}: has finished, so there is nothing to resume")
+        raise RunError(
+            f"{path}: has finished, so there is nothing to resume; train it further: mien train "
+            f"--continue {path} --set train.epochs={2 * run.recipe.train.epochs}"
+        )
+    return _go_on(run, run.recipe, data, listener, callbacks, loggers)
+
+
+def continue_training(
+    path: str | Path,
+    overrides: Sequence[str],
+    data: Paths | None = None,
+    *,
+    network: BuildNetwork | None = None,
+    listener: TrainingListener | None = None,
+    callbacks: Sequence[Callback] = (),
+    loggers: Sequence[Logger] = (),
+) -> Run:
+    """Train a finished run further, for more epochs; its results are replaced by new ones.
+
+    Args:
+        path: path of the run directory.
+        overrides: settings that change, ``train.epochs`` among them, such as ``train.epochs=60``
+            for a run of 40 epochs.
+        data: path of the data set, if it has been moved.
+        network: function that builds the network, if the run was trained with one.
+        listener: progress listener; None for a silent training.
+        callbacks: further Lightning callbacks, called after mien's own.
+        loggers: Lightning loggers; with none, a TensorBoard logger if TensorBoard is installed.
+
+    Raises:
+        RecipeError: if a setting cannot change after training has begun, or leaves no epoch.
+        RunError: if the run has not finished or lacks its last checkpoint, or the data is not the
+            data that it was trained on.
+    """
+    if network is not None:
+        register_callable(network)
+    run = Run(path)
+    if run.record.status != "finished":
+        raise RunError(
+            f"{path}: has not finished yet; complete it first: mien train --resume {path}"
+        )
+    if not run.last_checkpoint.is_file():
+        raise RunError(
+            f"{path}: has no last checkpoint to go on from; start a new run from its weights: mien "
+            f"train finetune --set model.weights={path} --data …"
+        )
+    recipe = extend_recipe(run.recipe, overrides, epochs_done=len(run.history()))
+    return _go_on(run, recipe, data, listener, callbacks, loggers)
+
+
+def _go_on(
+    run: Run,
+    recipe: Recipe,
+    data: Paths | None,
+    listener: TrainingListener | None,
+    callbacks: Sequence[Callback],
+    loggers: Sequence[Logger],
+) -> Run:
+    """Train a run from its last checkpoint to the end of a recipe."""
+    path = run.path
     mend = "resuming would mix two data sets. Name the right one with --data"
     dataset, given = load_run_data(run, data, mend=mend)
     resolve_device("cuda" if run.record.device == "cuda" else "cpu")
@@ -141,15 +206,16 @@ def resume(
         load_checkpoint(run.last_checkpoint)  # raises a clear error if it is damaged
     listener = listener or TrainingListener()
     try:
-        build_model(run.recipe.model)
+        build_model(run.recipe.model, task_of(run))
     except RecipeError as error:
         raise RecipeError(
             f"{path}: {error}; install the package of that family, or resume in Python with the "
             "function that builds the network: mien.resume(RUN, network=...)"
         ) from None
     with run.locked(), _interruptible(run):
-        teachers = load_teachers(run.recipe, mend="put that run back")
-        prepared = prepare(run.recipe, dataset, teachers, listener)
+        teachers = load_teachers(recipe, mend="put that run back")
+        prepared = prepare(recipe, dataset, teachers, listener)
+        run.change_recipe(recipe)
         moved = run.record.data.model_copy(update={"paths": describe_paths(given)})
         run.update(status="training", data=moved)
         run.remove_results()  # only now: the run stays usable if it cannot be resumed

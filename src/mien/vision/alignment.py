@@ -1,4 +1,4 @@
-"""Crop a face out of a picture in the form that a Bundle reads: level, square, gray, 48×48."""
+"""Crop a face out of a picture in the form that a Bundle reads: level, square, of its size."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ from typing import Final
 import cv2
 import numpy as np
 
-from mien.images.crop import to_crop
-from mien.types import Image
+from mien.images.crop import DEFAULT_CROP, CropSpec, to_crop
+from mien.types import Crop, Image
 from mien.vision.detectors.base import Face
 
 # Smaller tilts are kept: rotation blurs a little, and training rotates faces by more than this.
 _LEVEL_ENOUGH_DEGREES: Final = 6.0
 
 
-def crop_face(image: Image, face: Face, margin: float) -> Image:
+def crop_face(image: Image, face: Face, margin: float, crop: CropSpec = DEFAULT_CROP) -> Crop:
     """Return the square around a face as a crop, rotated so that the eyes are level.
 
     Args:
         image: pixels of the picture.
         face: face in the picture.
         margin: margin on each side of the box, as a share of its longer side.
+        crop: size and channels of the crop.
 
-    Shape: uint8 (height, width, 3) or (height, width) -> uint8 (48, 48).
+    Shape: uint8 (height, width, 3) or (height, width) -> uint8 (size_px, size_px), or
+        (size_px, size_px, 3), red-green-blue.
     """
-    return to_crop(cut_face(image, face, margin))
+    return to_crop(cut_face(image, face, margin), crop)
 
 
 def cut_face(image: Image, face: Face, margin: float) -> Image:

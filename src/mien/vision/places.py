@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +13,8 @@ from mien.errors import MienError
 from mien.io.files import expand_user, refuse_irregular
 
 _MAX_STEM_BYTES: Final = 200  # of the 255 bytes of a file name
+_MAX_WORD_BYTES: Final = 30  # beside a stem
+_RESERVED: Final = re.compile(r'[\\/:*?"<>|\x00-\x1f]')  # in file names, on some system
 
 
 class SourceFiles:
@@ -68,10 +71,18 @@ def refuse_unwritable(folder: Path) -> None:
 
 def short_stem(source: str) -> str:
     """Return the stem of a source's name, short enough for a suffix to be added to it."""
-    stem = Path(source).stem or "picture"
-    while len(os.fsencode(stem)) > _MAX_STEM_BYTES:
-        stem = stem[:-1]
-    return stem
+    return _cut(Path(source).stem or "picture", _MAX_STEM_BYTES)
+
+
+def safe_word(word: str) -> str:
+    """Return a word, such as the name of a class, as a short part of a file name."""
+    return _cut(_RESERVED.sub("_", word), _MAX_WORD_BYTES)
+
+
+def _cut(text: str, most_bytes: int) -> str:
+    while len(os.fsencode(text)) > most_bytes:
+        text = text[:-1]
+    return text
 
 
 def _file(path: str | Path) -> tuple[int, int] | None:

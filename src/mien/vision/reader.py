@@ -16,9 +16,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mien.bundle.bundle import Bundle, find_bundle
-from mien.labels import EMOTIONS
-from mien.types import Image
+from mien.bundle.bundle import Bundle
+from mien.types import Crop, Image
 from mien.vision.alignment import crop_face
 from mien.vision.defaults import SMOOTHING_S
 from mien.vision.detectors.base import (
@@ -67,7 +66,7 @@ class Reader:
         smoothing_s: float = SMOOTHING_S,
         threads: int = 0,
     ) -> None:
-        self.bundle = Bundle(find_bundle(model), threads=threads)
+        self.bundle = Bundle(model, threads=threads)
         self.smoothing_s = smoothing_s
         self._choice = choose_detector(detector, detector_model)
         self._detectors = threading.local()
@@ -123,17 +122,17 @@ class Reader:
                 for found, rows in chunk:
                     yield found.frame, self._readings(found, rows, follower)
 
-    def crop(self, image: Image, reading: Reading) -> Image:
+    def crop(self, image: Image, reading: Reading) -> Crop:
         """Return the face of a reading as the crop that was read.
 
         Args:
             image: pixels of the frame.
             reading: reading of a face in that frame.
 
-        Shape: uint8 (height, width, 3) or (height, width) -> uint8 (48, 48).
+        Shape: uint8 (height, width, 3) or (height, width) -> uint8 (size_px, size_px), or
+            (size_px, size_px, 3), red-green-blue, as ``bundle.crop`` says.
         """
-        face = Face(reading.box, reading.score, reading.tilt_degrees)
-        return crop_face(image, face, self.bundle.metadata.crop_margin)
+        return self._crop(image, Face(reading.box, reading.score, reading.tilt_degrees))
 
     def _detect(self, frame: Frame) -> _Found:
         """Find and crop the faces in a frame."""
@@ -142,8 +141,10 @@ class Reader:
             detector = self._detectors.own = self._choice.build()
         side_px = LONGEST_SIDE_PX if frame.seconds is None else video_side_px(frame.image)
         faces = detector.detect(frame.image, longest_side_px=side_px)
-        margin = self.bundle.metadata.crop_margin
-        return _Found(frame, faces, [crop_face(frame.image, face, margin) for face in faces])
+        return _Found(frame, faces, [self._crop(frame.image, face) for face in faces])
+
+    def _crop(self, image: Image, face: Face) -> Crop:
+        return crop_face(image, face, self.bundle.metadata.crop_margin, self.bundle.crop)
 
     def _predict(self, chunk: list[_Found]) -> list[tuple[_Found, list[_Row]]]:
         """Predict the probabilities of all faces in some frames by one call."""
@@ -164,12 +165,13 @@ class Reader:
         ]
 
     def _reading(self, frame: Frame, face: Face, track: int | None, row: _Row) -> Reading:
+        names = self.bundle.labels
         return Reading(
             source=frame.source,
             box=face.box,
             score=face.score,
-            emotion=EMOTIONS[int(row.argmax())],
-            probabilities={name: float(value) for name, value in zip(EMOTIONS, row, strict=True)},
+            emotion=names[int(row.argmax())],
+            probabilities={name: float(value) for name, value in zip(names, row, strict=True)},
             uncertain=bool(row.max() < self.bundle.metadata.uncertain_below),
             frame=frame.index,
             seconds=frame.seconds,
@@ -197,7 +199,7 @@ class _Found(NamedTuple):
 
     frame: Frame
     faces: list[Face]
-    crops: list[Image]
+    crops: list[Crop]
 
 
 class _Follower:

@@ -16,8 +16,8 @@ class Reading:
         source: path or address of the picture; an empty string for an array.
         box: left, top, right and bottom edge of the face, in pixels of the picture.
         score: confidence of the detector that this is a face, 0 to 1.
-        emotion: name of the most probable emotion.
-        probabilities: probability of each emotion by its name; they sum to 1.
+        emotion: name of the most probable class.
+        probabilities: probability of each class by its name, in the Bundle's order; they sum to 1.
         uncertain: whether the highest probability is below the Bundle's threshold, so that the
             reading is best treated as no answer; False if the Bundle has no threshold.
         frame: number of the frame in its video or stream, from 0; 0 for a photo.

@@ -9,11 +9,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from mien.labels import EMOTIONS, NUM_CLASSES
 from mien.vision.reading import Reading
 from mien.vision.sources.base import Frame
 
-UNCERTAIN: Final = "uncertain"
+_UNCERTAIN: Final = "uncertain"
+_OTHER_UNCERTAIN: Final = "no answer"  # where a class is called uncertain
 BIN_S: Final = 0.5
 _ASSUMED_STEP_S: Final = 1 / 25  # duration of a single frame
 _MAX_STEP_S: Final = 1.0  # a frame counts for no longer than this, however late the next one is
@@ -27,29 +27,27 @@ class Person:
         track: number of the track.
         first_s: time of the first frame with the face, in seconds.
         last_s: time of the last frame with the face, in seconds.
+        seconds_of: time of each class and of uncertain readings, in seconds.
         seconds: total time with the face, in seconds.
-        seconds_of: time of each emotion and of uncertain readings, in seconds.
         bins: sum of the probabilities in each half second, by the number of the half second.
     """
 
     track: int
     first_s: float
     last_s: float
+    seconds_of: dict[str, float]
     seconds: float = 0.0
-    seconds_of: dict[str, float] = field(
-        default_factory=lambda: dict.fromkeys((*EMOTIONS, UNCERTAIN), 0.0)
-    )
     bins: dict[int, npt.NDArray[np.float64]] = field(default_factory=dict)
 
     def shares(self) -> dict[str, float]:
-        """Return the share of time of each emotion and of uncertain readings; they sum to 1."""
+        """Return the share of time of each class and of uncertain readings; they sum to 1."""
         whole = sum(self.seconds_of.values())
         return {name: part / whole if whole else 0.0 for name, part in self.seconds_of.items()}
 
     def curve(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return the middle of each bin, in seconds, and its mean probabilities.
 
-        Shape: -> (bins,), (bins, 7).
+        Shape: -> (bins,), (bins, classes).
         """
         numbers = sorted(self.bins)
         sums = np.stack([self.bins[number] for number in numbers])
@@ -60,6 +58,7 @@ class Timeline:
     """Adds up the readings of a video; its memory grows with the seconds, not with the frames.
 
     Attributes:
+        names: names of the classes, in order; empty until a face is followed.
         seconds: time of the last frame, in seconds; for several videos, that of the longest one.
         frames: number of frames.
     """
@@ -68,6 +67,7 @@ class Timeline:
         self._people: dict[int, Person] = {}
         self._waiting: tuple[float, Sequence[Reading]] | None = None
         self._step_s = _ASSUMED_STEP_S
+        self.names: tuple[str, ...] = ()
         self.seconds = 0.0
         self.frames = 0
 
@@ -82,13 +82,23 @@ class Timeline:
         for reading in readings:
             if reading.track is None:
                 continue
-            person = self._people.setdefault(
-                reading.track, Person(reading.track, frame.seconds, frame.seconds)
-            )
+            self.names = self.names or tuple(reading.probabilities)
+            if reading.track not in self._people:
+                nothing = dict.fromkeys(self.columns, 0.0)
+                self._people[reading.track] = Person(
+                    reading.track, frame.seconds, frame.seconds, nothing
+                )
+            person = self._people[reading.track]
             person.last_s = frame.seconds
             number = int(frame.seconds / BIN_S)
-            sums = person.bins.setdefault(number, np.zeros(NUM_CLASSES))
-            sums += [reading.probabilities[emotion] for emotion in EMOTIONS]
+            sums = person.bins.setdefault(number, np.zeros(len(self.names)))
+            sums += [reading.probabilities[name] for name in self.names]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the classes, and that of uncertain readings, which no class has."""
+        is_taken = _UNCERTAIN in self.names
+        return (*self.names, _OTHER_UNCERTAIN if is_taken else _UNCERTAIN)
 
     def people(self) -> list[Person]:
         """Return all followed faces, the longest on screen first; call it after the last frame."""
@@ -107,6 +117,5 @@ class Timeline:
             if reading.track is not None:
                 person = self._people[reading.track]
                 person.seconds += self._step_s
-                person.seconds_of[UNCERTAIN if reading.uncertain else reading.emotion] += (
-                    self._step_s
-                )
+                answer = self.columns[-1] if reading.uncertain else reading.emotion
+                person.seconds_of[answer] += self._step_s

@@ -205,10 +205,10 @@ class Smoother:
 
         Args:
             track: number of the track, from `Tracker`.
-            probabilities: probability of each emotion in this frame.
+            probabilities: probability of each class in this frame.
             seconds: time since the video or stream began, in seconds.
 
-        Shape: (7,) -> (7,); the values sum to 1.
+        Shape: (classes,) -> (classes,); the values sum to 1.
         """
         if self._time_constant_s <= 0:
             return probabilities

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from mien.curation.checks.base import CHECKS, NotChecked, Subject
 from mien.data.duplicates.groups import find_duplicates
+from mien.data.synthetic.faces import synthetic_faces
+from mien.images.crop import CropSpec
+from mien.labels import FER2013, LabelSet
 
 
 @pytest.fixture(params=CHECKS.names())
@@ -42,3 +46,29 @@ def test_a_few_images_are_no_trouble(check, clean, count):
     if check.applies(subject):
         with suppress(NotChecked):
             assert isinstance(check.find(subject), list)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 20])
+def test_other_classes_and_colour_are_no_trouble(check, classes):
+    """One class has a single image; no finding speaks of what only FER-2013 has."""
+    labels = LabelSet(tuple(f"kind {number}" for number in range(classes)))
+    drawn = synthetic_faces(120, label_set=labels, crop=CropSpec(64, 3), seed=classes)
+    (rows,) = np.nonzero(drawn.labels != 1)
+    faces = drawn.take(np.sort([*rows, np.flatnonzero(drawn.labels == 1)[0]]))
+    subject = Subject(faces, find_duplicates(faces.images))
+    if not check.applies(subject):
+        return
+    with suppress(NotChecked):
+        found = [str(one.model_dump()) for one in check.find(subject)]
+        assert not [text for text in found if any(name in text for name in FER2013.names)]
+        assert not [text for text in found if "FER" in text]
+
+
+def test_what_knows_fer2013_alone_is_not_asked_of_other_classes(check, clean):
+    votes = np.full((len(clean), 10), 1, np.int8)
+    voted = Subject(replace(clean, votes=votes), find_duplicates(clean.images))
+    other = replace(clean, votes=votes, label_set=LabelSet(tuple("abcdefg")))
+    subject = Subject(other, voted.duplicates)
+    if check.needs_votes or check.needs_fer2013:
+        assert check.applies(voted)
+        assert not check.applies(subject)

@@ -255,3 +255,46 @@ def test_repeated_numbers_are_grouped_in_the_order_of_first_appearance():
     among = np.array([False, True, True, True, True, True, False])
     assert [rows.tolist() for rows in repeated(numbers, among)] == [[1, 3]]
     assert repeated(numbers[:0]) == []
+
+
+def colour_faces(pictures, side):
+    """Faces in colour and at another size, of which no two are duplicates."""
+    tints = np.random.default_rng(0).uniform(0.4, 1.0, (len(pictures), 3))
+    return np.stack(
+        [
+            (cv2.resize(one, (side, side), interpolation=cv2.INTER_CUBIC)[..., None] * tint)
+            for one, tint in zip(pictures, tints, strict=True)
+        ]
+    ).astype(np.uint8)
+
+
+def test_crops_in_colour_and_of_another_size_are_searched_too(pictures):
+    images = colour_faces(pictures, 112)
+    mirrored = images[4:7, :, ::-1]
+    other_tint = images[7:8, ..., ::-1]  # the same picture in other colours
+    found = find_duplicates(np.concatenate([images, images[:3], mirrored, other_tint]))
+    assert found.exact[40:43].tolist() == [0, 1, 2]
+    assert len(np.unique(found.exact)) == 44
+    near = {tuple(sorted(pair)) for pair in zip(found.near.first, found.near.second, strict=True)}
+    assert near == {(4, 40), (5, 41), (6, 42), (7, 43)}
+    overlap = find_overlap(images[:8], np.concatenate([images[:3], mirrored]))
+    assert overlap.exact.tolist() == [True] * 3 + [False] * 5
+    assert overlap.near.tolist() == [False] * 4 + [True] * 3 + [False]
+
+
+def test_what_is_kept_of_other_crops_is_not_taken_for_another_set(pictures):
+    """The bytes of four small images are those of a large one."""
+    small = pictures[:8]
+    find_overlap(small, small[:4])
+    large = small.reshape(2, 96, 96)
+    assert find_overlap(large, large[:1]).exact.tolist() == [True, False]
+
+
+def test_a_mapped_file_gives_what_an_array_gives(pictures, tmp_path, monkeypatch):
+    images = colour_faces(pictures, 64)
+    np.save(tmp_path / "images.npy", images)
+    expected = find_duplicates(images)
+    monkeypatch.setenv("MIEN_CACHE", str(tmp_path))
+    found = find_duplicates(np.load(tmp_path / "images.npy", mmap_mode="r"))
+    assert np.array_equal(found.exact, expected.exact)
+    assert np.array_equal(found.groups, expected.groups)

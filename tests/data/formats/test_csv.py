@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mien.data import load_dataset
+from mien.data.formats.base import ReadOptions
 from mien.data.formats.csv import read_csv
 from mien.errors import DataError
 
@@ -108,9 +109,9 @@ BAD_ROWS = {
     f"3,-{GOOD},Training": "as pixel 1, expected 0 to 255",
     f"3,{GOOD.replace(' ', '.0 ', 1)},Training": "as pixel 1",
     f"3,{GOOD.replace(' ', ' 0001 ', 1).rsplit(' ', 1)[0]},Training": None,
-    f"7,{GOOD},Training": "row 3 has the unknown emotion '7'",
+    f"7,{GOOD},Training": "row 3 has the unknown label '7'",
     f"hapy,{GOOD},Training": "did you mean 'happy'",
-    f",{GOOD},Training": "row 3 has the unknown emotion ''",
+    f",{GOOD},Training": "row 3 has the unknown label ''",
     f"3,{GOOD},Trainning": "row 3 has the Usage 'Trainning', expected Training, PublicTest",
     f"3,{GOOD}": None,
     "3": "row 3 has 0 pixels",
@@ -146,7 +147,7 @@ def test_a_row_without_a_usage_among_others_is_named_or_skipped(tmp_path):
 def test_skip_bad_leaves_bad_rows_out_and_lists_them(tmp_path):
     path = tmp_path / "fer.csv"
     path.write_text(with_row("3,1 2 3,Training"))
-    rows = read_csv(path, skip_bad=True)
+    rows = read_csv(path, ReadOptions(skip_bad=True))
     assert len(rows) == len(LABELS) - 1
     np.testing.assert_array_equal(rows.images, np.delete(IMAGES, 2, axis=0))
     assert rows.skipped == [f"{path}: row 3 has 3 pixels, expected 2,304 (48x48)"]
@@ -175,7 +176,7 @@ def test_the_fast_and_the_slow_way_agree(tmp_path):
     """A bad row sends its whole block through the slow way, which must read the others alike."""
     path = tmp_path / "fer.csv"
     path.write_text(competition() + f"9,{GOOD},Training\n")
-    slow = read_csv(path, skip_bad=True)
+    slow = read_csv(path, ReadOptions(skip_bad=True))
     np.testing.assert_array_equal(slow.images, IMAGES)
     assert slow.labels.tolist() == LABELS
     assert len(slow.skipped) == 1

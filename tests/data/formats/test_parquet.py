@@ -52,11 +52,11 @@ def test_votes_come_along(tmp_path):
 @pytest.mark.parametrize(
     ("columns", "expected"),
     [
-        ({"label": [9] * 14}, "row 1 has the unknown emotion '9'"),
+        ({"label": [9] * 14}, "row 1 has the unknown label '9'"),
         ({"usage": ["nowhere"] * 14}, "row 1 has the Usage 'nowhere', expected Training"),
         ({"image": [{"bytes": b"x", "path": None}] * 14}, "row 1: cannot be decoded"),
         ({"image": [{"bytes": b"", "path": "x.png"}] * 14}, "row 1: the file is empty"),
-        ({"label": ["1" * 5000] * 14}, "row 1 has the unknown emotion"),
+        ({"label": ["1" * 5000] * 14}, "row 1 has the unknown label"),
         ({"ferplus": [[1, 2, 3]] * 14}, "row 1 has the votes"),
         ({"ferplus": [[300, *[0] * 9]] * 14}, "row 1 has the votes"),
         ({"ferplus": [[None, *[0] * 9]] * 14}, "row 1 has the votes"),
@@ -127,7 +127,7 @@ def test_a_missing_column_is_named(tmp_path):
 
 def test_rows_go_on_from_one_file_to_the_next(tmp_path):
     write(tmp_path / "train.parquet")
-    write(tmp_path / "test.parquet", label=[3] * 13 + [9])  # read first, its last row is bad
+    write(tmp_path / "test.parquet", label=[4] * 13 + [9])  # read first, its last row is bad
     dataset = load_dataset(tmp_path, skip_bad=True, make_val=False)
     assert dataset.train.rows.tolist() == list(range(15, 29))
     assert dataset.test.rows.tolist() == list(range(1, 14))

@@ -25,7 +25,7 @@ class NpzFormat(Format):
         (path, *others) = paths
         return Source(path.stem, (path,)) if path.suffix == ".npz" and not others else None
 
-    def read(self, source, *, skip_bad):
+    def read(self, source, options):
         with np.load(source.files[0]) as arrays:
             numbers = np.arange(1, len(arrays["labels"]) + 1)
             ids = np.array([f"image {number}" for number in numbers])

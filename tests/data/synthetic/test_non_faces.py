@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 
+from mien.data.synthetic.faces import synthetic_faces
 from mien.data.synthetic.non_faces import draw_non_faces
+from mien.images.crop import CropSpec
 
 
 def test_the_same_seed_draws_the_same_and_another_seed_others(faces):
@@ -29,3 +32,13 @@ def test_none_has_half_a_face_left(faces):
             searched = image if number < 2 else image.T
             likeness = cv2.matchTemplate(searched, half.copy(), cv2.TM_CCOEFF_NORMED).max()
             assert likeness < 0.95
+
+
+@pytest.mark.parametrize("crop", [CropSpec(24), CropSpec(64, 3), CropSpec(112, 3), CropSpec(49)])
+def test_crops_of_any_shape_give_pictures_of_that_shape(crop):
+    drawn = draw_non_faces(synthetic_faces(9, crop=crop).images, 70)
+    assert (drawn.shape, drawn.dtype) == ((70, *crop.shape), np.uint8)
+    assert len({image.tobytes() for image in drawn}) > 65
+    assert drawn.reshape(70, -1).std(1).min() > 2
+    if crop.channels == 3:
+        assert (drawn.max(3) > drawn.min(3)).any((1, 2)).all()  # each has a colour

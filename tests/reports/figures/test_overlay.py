@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from mien.reports.figures.overlay import heat_legend, overlay
+from mien.reports.figures.overlay import enlarge, heat_legend, overlay
 
 
 def a_face(seed):
@@ -25,6 +26,16 @@ def test_where_the_map_is_zero_the_face_shows_through():
     assert bright[2] > bright[0] + 60  # yellow: red and green, hardly any blue
     wild = overlay(image, np.where(spot(1) > 0, 7.0, -3.0))
     assert np.array_equal(wild, half)
+
+
+@pytest.mark.parametrize("side", [24, 64, 144, 224])
+def test_crops_of_any_size_are_shown_at_one_size_and_in_their_colours(side):
+    red = np.zeros((side, side, 3), np.uint8)
+    red[..., 0] = 200  # crops are red-green-blue, pictures blue-green-red
+    plain = overlay(red, np.zeros((side, side), np.float32))
+    assert plain.shape == (144, 144, 3)
+    assert (plain == (0, 0, 200)).all()
+    assert np.array_equal(enlarge(red), plain)
 
 
 def test_brightness_rises_with_the_map():

@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 
 from mien.data.write import write_dataset
 from mien.evaluation import Evaluation
-from mien.labels import COLOURS, EMOTIONS
+from mien.labels import FER2013
 from mien.reports.report import write_report
 from mien.reports.sections import SECTIONS
 
@@ -55,7 +55,7 @@ def test_its_curves_and_files_have_the_evaluations_numbers(text, reported):
         for name, area in areas.items():
             assert area is None or f"{name} {area:.3f}" in text
     with (folder / "confusion.csv").open() as file:
-        counts = [[int(row[emotion]) for emotion in EMOTIONS] for row in csv.DictReader(file)]
+        counts = [[int(row[emotion]) for emotion in FER2013.names] for row in csv.DictReader(file)]
     assert counts == [list(row) for row in evaluation.confusion]
 
 
@@ -63,9 +63,9 @@ def test_an_emotion_has_its_own_colour_in_both_figures(content):
     figures = ErrorsSection(content).figures()
     for name in ("roc", "precision-recall"):
         named = [(str(line.get_label()).split()[0], line) for line in figures[name].axes[0].lines]
-        drawn = {word: line.get_color() for word, line in named if word in EMOTIONS}
+        drawn = {word: line.get_color() for word, line in named if word in FER2013.names}
         assert len(drawn) > 2
-        assert drawn == {word: COLOURS[EMOTIONS.index(word)] for word in drawn}
+        assert drawn == {word: FER2013.colours[FER2013.names.index(word)] for word in drawn}
 
 
 def test_the_share_of_a_cell_is_its_opacity(content):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mien.labels import EMOTIONS
+from mien.labels import FER2013
 from mien.reports.sections import SECTIONS
 
 FacesSection = SECTIONS["faces"]
@@ -57,8 +57,8 @@ def test_the_surest_doubts_are_labels_that_were_changed(content):
     wrong[5] = (wrong[5] + 1) % 7
     doubts = FacesSection(with_answers(content, wrong.tolist(), probabilities.tolist())).doubts
     assert doubts.images == 1
-    assert doubts.samples[0].label == EMOTIONS[wrong[5]]
-    assert doubts.samples[0].emotion == EMOTIONS[labels[5]]
+    assert doubts.samples[0].label == FER2013.names[wrong[5]]
+    assert doubts.samples[0].emotion == FER2013.names[labels[5]]
     assert doubts.voters_agree is None
 
 
@@ -70,7 +70,7 @@ def test_voters_are_asked_about_mistakes_where_there_are_votes(content, faces):
     wrong = ~content.evaluation.right()
     read = np.array(content.evaluation.probabilities).argmax(1)
     assert section.doubts.mistakes_voted == wrong.sum()
-    happy = EMOTIONS.index("happy")
+    happy = FER2013.names.index("happy")
     assert section.doubts.voters_agree == np.count_nonzero(wrong & (read == happy))
     assert f"For {wrong.sum()} of its mistakes, most FER+ voters" in str(section.render({}))
     assert "FER+" not in str(FacesSection(content).render({}))

@@ -10,7 +10,7 @@ from mien.bundle.bundle import Bundle, shipped_bundles
 from mien.bundle.scores import Score, WithoutOverlap
 from mien.data import fer2013
 from mien.evaluation import Evaluation
-from mien.labels import EMOTIONS
+from mien.labels import FER2013
 from mien.reports.sections import SECTIONS
 from mien.runs.run import Run
 from mien.runs.test_log import log_measurement
@@ -67,7 +67,7 @@ def on(content):
 
 
 def test_facts_of_fer2013_are_shown_for_fer2013_only(content, on, text):
-    for section in (SummarySection(content), on([100] * len(EMOTIONS))):
+    for section in (SummarySection(content), on([100] * len(FER2013))):
         assert section.human_accuracy == ""
         assert section.references == []
     assert "People agree with" not in text

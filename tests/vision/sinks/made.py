@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mien.labels import EMOTIONS
+from mien.labels import FER2013
 from mien.vision import Reader
 from mien.vision.places import SourceFiles
 from mien.vision.reading import Reading
@@ -23,7 +23,8 @@ def frame(index=0, seconds=None, source=NAME, shade=128, size=SIZE) -> Frame:
 
 
 def reading(of: Frame, track=1, box=(20, 40, 60, 80)) -> Reading:
-    probabilities = dict(zip(EMOTIONS, np.linspace(0.02, 0.2657142857, 7).tolist(), strict=True))
+    shares = np.linspace(0.02, 0.2657142857, 7).tolist()
+    probabilities = dict(zip(FER2013.names, shares, strict=True))
     return Reading(
         of.source, box, 0.875, "neutral", probabilities, True, of.index, of.seconds, track
     )
@@ -56,5 +57,5 @@ class Given(Source):
         pass
 
 
-def context(source, **options) -> SinkContext:
-    return SinkContext(source, READER, SourceFiles(source.names), **options)
+def context(source, reader=READER, **options) -> SinkContext:
+    return SinkContext(source, reader, SourceFiles(source.names), **options)

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.console import err, out, print_json, print_table, say_path
-from mien.cli.data.options import PathsArgument, VotesOption
+from mien.cli.console import err, out, print_json, print_table, say_notes, say_path
+from mien.cli.data.options import (
+    ChannelsOption,
+    LabelsOption,
+    PathsArgument,
+    SizeOption,
+    VotesOption,
+    crop_options,
+)
 from mien.cli.options import JsonOption
 
 if TYPE_CHECKING:
@@ -32,6 +39,9 @@ def audit(
             "Parquet files.",
         ),
     ] = None,
+    labels: LabelsOption = None,
+    size: SizeOption = None,
+    channels: ChannelsOption = None,
     votes: VotesOption = None,
     model: Annotated[
         str | None,
@@ -58,8 +68,9 @@ def audit(
     from mien.reports.audit import audit_table, write_audit
 
     bundle = Bundle(find_bundle(model)) if model is not None else None
-    known = load_dataset(*path, make_val=False, skip_bad=True, votes=votes)
-    dataset = load_dataset(*against, make_val=False, skip_bad=True) if against else known
+    read = {"make_val": False, "skip_bad": True, **crop_options(labels, size, channels)}
+    known = load_dataset(*path, votes=votes, **read)
+    dataset = load_dataset(*against, **read) if against else known
     with watch_search() as progress:
         if against:
             found = audit_overlap(dataset, known, progress=progress)
@@ -68,7 +79,7 @@ def audit(
             found = audit_dataset(dataset, bundle=bundle, trained_on=trained_on, progress=progress)
     page = write_audit(found, dataset, folder)
     if as_json:
-        print_json(found.model_dump(mode="json"))
+        print_json(found.to_plain())
     else:
         if found.findings:
             print_table(audit_table(found))
@@ -83,6 +94,7 @@ def audit(
         out.print(f"Passed: {'; '.join(found.fine)}.\n" if found.fine else "", style="dim")
         say_path("page", page)
         say_path("findings", page.with_suffix(".json"))
+        say_notes([*known.notes, *dataset.notes])
     worst = found.worst()
     if worst == "serious" or (strict and worst == "warning"):
         raise typer.Exit(FOUND)

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mien.cli.console import new_table, out, say_path, say_skipped
-from mien.cli.data.options import LayoutOption, PathsArgument, VotesOption
+from mien.cli.console import new_table, out, say_notes, say_path, say_skipped
+from mien.cli.data.options import (
+    ChannelsOption,
+    LabelsOption,
+    LayoutOption,
+    PathsArgument,
+    SizeOption,
+    VotesOption,
+    crop_options,
+)
 from mien.cli.options import SkipBadOption
 
 if TYPE_CHECKING:
@@ -49,6 +57,9 @@ def clean(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the decisions and write nothing.")
     ] = False,
+    labels: LabelsOption = None,
+    size: SizeOption = None,
+    channels: ChannelsOption = None,
     votes: VotesOption = None,
     skip_bad: SkipBadOption = False,
 ) -> None:
@@ -68,7 +79,8 @@ def clean(
 
     if target is not None:
         refuse_target(target, path)
-    dataset = _load(path, votes, skip_bad=skip_bad)
+    read = {"skip_bad": skip_bad, **crop_options(labels, size, channels)}
+    dataset = _load(path, votes, read)
     if target is not None:
         chosen = choose_layout(target, layout, dataset)
         refuse_existing(manifest_path(target, chosen))
@@ -85,21 +97,23 @@ def clean(
     else:
         say_path("data set", target)
         say_path("manifest", written)
-        _say_undo(path, votes, skip_bad=skip_bad)
+        options = {"--votes": votes, "--labels": labels, "--size": size, "--channels": channels}
+        _say_undo(path, options, skip_bad=skip_bad)
     say_skipped(dataset.skipped)
+    say_notes(dataset.notes)
 
 
-def _load(path: list[Path], votes: Path | None, *, skip_bad: bool) -> FaceDataset:
+def _load(path: list[Path], votes: Path | None, read: dict[str, Any]) -> FaceDataset:
     """Load a data set with its own splits; if it has none, split it with duplicates together."""
     from mien.cli.data.search import watch_search
     from mien.data import load_dataset
     from mien.data.split import AS_STATED
 
-    dataset = load_dataset(*path, make_val=False, skip_bad=skip_bad, votes=votes)
+    dataset = load_dataset(*path, make_val=False, votes=votes, **read)
     if dataset.split_rule == AS_STATED:
         return dataset
     with watch_search():
-        return load_dataset(*path, keep_duplicates_together=True, skip_bad=skip_bad, votes=votes)
+        return load_dataset(*path, keep_duplicates_together=True, votes=votes, **read)
 
 
 def _decide(dataset: FaceDataset, leaks: Leaks) -> list[Decision]:
@@ -142,10 +156,10 @@ def _print_decisions(
     out.print()
 
 
-def _say_undo(path: list[Path], votes: Path | None, *, skip_bad: bool) -> None:
-    options = [] if votes is None else ["--votes", str(votes)]
-    options += ["--skip-bad"] if skip_bad else []
-    command = shlex.join(["mien", "data", "clean", *map(str, path), *options])
+def _say_undo(path: list[Path], options: Mapping[str, object], *, skip_bad: bool) -> None:
+    given = [word for name, value in options.items() if value is not None for word in (name, value)]
+    given += ["--skip-bad"] if skip_bad else []
+    command = shlex.join(map(str, ["mien", "data", "clean", *path, *given]))
     out.print(
         "\nThe source was not changed. To undo some of the decisions, delete their lines from a "
         "copy of the manifest, and apply it to the source:"

@@ -1,4 +1,4 @@
-"""Print the number of images of each emotion in each split."""
+"""Print the number of images of each class in each split."""
 
 from __future__ import annotations
 
@@ -12,17 +12,13 @@ if TYPE_CHECKING:
 
 def print_counts(dataset: FaceDataset) -> None:
     """Print the name of a data set, how its splits were made, and its class counts."""
-    from mien.labels import EMOTIONS
-
     counts = {split: dataset.split(split).class_counts() for split in dataset.split_counts()}
     with_votes = ", with FER+ votes" if dataset.votes is not None else ""
-    table = new_table("emotion", *counts, "all", "share")
-    for emotion in EMOTIONS:
-        row = [counts[split][emotion] for split in counts]
-        table.add_row(
-            emotion, *(f"{n:,}" for n in (*row, sum(row))), f"{sum(row) / len(dataset):.1%}"
-        )
-    totals = [sum(by_emotion.values()) for by_emotion in counts.values()]
+    table = new_table(dataset.label_set.noun, *counts, "all", "share")
+    for name in dataset.names:
+        row = [counts[split][name] for split in counts]
+        table.add_row(name, *(f"{n:,}" for n in (*row, sum(row))), f"{sum(row) / len(dataset):.1%}")
+    totals = [sum(of.values()) for of in counts.values()]
     table.add_row("all", *(f"{n:,}" for n in (*totals, sum(totals))), "", style="bold")
     out.print(f"{dataset.name} ({dataset.layout}{with_votes})", style="bold")
     out.print(f"Splits: {dataset.split_rule}.\n")

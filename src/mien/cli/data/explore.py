@@ -7,8 +7,15 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.console import print_json, print_table, say_path, say_skipped
-from mien.cli.data.options import PathsArgument, VotesOption
+from mien.cli.console import print_json, print_table, say_notes, say_path, say_skipped
+from mien.cli.data.options import (
+    ChannelsOption,
+    LabelsOption,
+    PathsArgument,
+    SizeOption,
+    VotesOption,
+    crop_options,
+)
 from mien.cli.options import JsonOption, SkipBadOption
 
 
@@ -17,6 +24,9 @@ def explore(
     folder: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Folder of the page.")
     ] = Path("runs/explore"),
+    labels: LabelsOption = None,
+    size: SizeOption = None,
+    channels: ChannelsOption = None,
     votes: VotesOption = None,
     skip_bad: SkipBadOption = False,
     as_json: JsonOption = False,
@@ -33,13 +43,16 @@ def explore(
     from mien.data.statistics import explore as measure
     from mien.reports.explore import exploration_tables, write_exploration
 
-    dataset = load_dataset(*path, skip_bad=skip_bad, votes=votes)
+    read = crop_options(labels, size, channels)
+    dataset = load_dataset(*path, skip_bad=skip_bad, votes=votes, **read)
     exploration = measure(dataset, sizes=read_sizes(dataset, path))
     page = write_exploration(exploration, dataset, folder)
     if as_json:
-        print_json({**asdict(exploration), "skipped": list(dataset.skipped)})
+        left_out = {"skipped": list(dataset.skipped), "notes": list(dataset.notes)}
+        print_json({**asdict(exploration), **left_out})
         return
     for table in exploration_tables(exploration).values():
         print_table(table)
     say_path("page", page)
     say_skipped(dataset.skipped)
+    say_notes(dataset.notes)

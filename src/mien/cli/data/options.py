@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -49,3 +49,37 @@ VotesOption = Annotated[
         help="FER+'s fer2013new.csv, joined by row number to FER-2013's CSV.",
     ),
 ]
+LabelsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--labels",
+        metavar="NAME|NAMES",
+        help="Classes: a built-in set such as rafdb (an unknown name lists all), auto for the "
+        "names in the files, or names separated by commas.",
+        show_default="fer2013",
+    ),
+]
+SizeOption = Annotated[
+    int | None,
+    typer.Option(
+        "--size",
+        metavar="PX",
+        help="Side of the face crops, in pixels, 24 to 224.",
+        show_default="48, as in FER-2013",
+    ),
+]
+ChannelsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--channels",
+        metavar="1|3",
+        help="Channels of the face crops: 1 for gray, 3 for colour.",
+        show_default="1",
+    ),
+]
+
+
+def crop_options(labels: str | None, size: int | None, channels: int | None) -> dict[str, Any]:
+    """Return the options of `mien.load_dataset` that --labels, --size and --channels give."""
+    given = {"labels": labels, "size_px": size, "channels": channels}
+    return {name: value for name, value in given.items() if value is not None}

@@ -6,8 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.console import out, say_path, say_skipped
-from mien.cli.data.options import LayoutOption, NewOption, PathsArgument, VotesOption
+from mien.cli.console import out, say_notes, say_path, say_skipped
+from mien.cli.data.options import (
+    ChannelsOption,
+    LabelsOption,
+    LayoutOption,
+    NewOption,
+    PathsArgument,
+    SizeOption,
+    VotesOption,
+    crop_options,
+)
 from mien.cli.options import SkipBadOption
 
 if TYPE_CHECKING:
@@ -35,10 +44,13 @@ def split(
     seed: Annotated[
         int | None, typer.Option(min=0, help="Seed of the random splits.", show_default="0")
     ] = None,
+    labels: LabelsOption = None,
+    size: SizeOption = None,
+    channels: ChannelsOption = None,
     votes: VotesOption = None,
     skip_bad: SkipBadOption = False,
 ) -> None:
-    """Split a data set afresh, stratified by emotion, or convert it to another layout.
+    """Split a data set afresh, stratified by class, or convert it to another layout.
 
     Without --fractions the data set keeps its splits. The source is not changed.
     """
@@ -61,6 +73,7 @@ def split(
             seed=seed or 0,
             skip_bad=skip_bad,
             votes=votes,
+            **crop_options(labels, size, channels),
         )
 
     dataset = load(together=False)
@@ -78,6 +91,7 @@ def split(
     if not stated and not together:
         _say_leaks(dataset)
     say_skipped(dataset.skipped)
+    say_notes(dataset.notes)
 
 
 def _refuse_without_effect(dataset: FaceDataset, *, together: bool, seed: int | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,16 +47,20 @@ def choose_layout(target: Path, layout: str | None, dataset: FaceDataset) -> str
 
     Args:
         target: path of the new data set.
-        layout: name of the requested layout; None for the layout of the source.
+        layout: name of the requested layout; None for the layout of the source, or for folders if
+            that one can only be read.
         dataset: data set to be written.
 
     Raises:
-        MienError: if the target has the suffix of another layout.
+        MienError: if the target has the suffix of another layout, or the layout keeps no colour.
     """
-    from mien.data.formats.base import FORMATS
+    from mien.data.formats.base import FORMATS, writable_layouts
+    from mien.data.write import refuse_layout
 
-    chosen = layout or dataset.layout
+    own = dataset.layout if dataset.layout in writable_layouts() else "folders"
+    chosen = layout or own
     refuse_suffix(target, chosen)
+    refuse_layout(dataset, target, chosen)
     if dataset.votes is not None and not FORMATS[chosen].keeps_votes:
         keeping = [name for name, kind in FORMATS.all().items() if kind.keeps_votes]
         err.print(
@@ -63,3 +68,12 @@ def choose_layout(target: Path, layout: str | None, dataset: FaceDataset) -> str
             soft_wrap=True,
         )
     return chosen
+
+
+def describe_reading(dataset: FaceDataset) -> str:
+    """Return the options by which files of a data set are read with its labels and crops."""
+    from mien.labels import BUILT_IN
+
+    title, crop = dataset.label_set.title, dataset.crop
+    labels = title if title in BUILT_IN else ",".join(dataset.names)
+    return f"--labels {shlex.quote(labels)} --size {crop.size_px} --channels {crop.channels}"

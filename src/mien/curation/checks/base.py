@@ -13,8 +13,11 @@ from mien.curation.findings import Finding
 from mien.curation.pairs import NearPair, near_pairs
 from mien.data import FaceDataset
 from mien.data.duplicates.groups import Duplicates
+from mien.data.statistics import gray_levels
+from mien.images.crop import is_blank
+from mien.labels import FER2013
 from mien.registry import Registry
-from mien.types import Mask
+from mien.types import Floats, Mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +41,16 @@ class Subject:
         """Pairs of near duplicates, the most similar first."""
         return near_pairs(self.dataset, self.duplicates)
 
+    @cached_property
+    def gray_levels(self) -> tuple[Floats, Floats]:
+        """Mean and std of each image's gray levels. Shape: (N,), (N,)."""
+        return gray_levels(self.dataset.images)
+
+    @cached_property
+    def blank(self) -> Mask:
+        """Mask of the blank images. Shape: (N,)."""
+        return is_blank(self.dataset.images)
+
     @property
     def has_splits(self) -> bool:
         """Whether there are at least two splits to compare."""
@@ -45,8 +58,13 @@ class Subject:
 
     @property
     def has_votes(self) -> bool:
-        """Whether any image has FER+ votes."""
-        return self.dataset.votes is not None and bool(self.dataset.votes.any())
+        """Whether FER+ votes can judge the labels: there are any, and labels are FER-2013's."""
+        return self.dataset.has_votes and self.is_fer2013
+
+    @property
+    def is_fer2013(self) -> bool:
+        """Whether the classes are FER-2013's, so that facts about that data set may apply."""
+        return self.dataset.label_set == FER2013
 
 
 class NotChecked(Exception):  # noqa: N818 - not an error: the audit reports it
@@ -64,17 +82,22 @@ class Check(ABC):
     Attributes:
         order: rank among the checks, lowest first.
         passed: line of the audit if nothing was found; empty for no line.
+        needs_splits: whether the check compares splits.
+        needs_votes: whether the check needs FER+ votes for the labels.
+        needs_fer2013: whether the check knows facts about FER-2013 alone.
     """
 
     order: ClassVar[int]
     passed: ClassVar[str] = ""
     needs_splits: ClassVar[bool] = False
     needs_votes: ClassVar[bool] = False
+    needs_fer2013: ClassVar[bool] = False
 
     def applies(self, subject: Subject) -> bool:
         """Return whether the data set has what the check needs."""
         splits = subject.has_splits or not self.needs_splits
-        return splits and (subject.has_votes or not self.needs_votes)
+        labels = subject.is_fer2013 or not self.needs_fer2013
+        return splits and labels and (subject.has_votes or not self.needs_votes)
 
     @abstractmethod
     def find(self, subject: Subject) -> list[Finding]:

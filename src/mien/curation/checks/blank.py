@@ -6,7 +6,6 @@ import numpy as np
 
 from mien.curation.checks.base import CHECKS, Check, Subject
 from mien.curation.findings import Finding, Item, count_of, refer
-from mien.images.crop import is_blank
 
 
 @CHECKS.register("blank")
@@ -18,7 +17,7 @@ class Blank(Check):
 
     def find(self, subject: Subject) -> list[Finding]:
         """Return one finding about all blank images."""
-        (rows,) = np.nonzero(is_blank(subject.dataset.images))
+        (rows,) = np.nonzero(subject.blank)
         if len(rows) == 0:
             return []
         return [

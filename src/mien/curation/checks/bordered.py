@@ -8,10 +8,11 @@ import numpy as np
 
 from mien.curation.checks.base import CHECKS, Check, Subject
 from mien.curation.findings import Finding, Item, count_of, refer
-from mien.images.crop import SIZE_PX
+from mien.images.crop import RELEASE_EVERY
+from mien.io.mapped import release_pages
 from mien.types import Images, Integers
 
-_BORDER_PX: Final = 4  # a twelfth of the side
+_SHARE: Final = 12  # a border is at least a twelfth of the side
 _FLAT_LEVELS: Final = 4  # largest range of gray levels in a line of a border; JPEG causes some
 
 
@@ -24,15 +25,17 @@ class Bordered(Check):
 
     def find(self, subject: Subject) -> list[Finding]:
         """Return one finding about all images with a border, the widest border first."""
+        side_px = subject.dataset.crop.size_px
+        border_px = side_px // _SHARE
         widths = border_widths(subject.dataset.images)
-        (rows,) = np.nonzero((widths >= _BORDER_PX) & (widths < SIZE_PX))
+        (rows,) = np.nonzero((widths >= border_px) & (widths < side_px))
         if len(rows) == 0:
             return []
         return [
             Finding(
                 check="bordered",
                 severity="note",
-                title=f"{count_of(rows, 'image has', 'images have')} a border of {_BORDER_PX} px "
+                title=f"{count_of(rows, 'image has', 'images have')} a border of {border_px} px "
                 "or more",
                 count=len(rows),
                 why="The face is smaller or cut off, and a network can learn the border instead of "
@@ -51,13 +54,17 @@ class Bordered(Check):
 def border_widths(images: Images) -> Integers:
     """Return the width of each image's widest border, in pixels.
 
-    A border consists of lines of nearly one gray level.
+    A border consists of lines of nearly one gray level, or of nearly one colour.
 
-    Shape: uint8 (N, 48, 48) -> int64 (N,); 48 for an image of one gray level.
+    Shape: uint8 (N, *crop.shape) -> int64 (N,); the side for an image of one gray level.
     """
     widest = np.zeros(len(images), np.int64)
-    for axis in (1, 2):
-        flat = np.ptp(images, axis=axis) <= _FLAT_LEVELS
-        for lines in (flat, flat[:, ::-1]):
-            widest = np.maximum(widest, np.cumprod(lines, axis=1).sum(1))
+    for start in range(0, len(images), RELEASE_EVERY):
+        rows = slice(start, start + RELEASE_EVERY)
+        for axis in (1, 2):
+            flat = np.ptp(images[rows], axis=axis) <= _FLAT_LEVELS
+            flat = flat if flat.ndim == 2 else flat.all(2)  # in every channel
+            for lines in (flat, flat[:, ::-1]):
+                widest[rows] = np.maximum(widest[rows], np.cumprod(lines, axis=1).sum(1))
+        release_pages(images)
     return widest

@@ -32,7 +32,7 @@ class ConflictingLabels(Check):
                 title=f"{count_of(groups, 'group', 'groups')} of identical images with "
                 "different labels",
                 count=count,
-                why="The same pixels cannot show two emotions: at least one label is wrong, and no "
+                why="The same pixels cannot be of two classes: at least one label is wrong, and no "
                 "network can learn both.",
                 what_to_do="Let the votes or the majority decide, or drop them: mien data clean.",
                 figures={"groups": len(groups), "images": count},

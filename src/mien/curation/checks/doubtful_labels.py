@@ -8,14 +8,13 @@ from mien.curation.checks.base import CHECKS, Check, NotChecked, Subject
 from mien.curation.findings import WHY_LABELS_MATTER, Finding, Item, refer
 from mien.curation.label_reader import LabelReading, doubt, read_crosswise, read_with_bundle
 from mien.data import FaceDataset
-from mien.labels import EMOTIONS
 
 
 @CHECKS.register("doubtful_labels")
 class DoubtfulLabels(Check):
-    """Labels that a Bundle, or a classifier fitted on the other images, reads as another emotion.
+    """Labels that a Bundle, or a classifier fitted on the other images, reads as another class.
 
-    Only without votes, which are better evidence, or if a Bundle is given.
+    Only without votes for the labels, which are better evidence, or if a Bundle is given.
     """
 
     order = 190
@@ -38,7 +37,7 @@ class DoubtfulLabels(Check):
             reason = f"labels: the Bundle {bundle.metadata.name} was trained on every image"
         else:
             reading = read_crosswise(dataset, subject.duplicates.groups)
-            reason = "labels: too few images, or of too few emotions, to fit a classifier"
+            reason = "labels: too few images, or of too few classes, to fit a classifier"
         if reading is None:
             raise NotChecked(reason)
         return find_doubts(dataset, reading)
@@ -71,7 +70,7 @@ def find_doubts(dataset: FaceDataset, reading: LabelReading) -> list[Finding]:
             items=tuple(
                 Item(
                     images=refer(dataset, [row]),
-                    note=f"read as {EMOTIONS[predictions[row]]} "
+                    note=f"read as {dataset.names[predictions[row]]} "
                     f"{reading.probabilities[row, predictions[row]]:.2f}, as labelled "
                     f"{reading.probabilities[row, dataset.labels[row]]:.2f}",
                 )

@@ -21,7 +21,7 @@ class Imbalance(Check):
         """Return one finding if the ratio of the two is at least ten."""
         dataset = subject.dataset
         fitted = dataset.train if "train" in dataset.split_counts() else dataset
-        counts = {emotion: count for emotion, count in fitted.class_counts().items() if count}
+        counts = {name: count for name, count in fitted.class_counts().items() if count}
         most = max(counts, key=lambda one: counts[one])
         least = min(counts, key=lambda one: counts[one])
         ratio = counts[most] / counts[least]

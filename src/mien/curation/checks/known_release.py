@@ -12,6 +12,7 @@ class KnownRelease(Check):
     """Published splits of FER-2013, recognized by their class counts."""
 
     order = 120
+    needs_fer2013 = True
 
     def find(self, subject: Subject) -> list[Finding]:
         """Return one finding for each published split."""

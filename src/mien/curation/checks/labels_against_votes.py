@@ -33,9 +33,9 @@ class LabelsAgainstVotes(Check):
             "compared": overall.compared,
             "agree": round(overall.agreeing / overall.compared, 4),
         }
-        for emotion, one in agreement.by_label.items():
+        for name, one in agreement.by_label.items():
             if one.share is not None:
-                figures[f"agree: {emotion}"] = round(one.share, 4)
+                figures[f"agree: {name}"] = round(one.share, 4)
         count = overall.compared - overall.agreeing
         return [
             Finding(

@@ -13,6 +13,7 @@ class LeakyRelease(Check):
 
     order = 110
     passed = "not the FER-2013 release that shuffled all splits"
+    needs_fer2013 = True
 
     def find(self, subject: Subject) -> list[Finding]:
         """Return one finding if the data set is that release."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from mien.curation.checks.base import CHECKS, Check, Subject
 from mien.curation.findings import Finding
-from mien.labels import NUM_CLASSES
 
 
 @CHECKS.register("missing_class")
@@ -12,14 +11,14 @@ class MissingClass(Check):
     """Splits without any image of a class."""
 
     order = 140
-    passed = "every split has all seven emotions"
+    passed = "every split has images of every class"
 
     def find(self, subject: Subject) -> list[Finding]:
         """Return one finding for each split that lacks a class."""
         findings = []
         for split in subject.dataset.split_counts():
             counts = subject.dataset.split(split).class_counts()
-            missing = [emotion for emotion, count in counts.items() if not count]
+            missing = [name for name, count in counts.items() if not count]
             if missing:
                 findings.append(
                     Finding(
@@ -29,7 +28,7 @@ class MissingClass(Check):
                         count=0,
                         why="A class without images can be neither learned nor measured; macro "
                         f"scores over the other classes cannot be compared with those over all "
-                        f"{NUM_CLASSES}.",
+                        f"{len(counts)}.",
                         what_to_do="Split afresh, stratified (mien data split --fractions …), or "
                         "state it next to every score.",
                     )

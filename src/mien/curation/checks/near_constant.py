@@ -8,7 +8,6 @@ import numpy as np
 
 from mien.curation.checks.base import CHECKS, Check, Subject
 from mien.curation.findings import Finding, Item, count_of, refer
-from mien.images.crop import is_blank
 
 _MIN_STD: Final = 8.0  # gray levels; a face in the dark has about 15
 
@@ -22,9 +21,8 @@ class NearConstant(Check):
 
     def find(self, subject: Subject) -> list[Finding]:
         """Return one finding about all images of low contrast, the lowest first."""
-        images = subject.dataset.images
-        stds = np.array([image.std() for image in images])
-        (rows,) = np.nonzero((stds < _MIN_STD) & ~is_blank(images))
+        stds = subject.gray_levels[1]
+        (rows,) = np.nonzero((stds < _MIN_STD) & ~subject.blank)
         if len(rows) == 0:
             return []
         return [

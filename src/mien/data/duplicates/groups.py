@@ -1,13 +1,14 @@
 """Exact and near duplicates among images: groups, closest duplicates, overlap of two sets.
 
 Exact duplicates are identical pixel for pixel; near duplicates show the same picture with small
-changes. A search among tens of thousands of images takes seconds, so results are kept in the user's
-cache.
+changes, and are searched for in gray and at one size, whatever the crops of the data set. A search
+among tens of thousands of images takes seconds, so results are kept in the user's cache.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
@@ -15,8 +16,10 @@ from typing import Final
 import numpy as np
 
 from mien.data import cache
-from mien.data.duplicates.search import NearDuplicates, Progress, find_near_duplicates
+from mien.data.duplicates.search import SIDE_PX, NearDuplicates, Progress, find_near_duplicates
 from mien.errors import MienError
+from mien.images.crop import RELEASE_EVERY, to_gray
+from mien.io.mapped import release_pages
 from mien.types import Images, Integers, Mask, Strings
 
 # Part of every key: raise it when the search finds other duplicates, so that old entries are not
@@ -116,26 +119,23 @@ class Overlap:
 def group_exact(images: Images) -> Integers:
     """Return the picture number of each image, the same for exact duplicates.
 
-    Shape: uint8 (N, 48, 48) -> int64 (N,), counted from 0 in the order of first appearance.
+    Shape: uint8 (N, *crop.shape) -> int64 (N,), counted from 0 in the order of first appearance.
     """
-    numbers: dict[bytes, int] = {}
-    return np.array(
-        [numbers.setdefault(digest, len(numbers)) for digest in _digests(images)], np.int64
-    )
+    return _number(_digests(images))
 
 
 def find_duplicates(images: Images, *, progress: Progress | None = None) -> Duplicates:
     """Find all duplicates within a set of images; their order does not matter.
 
     Args:
-        images: face crops, uint8 (N, 48, 48).
+        images: face crops, uint8 (N, *crop.shape).
         progress: progress callback, called with the fraction done, 0 to 1.
     """
-    exact = group_exact(images)
+    digests = _digests(images)
+    exact = _number(digests)
     _, firsts = np.unique(exact, return_index=True)
-    digests = _digests(images[firsts])
-    order = np.array(sorted(range(len(firsts)), key=digests.__getitem__), np.int64)
-    pictures = images[firsts[order]]
+    order = np.array(sorted(range(len(firsts)), key=lambda one: digests[firsts[one]]), np.int64)
+    pictures = to_gray(images, SIDE_PX)[firsts[order]]
     key = _key("within", pictures)
     if (kept := cache.load_arrays(key)) is not None:
         near = NearDuplicates(**kept)
@@ -149,8 +149,8 @@ def find_overlap(images: Images, others: Images, *, progress: Progress | None = 
     """Find the images of one set that have a duplicate in another.
 
     Args:
-        images: face crops to search for, uint8 (N, 48, 48).
-        others: face crops to search, uint8 (M, 48, 48).
+        images: face crops to search for, uint8 (N, *crop.shape).
+        others: face crops to search, uint8 (M, *crop.shape).
         progress: progress callback, called with the fraction done, 0 to 1.
     """
     key = _key("between", images, others)
@@ -160,7 +160,8 @@ def find_overlap(images: Images, others: Images, *, progress: Progress | None = 
     exact = np.array([digest in known for digest in _digests(images)], bool)
     (rest,) = np.nonzero(~exact)
     near = np.zeros(len(images), bool)
-    near[rest[find_near_duplicates(images[rest], others, progress=progress).first]] = True
+    searched, pool = to_gray(images, SIDE_PX)[rest], to_gray(others, SIDE_PX)
+    near[rest[find_near_duplicates(searched, pool, progress=progress).first]] = True
     overlap = Overlap(exact, near)
     cache.save_arrays(key, vars(overlap))
     return overlap
@@ -184,13 +185,30 @@ def repeated(numbers: Integers, among: Mask | None = None) -> list[Integers]:
 
 
 def _digests(images: Images) -> list[bytes]:
-    return [hashlib.sha256(image.tobytes()).digest() for image in images]
+    return [
+        hashlib.sha256(image.tobytes()).digest() for block in _blocks(images) for image in block
+    ]
+
+
+def _number(digests: list[bytes]) -> Integers:
+    numbers: dict[bytes, int] = {}
+    return np.array([numbers.setdefault(digest, len(numbers)) for digest in digests], np.int64)
+
+
+def _blocks(images: Images) -> Iterator[Images]:
+    """Yield the images a block at a time, which keeps those of a mapped file out of memory."""
+    for start in range(0, len(images), RELEASE_EVERY):
+        yield images[start : start + RELEASE_EVERY]
+        release_pages(images)
 
 
 def _key(kind: str, *sets: Images) -> str:
     digest = hashlib.sha256(repr((_VERSION, kind)).encode())
     for images in sets:
-        digest.update(np.ascontiguousarray(images).data)
+        if images.shape[1:] != (SIDE_PX, SIDE_PX):  # the same bytes are other images
+            digest.update(repr(images.shape).encode())
+        for block in _blocks(images):
+            digest.update(np.ascontiguousarray(block).data)
     return f"duplicates-{digest.hexdigest()[:32]}"
 
 

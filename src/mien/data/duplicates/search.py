@@ -17,17 +17,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mien.images.crop import SIZE_PX, is_blank
+from mien.images.crop import CropSpec, is_blank
 from mien.types import Image, Images, Integers, Mask
 
 _Float32s = npt.NDArray[np.float32]
 Progress = Callable[[float], None]
 
+SIDE_PX: Final = CropSpec.size_px  # of the images that are compared; lengths are in their pixels
 MIN_CORRELATION: Final = 0.90  # of near duplicates, once aligned
 MAX_SHIFT_PX: Final = 3
 
 # Embeddings. Thumbnails tolerate small shifts; larger ones, and scales, are tried one by one.
-_THUMBNAIL_PX: Final = SIZE_PX // 2
+_THUMBNAIL_PX: Final = SIDE_PX // 2
 _THUMBNAIL_BLURS: Final = (1.0, 2.5)
 _DIMENSIONS: Final = 64
 _SAMPLE: Final = 4096  # images that the principal directions are computed from
@@ -63,7 +64,8 @@ class NearDuplicates:
         correlation: correlation of the aligned differences of Gaussians, at least 0.90.
         mirrored: True for pairs of which one image is the other mirrored left to right.
         scale: scale of the second image relative to the first.
-        shifts: shift of the second image relative to the first, down and right, in pixels.
+        shifts: shift of the second image relative to the first, down and right, in pixels of the
+            compared images.
     """
 
     first: Integers
@@ -86,9 +88,10 @@ def find_near_duplicates(
     64 most similar are compared with it.
 
     Args:
-        images: face crops, uint8 (N, 48, 48), the first of each pair.
-        others: face crops, uint8 (M, 48, 48), the second of each pair; None to compare `images`
-            with themselves, which finds each pair once, in ascending order.
+        images: gray face crops, uint8 (N, SIDE_PX, SIDE_PX), the first of each pair; others are
+            reduced by `mien.images.crop.to_gray`.
+        others: gray face crops, uint8 (M, SIDE_PX, SIDE_PX), the second of each pair; None to
+            compare `images` with themselves, which finds each pair once, in ascending order.
         progress: progress callback, called with the fraction done, 0 to 1.
     """
     found: dict[tuple[int, int], _Match] = {}
@@ -196,12 +199,12 @@ class _Embedding:
 
 
 def _thumbnails(images: Images) -> _Float32s:
-    """Return thumbnails' differences of Gaussians. Shape: (n, 48, 48) -> (n, 24, 24).
+    """Return thumbnails' differences of Gaussians. Shape: (n, side, side) -> (n, side/2, side/2).
 
     Those of blank images are zero, so that no other image is similar to them.
     """
     size = _THUMBNAIL_PX
-    halved = images.reshape(-1, size, SIZE_PX // size, size, SIZE_PX // size)
+    halved = images.reshape(-1, size, SIDE_PX // size, size, SIDE_PX // size)
     small = halved.mean((2, 4), dtype=np.float32)
     for image, blank in zip(small, is_blank(images), strict=True):
         image[:] = 0 if blank else _difference_of_gaussians(image, _THUMBNAIL_BLURS)
@@ -267,7 +270,7 @@ def _overlay(template: _Float32s, picture: _Float32s, scale: float) -> _Fit:
     """Return the best alignment of a template at one scale, among all shifts."""
     if scale != 1.0:
         template = _rescale(template, scale)
-    inner = slice(_MARGIN_PX, SIZE_PX - _MARGIN_PX)
+    inner = slice(_MARGIN_PX, SIDE_PX - _MARGIN_PX)
     correlations = cv2.matchTemplate(picture, template[inner, inner], cv2.TM_CCOEFF_NORMED)
     _, highest, _, (right, down) = cv2.minMaxLoc(correlations)
     return _Fit(float(highest), scale, (down - _MARGIN_PX, right - _MARGIN_PX))

@@ -1,28 +1,26 @@
-"""Read single rows of Parquet files: check the columns, decode an image, parse its fields."""
+"""Single rows of Parquet files: check the columns, decode an image, parse its fields."""
 
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from mien.data.dataset import FaceDataset
 from mien.data.fer2013 import FERPLUS_VOTES
-from mien.data.formats._fields import parse_label, parse_usage
-from mien.data.split import split_of
+from mien.data.formats._fields import UnknownLabelError, parse_label, parse_usage
+from mien.data.formats.base import ReadOptions
+from mien.data.split import split_in_name
 from mien.errors import DataError, MienError, nearest
 from mien.images.crop import to_crop
 from mien.images.decode import decode_image
-from mien.types import Image
+from mien.types import Crop
 
 
-@dataclass(frozen=True)
-class Face:
-    """The fields of one row, parsed; ``row`` counts from 1 in each file."""
+class Face(NamedTuple):
+    """The fields of one row but its image, parsed; ``row`` counts from 1 in each file."""
 
     row: int
-    image: Image
     label: int
     split: str
     votes: list[int]
@@ -35,9 +33,9 @@ class RowReader:
         DataError: if a column is missing or has a wrong type.
     """
 
-    def __init__(self, path: Path, schema: Any) -> None:
+    def __init__(self, path: Path, schema: Any, options: ReadOptions) -> None:
         pa, _ = import_pyarrow()
-        self.path = path
+        self.path, self.options = path, options
         for wanted in ("image", "label"):
             if wanted not in schema.names:
                 raise DataError(
@@ -62,31 +60,34 @@ class RowReader:
                     f"{path}: the column 'ferplus' holds {kind}, expected a list of "
                     f"{len(FERPLUS_VOTES)} vote counts"
                 )
-        self._label_names = _label_names(schema.metadata)
-        self._file_split = _split_by_name(path)
+        self.label_names = _label_names(schema.metadata)
+        self._file_split = split_in_name(path.stem)
 
-    def read(self, number: int, record: dict[str, Any]) -> Face | DataError:
-        """Return the face of a record, or the error in it."""
+    def read(self, number: int, record: dict[str, Any]) -> tuple[Crop, Face] | DataError:
+        """Return the crop and the fields of a record, or the error in it."""
         where = f"{self.path}: row {number:,}"
         try:
-            image = to_crop(decode_image(content_of(record), where))
+            crop = to_crop(decode_image(content_of(record), where), self.options.crop)
         except DataError as error:
             return error
         try:
             label = self._label(record["label"])
-            return Face(number, image, label, self._split(record), _votes(record.get("ferplus")))
+            votes = _votes(record.get("ferplus"))
+            return crop, Face(number, label, self._split(record), votes)
+        except UnknownLabelError as error:
+            return UnknownLabelError(f"{where} {error}", error.word)
         except DataError as error:
             return DataError(f"{where} {error}")
 
     def _label(self, value: Any) -> int:
-        if self._label_names is not None and isinstance(value, int):
-            if not 0 <= value < len(self._label_names):
+        if self.label_names is not None and isinstance(value, int):
+            if not 0 <= value < len(self.label_names):
                 raise DataError(
-                    f"has the label {value}, expected 0 to {len(self._label_names) - 1} "
-                    f"({', '.join(self._label_names)})"
+                    f"has the label {value}, expected 0 to {len(self.label_names) - 1} "
+                    f"({', '.join(self.label_names)})"
                 )
-            value = self._label_names[value]
-        return parse_label(str(value))
+            value = self.label_names[value]
+        return parse_label(str(value), self.options.labels)
 
     def _split(self, record: dict[str, Any]) -> str:
         if not self.split_column:
@@ -99,6 +100,30 @@ def content_of(record: dict[str, Any]) -> bytes:
     """Return the image file in a record; empty if there is none."""
     image = record["image"]
     return (image.get("bytes") if isinstance(image, dict) else image) or b""
+
+
+def schema_of(dataset: FaceDataset) -> Any:
+    """Return the schema of a data set, with the metadata of Hugging Face's ``datasets``."""
+    pa, _ = import_pyarrow()
+    fields = [
+        ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+        ("label", pa.int64()),
+        ("usage", pa.string()),
+    ]
+    features: dict[str, Any] = {
+        "image": {"_type": "Image"},
+        "label": {"names": list(dataset.names), "_type": "ClassLabel"},
+        "usage": {"dtype": "string", "_type": "Value"},
+    }
+    if dataset.votes is not None:
+        fields.append(("ferplus", pa.list_(pa.int8(), len(FERPLUS_VOTES))))
+        features["ferplus"] = {
+            "feature": {"dtype": "int8", "_type": "Value"},
+            "length": len(FERPLUS_VOTES),
+            "_type": "Sequence",
+        }
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    return pa.schema(fields, metadata=metadata)
 
 
 def _votes(value: Any) -> list[int]:
@@ -124,11 +149,6 @@ def _label_names(metadata: dict[bytes, bytes] | None) -> list[str] | None:
         return [str(name) for name in features["label"]["names"]]
     except (KeyError, TypeError, ValueError):
         return None
-
-
-def _split_by_name(path: Path) -> str:
-    words = re.split(r"[^A-Za-z]+", path.stem)
-    return next((split for word in words if word and (split := split_of(word))), "")
 
 
 def import_pyarrow() -> tuple[Any, Any]:

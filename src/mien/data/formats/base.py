@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from mien.errors import DataError
+from mien.images.crop import DEFAULT_CROP, CropSpec
+from mien.labels import FER2013, LabelSet
 from mien.registry import Registry
 
 if TYPE_CHECKING:
@@ -27,13 +29,30 @@ class Source:
         name: display name of the data set.
         files: files that the data set is read from; they decide when a cached copy is stale.
         root: folder that the ids of images are relative to; None if they name no files.
-        refused: one line for each file that belongs to no known emotion or split.
     """
 
     name: str
     files: tuple[Path, ...]
     root: Path | None = None
-    refused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How the images of a data set are read.
+
+    Args:
+        labels: classes that the files may name or number; any other is an error.
+        crop: size and channels of the crops.
+        skip_bad: leave out rows and images that cannot be used and list them in ``skipped``,
+            instead of raising an error at the first.
+    """
+
+    labels: LabelSet = FER2013
+    crop: CropSpec = DEFAULT_CROP
+    skip_bad: bool = False
+
+
+DEFAULT_OPTIONS: Final = ReadOptions()
 
 
 class Format(ABC):
@@ -51,7 +70,8 @@ class Format(ABC):
             the content come before those that accept nearly any file or folder.
         suffix: suffix of the file that `write` makes, such as ``.csv``; empty for a folder.
         keeps_votes: whether the layout stores FER+ votes.
-        keeps_image_files: whether the layout stores image files, whose size may differ from 48×48.
+        keeps_colour: whether the layout stores crops in colour.
+        keeps_image_files: whether the layout stores image files, whose sizes may differ.
         numbers_rows: whether an image's row number is its row in FER-2013's original CSV, so that
             FER+ votes can be joined to it.
     """
@@ -60,6 +80,7 @@ class Format(ABC):
     order: ClassVar[int] = 50
     suffix: ClassVar[str] = ""
     keeps_votes: ClassVar[bool] = False
+    keeps_colour: ClassVar[bool] = True
     keeps_image_files: ClassVar[bool] = False
     numbers_rows: ClassVar[bool] = False
 
@@ -81,27 +102,45 @@ class Format(ABC):
         """
 
     @abstractmethod
-    def read(self, source: Source, *, skip_bad: bool) -> Rows:
+    def read(self, source: Source, options: ReadOptions) -> Rows:
         """Read every image of a data set, in the order of its files.
 
         Args:
             source: data set, as `sniff` returned it.
-            skip_bad: leave out rows and images that cannot be used and list them in ``skipped``,
-                instead of raising an error at the first.
+            options: labels, size and channels to read, and what becomes of bad images.
 
         Raises:
             DataError: if nothing can be read, or at the first row or image that cannot be used.
         """
 
-    @abstractmethod
+    def find_labels(self, source: Source) -> Iterable[str]:
+        """Return the words by which the files name or number their classes, for labels ``auto``.
+
+        A format that cannot tell them leaves this out.
+
+        Raises:
+            DataError: if the layout cannot tell, or a file cannot be read.
+        """
+        raise DataError(
+            f"{source.name}: this layout does not tell its classes; name them instead of auto: "
+            "data.labels (--labels) takes a list of names"
+        )
+
+    def has_votes(self, source: Source) -> bool:
+        """Return whether the files hold FER+ votes; False for a layout that keeps none."""
+        return False
+
     def write(self, dataset: FaceDataset, path: Path) -> None:
         """Write a data set so that reading it returns the same images, labels and splits.
 
+        A layout that can only be read leaves this out.
+
         Args:
-            dataset: data set to write.
+            dataset: data set to write, in colour only if `keeps_colour`.
             path: path of a new file, or of an empty folder if `suffix` is empty. The caller
                 renames it when it is complete, and removes it after an error.
         """
+        raise NotImplementedError(f"{type(self).__name__} can only be read")
 
     def read_sizes(self, source: Source, dataset: FaceDataset) -> Iterable[Size]:
         """Yield width and height, in pixels, of each image's file, in the order of the data set.
@@ -122,6 +161,11 @@ class Format(ABC):
 FORMATS: Final[Registry[type[Format]]] = Registry(
     "layout", group="mien.formats", package="mien.data.formats", base=Format
 )
+
+
+def writable_layouts() -> list[str]:
+    """Return the names of the layouts that can be written, sorted."""
+    return [name for name, kind in FORMATS.all().items() if kind.write is not Format.write]
 
 
 def visible_files(folder: Path, pattern: str) -> list[Path]:

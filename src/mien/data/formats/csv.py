@@ -7,30 +7,50 @@ anything unexpected in it is converted again row by row, to report what is wrong
 
 from __future__ import annotations
 
-import gzip
 import zlib
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import Final
 
 import numpy as np
 
 from mien.data.dataset import FaceDataset
 from mien.data.fer2013 import USAGES
-from mien.data.formats._csv_pixels import NUM_PIXELS, parse_pixels, parse_row_pixels
-from mien.data.formats._fields import parse_label, parse_usage
-from mien.data.formats.base import FORMATS, Format, Source, first_bytes, visible_files
-from mien.data.rows import Rows, join_images, text_array
-from mien.errors import DataError, nearest
+from mien.data.formats._csv_pixels import parse_pixels, parse_row_pixels, side_of
+from mien.data.formats._csv_rows import (
+    GZIP_MAGIC,
+    HEADER_BYTES,
+    Row,
+    open_csv,
+    read_header,
+    row_blocks,
+)
+from mien.data.formats._fields import (
+    SKIP_BAD_ROWS,
+    UnknownLabelError,
+    parse_label,
+    parse_usage,
+)
+from mien.data.formats.base import (
+    DEFAULT_OPTIONS,
+    FORMATS,
+    Format,
+    ReadOptions,
+    Source,
+    first_bytes,
+    visible_files,
+)
+from mien.data.rows import Rows, collect_images, text_array
+from mien.errors import DataError
+from mien.images.crop import RELEASE_EVERY, CropSpec, to_crop
+from mien.io.mapped import release_pages
+from mien.labels import FER2013, LabelSet
 from mien.types import Images
 
-_BLOCK_BYTES: Final = 1 << 20  # about 125 rows: small enough for the CPU's cache
 _WORKERS: Final = 2
-_GZIP_MAGIC: Final = b"\x1f\x8b"
-_HEADER_BYTES: Final = 65_536  # longest header line that is read
 
 
 @FORMATS.register("csv")
@@ -40,6 +60,7 @@ class CsvFormat(Format):
     expects = "a CSV (emotion,pixels,Usage)"
     order = 30
     suffix = ".csv"
+    keeps_colour = False
     numbers_rows = True
 
     def sniff(self, paths: Sequence[Path]) -> Source | None:
@@ -59,216 +80,172 @@ class CsvFormat(Format):
             start = first_bytes(path)
             has_header = b"pixels" in start.lower()
             if not (
-                start.startswith(_GZIP_MAGIC) or has_header or path.name.lower().endswith(".csv")
+                start.startswith(GZIP_MAGIC) or has_header or path.name.lower().endswith(".csv")
             ):
                 return None
         return Source(path.name.split(".")[0], (path,))
 
-    def read(self, source: Source, *, skip_bad: bool) -> Rows:
+    def read(self, source: Source, options: ReadOptions) -> Rows:
         """Read the CSV file (see `read_csv`)."""
-        return read_csv(source.files[0], skip_bad=skip_bad)
+        return read_csv(source.files[0], options)
+
+    def find_labels(self, source: Source) -> Iterable[str]:
+        """Return the distinct values of the column emotion."""
+        (path,) = source.files
+        with open_csv(path) as handle:
+            header = read_header(handle, path)
+            rows = (row for rows in row_blocks(handle, header, path) for row in rows)
+            return {row.emotion.decode("utf-8", "replace") for row in rows}
 
     def write(self, dataset: FaceDataset, path: Path) -> None:
-        """Write FER-2013's own columns."""
-        with path.open("w", encoding="ascii") as handle:
+        """Write FER-2013's own columns, with numbers for its emotions and names for others."""
+        names = dataset.names if dataset.label_set != FER2013 else range(len(FER2013))
+        with path.open("w", encoding="utf-8", newline="") as handle:
             handle.write("emotion,pixels,Usage\n")
-            for image, label, split in zip(
-                dataset.images, dataset.labels, dataset.splits, strict=True
+            for number, (image, label, split) in enumerate(
+                zip(dataset.images, dataset.labels, dataset.splits, strict=True)
             ):
                 pixels = " ".join(map(str, image.ravel().tolist()))
-                handle.write(f"{label},{pixels},{USAGES[str(split)]}\n")
+                handle.write(f"{names[label]},{pixels},{USAGES[str(split)]}\n")
+                if number % RELEASE_EVERY == 0:
+                    release_pages(dataset.images)
 
 
-@dataclass(frozen=True)
-class _Header:
-    emotion: int
-    pixels: int
-    usage: int | None
-    width: int
+@dataclass
+class _Fields:
+    """The fields of rows but their pixels, and what was left out."""
+
+    labels: list[int] = field(default_factory=list)
+    splits: list[str] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    unknown: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: _Fields) -> None:
+        self.labels += other.labels
+        self.splits += other.splits
+        self.numbers += other.numbers
+        self.skipped += other.skipped
+        self.unknown += other.unknown
 
 
-@dataclass(frozen=True)
-class _Row:
-    """The fields of one row; ``number`` counts the rows below the header, from 1."""
-
-    number: int
-    emotion: bytes
-    pixels: bytes
-    usage: bytes
-
-
-@dataclass(frozen=True)
-class _Block:
-    images: Images  # (n, 2304)
-    labels: list[int]
-    splits: list[str]
-    numbers: list[int]
-    skipped: list[str]
-
-
-def read_csv(path: Path, *, skip_bad: bool = False) -> Rows:
+def read_csv(path: Path, options: ReadOptions = DEFAULT_OPTIONS) -> Rows:
     """Read a CSV file with the columns emotion, pixels and, optionally, Usage.
 
-    Column names may have any case, order and surrounding spaces; emotions may be numbers or names;
-    fields may be quoted; lines may end in CRLF; the file may be gzipped.
+    Column names may have any case, order and surrounding spaces, and may be other usual ones
+    (label, split); classes may be numbers or names; fields may be quoted; lines may end in CRLF;
+    the file may be gzipped.
 
     Args:
         path: path of the CSV file.
-        skip_bad: leave bad rows out and list them in ``skipped``, instead of raising an error at
-            the first.
+        options: labels, size and channels to read, and what becomes of bad rows.
 
     Raises:
         DataError: if the file cannot be read or has no usable row, or at the first bad row.
     """
-    blocks: list[_Block] = []
+    crops, read = collect_images(options.crop), _Fields()
+
+    def take(block: tuple[Images, _Fields]) -> None:
+        images, fields = block
+        crops.add(images)
+        read.add(fields)
+
     with open_csv(path) as handle, ThreadPoolExecutor(_WORKERS) as pool:
-        header = _read_header(handle, path)
-        waiting: deque[Future[_Block]] = deque()
+        header = read_header(handle, path)
+        waiting: deque[Future[tuple[Images, _Fields]]] = deque()
+        side_px = 0
         try:
-            for rows in _row_blocks(handle, header, path):
-                waiting.append(pool.submit(_convert, rows, path, skip_bad))
+            for rows in row_blocks(handle, header, path):
+                side_px = side_px or side_of(rows[0].pixels)
+                waiting.append(pool.submit(_convert, rows, path, side_px, options))
                 if len(waiting) > 2 * _WORKERS:  # bounds the memory that unread blocks hold
-                    blocks.append(waiting.popleft().result())
-            blocks.extend(future.result() for future in waiting)
+                    take(waiting.popleft().result())
+            while waiting:
+                take(waiting.popleft().result())
         finally:
             for future in waiting:
                 future.cancel()
 
-    numbers = [number for block in blocks for number in block.numbers]
-    skipped = [line for block in blocks for line in block.skipped]
-    if not numbers:
-        raise DataError(f"{path}: no usable rows below the header ({len(skipped):,} skipped)")
+    if not read.numbers:
+        first = f": {read.skipped[0]}" if read.skipped else ""
+        raise DataError(
+            f"{path}: no usable rows below the header ({len(read.skipped):,} skipped{first})"
+        )
     return Rows(
-        images=join_images(block.images for block in _consume(blocks)),
-        labels=np.array([label for block in blocks for label in block.labels], np.int64),
-        splits=np.array([split for block in blocks for split in block.splits], "<U5"),
-        ids=text_array(f"row {number}" for number in numbers),
-        rows=np.array(numbers, np.int64),
-        skipped=skipped,
+        images=crops.finish(),
+        labels=np.array(read.labels, np.int64),
+        splits=np.array(read.splits, "<U5"),
+        ids=text_array(f"row {number}" for number in read.numbers),
+        rows=np.array(read.numbers, np.int64),
+        skipped=read.skipped,
+        unknown=dict(read.unknown),
     )
-
-
-def _consume(blocks: list[_Block]) -> Iterator[_Block]:
-    """Yield the blocks, and free the pixels of each once the next one is requested."""
-    for index, block in enumerate(blocks):
-        yield block
-        empty = np.empty((0, NUM_PIXELS), np.uint8)
-        blocks[index] = _Block(empty, block.labels, block.splits, block.numbers, block.skipped)
-
-
-def open_csv(path: Path) -> BinaryIO:
-    """Open a CSV for reading, gzipped or not."""
-    try:
-        with path.open("rb") as handle:
-            gzipped = handle.read(2) == _GZIP_MAGIC
-        return cast(BinaryIO, gzip.open(path)) if gzipped else path.open("rb")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _has_pixels(table: Path) -> bool:
     """Return whether a CSV file has pixels; folders of images often hold one that has none."""
     try:
         with open_csv(table) as handle:
-            return b"pixels" in handle.readline(_HEADER_BYTES).lower()
+            return b"pixels" in handle.readline(HEADER_BYTES).lower()
     except (OSError, EOFError, zlib.error):
         return False
 
 
-def _read_header(handle: BinaryIO, path: Path) -> _Header:
-    try:
-        line = handle.readline(_HEADER_BYTES)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be decompressed ({error})") from error
-    text = line.decode("utf-8-sig", errors="replace")
-    if not text.strip():
-        raise DataError(f"{path}: the file is empty, expected the header emotion,pixels,Usage")
-    names = [name.strip().strip('"').strip().lower() for name in text.split(",")]
-    for wanted in ("emotion", "pixels"):
-        if wanted not in names:
-            shown = ",".join(names)[:60]
-            raise DataError(
-                f"{path}: no column {wanted!r}{nearest(wanted, names)} in the header {shown!r}, "
-                "expected emotion,pixels,Usage"
-            )
-    usage = names.index("usage") if "usage" in names else None
-    return _Header(names.index("emotion"), names.index("pixels"), usage, len(names))
-
-
-def _row_blocks(handle: BinaryIO, header: _Header, path: Path) -> Iterator[list[_Row]]:
-    """Yield the rows of the file in blocks; fields that a row lacks are empty."""
-    number = 0
-    rest = b""
-    while True:
-        try:
-            block = handle.read(_BLOCK_BYTES)
-        except (OSError, EOFError, zlib.error) as error:
-            raise DataError(
-                f"{path}: cannot be decompressed past row {number:,} ({error}); "
-                "is the file complete?"
-            ) from error
-        lines = (rest + block).split(b"\n")
-        rest = lines.pop() if block else b""
-        rows = []
-        for line in lines:
-            if not line.strip():
-                continue
-            number += 1
-            rows.append(_cut(line, number, header))
-        if rows:
-            yield rows
-        if not block:
-            return
-
-
-def _cut(line: bytes, number: int, header: _Header) -> _Row:
-    fields = [field.strip(b' "\r\t') for field in line.split(b",")]
-    fields += [b""] * (header.width - len(fields))
-    usage = b"" if header.usage is None else fields[header.usage]
-    return _Row(number, fields[header.emotion], fields[header.pixels], usage)
-
-
-def _convert(rows: list[_Row], path: Path, skip_bad: bool) -> _Block:
-    images = parse_pixels([row.pixels for row in rows])
+def _convert(
+    rows: list[Row], path: Path, side_px: int, options: ReadOptions
+) -> tuple[Images, _Fields]:
+    images = parse_pixels([row.pixels for row in rows], side_px)
     if images is not None:
         try:
-            labels = [_label(row) for row in rows]
+            labels = [_label(row, options.labels) for row in rows]
             splits = [_split(row) for row in rows]
-            return _Block(images, labels, splits, [row.number for row in rows], [])
+            fields = _Fields(labels, splits, [row.number for row in rows])
+            return _crops(images, options.crop), fields
         except DataError:
             pass  # find the bad row one by one
-    return _convert_one_by_one(rows, path, skip_bad)
+    return _convert_one_by_one(rows, path, side_px, options)
 
 
-def _convert_one_by_one(rows: Iterable[_Row], path: Path, skip_bad: bool) -> _Block:
-    block = _Block(np.empty((0, NUM_PIXELS), np.uint8), [], [], [], [])
-    images = []
+def _convert_one_by_one(
+    rows: Iterable[Row], path: Path, side_px: int, options: ReadOptions
+) -> tuple[Images, _Fields]:
+    read, images = _Fields(), []
     for row in rows:
         try:
-            image = parse_row_pixels(row.pixels)
-            label = _label(row)
+            image = parse_row_pixels(row.pixels, side_px)
+            label = _label(row, options.labels)
             split = _split(row)
         except DataError as error:
             message = f"{path}: row {row.number:,} {error}"
-            if not skip_bad:
-                raise DataError(
-                    f"{message} (row 1 is the first below the header; "
-                    "--skip-bad leaves bad rows out and lists them)"
-                ) from None
-            block.skipped.append(message)
+            if not options.skip_bad:
+                full = f"{message} (row 1 is the first below the header; {SKIP_BAD_ROWS})"
+                if isinstance(error, UnknownLabelError):
+                    raise UnknownLabelError(full, error.word) from None
+                raise DataError(full) from None
+            read.skipped.append(message)
+            if isinstance(error, UnknownLabelError):
+                read.unknown[error.word] += 1
             continue
         images.append(image)
-        block.labels.append(label)
-        block.splits.append(split)
-        block.numbers.append(row.number)
-    stacked = np.stack(images) if images else block.images
-    return _Block(stacked, block.labels, block.splits, block.numbers, block.skipped)
+        read.labels.append(label)
+        read.splits.append(split)
+        read.numbers.append(row.number)
+    if not images:
+        return np.empty((0, *options.crop.shape), np.uint8), read
+    return _crops(np.stack(images), options.crop), read
 
 
-def _label(row: _Row) -> int:
-    return parse_label(row.emotion.decode("utf-8", "replace"))
+def _crops(images: Images, crop: CropSpec) -> Images:
+    """Return pixels as crops of the size and channels that are asked for."""
+    if images.shape[1:] == crop.shape:
+        return images
+    return np.stack([to_crop(image, crop) for image in images])
 
 
-def _split(row: _Row) -> str:
+def _label(row: Row, labels: LabelSet) -> int:
+    return parse_label(row.emotion.decode("utf-8", "replace"), labels)
+
+
+def _split(row: Row) -> str:
     """Return the split of a row; empty if it states none."""
     return parse_usage(row.usage.decode("utf-8", "replace")) if row.usage else ""

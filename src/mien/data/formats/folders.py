@@ -1,59 +1,57 @@
-"""Emotion folders: ``train/happy/1.png``, ``test/…``, or ``happy/1.png`` without splits."""
+"""Class folders: ``train/<class>/1.png``, ``test/…``, or ``<class>/1.png`` without splits."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-import cv2
-import numpy as np
-
 from mien.data.dataset import FaceDataset
 from mien.data.fer2013 import USAGES
-from mien.data.formats.base import FORMATS, Format, Source
-from mien.data.rows import Rows, text_array
+from mien.data.formats._fields import fitting_sets
+from mien.data.formats._image_files import ImageFile, ImageFilesFormat, Listing
+from mien.data.formats.base import FORMATS, Source
 from mien.data.split import split_of
 from mien.errors import DataError
-from mien.images.crop import SIZE_PX, to_crop
-from mien.images.decode import IMAGE_SUFFIXES, read_image
-from mien.images.header import Size, image_size
-from mien.labels import EMOTIONS, NUM_CLASSES, parse_emotion
-from mien.types import Image
+from mien.images.crop import RELEASE_EVERY, encode_png
+from mien.images.decode import IMAGE_SUFFIXES
+from mien.io.mapped import release_pages
 
-_WORKERS: Final = 2
+_SHOWN: Final = 6  # folders that an error names
 _DIGITS = re.compile(r"(\d+)")
 
 
 @FORMATS.register("folders")
-class FoldersFormat(Format):
-    """One folder for each emotion, inside a folder for each split if there are splits.
+class FoldersFormat(ImageFilesFormat):
+    """One folder for each class, inside a folder for each split if there are splits.
 
     Row numbers are the positions of the image files in the order in which they are read.
     """
 
-    expects = "a folder of emotion folders"
+    expects = "a folder of class folders"
     order = 100  # accepts every folder, or explains what is missing in it
-    keeps_image_files = True
 
     def sniff(self, paths: Sequence[Path]) -> Source | None:
         """Return the image files below a folder."""
         if len(paths) != 1 or not paths[0].is_dir():
             return None
-        faces, unknown = list_faces(paths[0])
-        root = paths[0].absolute()
-        return Source(root.name, tuple(face.path for face in faces), paths[0], tuple(unknown))
+        listing, stray = list_files(paths[0])
+        found = tuple(image.path for image in listing) + tuple(stray)
+        return Source(paths[0].absolute().name, found, paths[0])
 
-    def read(self, source: Source, *, skip_bad: bool) -> Rows:
-        """Read the image files (see `read_folders`)."""
+    def list_images(self, source: Source) -> Listing:
+        """Return the images in class folders, and a line about each image in none."""
         assert source.root is not None
-        return read_folders(source.root, skip_bad=skip_bad)
+        images, stray = list_files(source.root)
+        bad = [
+            f"{path}: is in no class folder, expected {path.parent.name}/<class>/{path.name}"
+            for path in stray
+        ]
+        return Listing(images, bad)
 
     def write(self, dataset: FaceDataset, path: Path) -> None:
-        """Write ``<split>/<emotion>/<Usage>_<number>.png``, without loss.
+        """Write ``<split>/<class>/<Usage>_<number>.png``, without loss.
 
         The Usage in the file name keeps the order, and val apart from test, as in the popular
         folder release.
@@ -61,140 +59,77 @@ class FoldersFormat(Format):
         for number, (image, label, split) in enumerate(
             zip(dataset.images, dataset.labels, dataset.splits, strict=True)
         ):
-            folder = path / str(split) / EMOTIONS[label]
+            folder = path / str(split) / dataset.names[label]
             folder.mkdir(parents=True, exist_ok=True)
             name = f"{USAGES[str(split)]}_{number}.png"
-            (folder / name).write_bytes(cv2.imencode(".png", image)[1].tobytes())
-
-    def read_sizes(self, source: Source, dataset: FaceDataset) -> Iterable[Size]:
-        """Yield the sizes of the image files, which the data set's ids name."""
-        assert source.root is not None
-        for name in dataset.ids.tolist():
-            path = source.root / name
-            try:
-                content = path.read_bytes()
-            except OSError as error:
-                raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-            yield image_size(content, str(path))
+            (folder / name).write_bytes(encode_png(image))
+            if number % RELEASE_EVERY == 0:
+                release_pages(dataset.images)
 
 
-@dataclass(frozen=True)
-class FaceFile:
-    """An image file with the split and the label that its folders state.
-
-    Args:
-        path: path of the image file.
-        split: name of the split; empty if no folder states one.
-        label: label of the emotion folder.
-    """
-
-    path: Path
-    split: str
-    label: int
-
-
-def list_faces(root: Path) -> tuple[list[FaceFile], list[str]]:
-    """Return the image files below a folder, and a line for each file without a known emotion.
+def list_files(root: Path) -> tuple[list[ImageFile], list[Path]]:
+    """Return the image files in the class folders below a folder, and those in no class folder.
 
     Files are sorted by name, with numbers in names compared as numbers: files named after their row
     (``Training_17.png``) are in the order of the rows.
 
     Raises:
-        DataError: if no emotion folder has an image in it, or folders are numbered in another way
-            than FER-2013's labels.
+        DataError: if no class folder has an image in it.
     """
-    faces: list[FaceFile] = []
-    unknown: list[str] = []
-    top = _descend(root)
-    splits = {folder: split_of(folder.name) for folder in _subfolders(top)}
+    found: list[tuple[Path, str, str]] = []  # path, split, class folder
+    top = descend(root)
+    splits = {folder: split_of(folder.name) for folder in subfolders(top)}
     parents = [(split, folder) for folder, split in splits.items() if split] or [("", top)]
+    stray = [path for _, parent in parents for path in _images(parent, "*")]
     for split, parent in parents:
-        if split:
-            unknown += [
-                f"{path}: is in no emotion folder, expected {parent.name}/<emotion>/{path.name}"
-                for path in _images(parent, "*")
-            ]
-        for folder in _subfolders(parent):
-            images = list(_images(folder))
-            try:
-                label = parse_emotion(folder.name)
-            except DataError as error:
-                _refuse_other_numbers(folder, images)
-                unknown += [f"{path}: {error}" for path in images]
-                continue
-            faces += [FaceFile(path, _split_by_name(path, split), label) for path in images]
-    if parents[0][0]:  # emotion folders next to split folders belong to no split
+        for folder in subfolders(parent):
+            found += [(path, _split_by_name(path, split), folder.name) for path in _images(folder)]
+    if parents[0][0]:  # class folders next to split folders belong to no split
         beside = [folder for folder, split in splits.items() if not split]
-        unknown += [
-            f"{path}: is next to the split folders, expected inside one of them"
-            for folder in beside
-            if _is_emotion(folder.name)
-            for path in _images(folder)
-        ]
-    if not faces:
-        found = ", ".join(sorted(folder.name for folder in _subfolders(root))[:6]) or "none"
+        stray += [path for folder in beside for path in _images(folder)]
+    if not found:
+        folders = [folder.name for folder in subfolders(root)]
+        shown = ", ".join(sorted(folders)[:_SHOWN]) or "none"
         raise DataError(
-            f"{root}: no emotion folder with images in it (folders found: {found}), expected "
-            f"{EMOTIONS[0]}/, {EMOTIONS[1]}/ … or train/{EMOTIONS[0]}/ …, or a CSV or Parquet file"
+            f"{root}: no class folder with images in it (folders found: {shown}), expected one "
+            "folder for each class, with or without train/ and test/ around them, or a CSV or "
+            "Parquet file"
         )
-    faces.sort(key=lambda face: (_natural(face.path.name), str(face.path)))
-    return faces, unknown
+    found.sort(key=lambda file: (natural_key(file[0].name), str(file[0])))
+    images = [
+        ImageFile(path, folder, split, row)
+        for row, (path, split, folder) in enumerate(found, start=1)
+    ]
+    return images, stray
 
 
-def read_folders(root: Path, *, skip_bad: bool = False) -> Rows:
-    """Read emotion folders with images of any size and colour as 48×48 gray crops.
-
-    Args:
-        root: folder that holds the split folders or the emotion folders.
-        skip_bad: leave out unreadable images and folders of other emotions and list them in
-            ``skipped``, instead of raising an error at the first.
-
-    Raises:
-        DataError: if nothing can be read, or at the first folder or image that cannot be used.
-    """
-    faces, skipped = list_faces(root)
-    if skipped and not skip_bad:
-        raise DataError(f"{skipped[0]}; rename or move its folder, or leave it out with --skip-bad")
-    images = np.empty((len(faces), SIZE_PX, SIZE_PX), np.uint8)
-    good = np.ones(len(faces), bool)
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        for index, result in enumerate(pool.map(_read_crop, faces, chunksize=64)):
-            if isinstance(result, DataError):
-                if not skip_bad:
-                    pool.shutdown(cancel_futures=True)
-                    raise DataError(f"{result}; --skip-bad leaves bad images out and lists them")
-                skipped.append(str(result))
-                good[index] = False
-            else:
-                images[index] = result
-    if not good.any():
-        raise DataError(f"{root}: none of the {len(faces):,} images can be read")
-    (where,) = np.nonzero(good)
-    kept = [faces[index] for index in where]
-    return Rows(
-        images=images if good.all() else images[good],
-        labels=np.array([face.label for face in kept], np.int64),
-        splits=np.array([face.split for face in kept], "<U5"),
-        ids=text_array(face.path.relative_to(root).as_posix() for face in kept),
-        rows=where + 1,
-        skipped=skipped,
-    )
-
-
-def _read_crop(face: FaceFile) -> Image | DataError:
-    try:
-        return to_crop(read_image(face.path))
-    except DataError as error:
-        return error
-
-
-def _descend(root: Path) -> Path:
+def descend(root: Path) -> Path:
     """Return the folder below wrapper folders (``archive/images/train/…``) with one folder each."""
     while True:
-        folders = _subfolders(root)
-        if len(folders) != 1 or split_of(folders[0].name) or _is_emotion(folders[0].name):
+        folders = subfolders(root)
+        if len(folders) != 1 or not subfolders(folders[0]):
+            return root
+        name = folders[0].name
+        if split_of(name) or fitting_sets([name]):
             return root
         root = folders[0]
+
+
+def subfolders(root: Path) -> list[Path]:
+    """Return the folders in a folder, sorted; hidden ones are left out.
+
+    Raises:
+        DataError: if the folder cannot be listed.
+    """
+    try:
+        return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{root}: cannot be listed ({error.strerror})") from error
+
+
+def natural_key(name: str) -> list[tuple[int, str]]:
+    """Return a sort key that puts Training_9.png before Training_10.png."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _DIGITS.split(name)]
 
 
 def _split_by_name(path: Path, split: str) -> str:
@@ -208,36 +143,7 @@ def _split_by_name(path: Path, split: str) -> str:
     return split
 
 
-def _subfolders(root: Path) -> list[Path]:
-    try:
-        return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
-    except OSError as error:
-        raise DataError(f"{root}: cannot be listed ({error.strerror})") from error
-
-
 def _images(folder: Path, pattern: str = "**/*") -> Iterator[Path]:
     for path in folder.glob(pattern):
         if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
             yield path
-
-
-def _refuse_other_numbers(folder: Path, images: list[Path]) -> None:
-    """Refuse folders 1 to 7, as in other data sets: 1 would be read as FER-2013's disgust."""
-    if folder.name.isdecimal() and images:
-        raise DataError(
-            f"{folder}: folders are not numbered as in FER-2013 (0 to {NUM_CLASSES - 1}: "
-            f"{', '.join(EMOTIONS)}); rename them to emotions"
-        )
-
-
-def _is_emotion(name: str) -> bool:
-    try:
-        parse_emotion(name)
-    except DataError:
-        return False
-    return True
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Return a sort key that puts Training_9.png before Training_10.png."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _DIGITS.split(name)]

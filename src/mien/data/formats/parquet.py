@@ -5,27 +5,46 @@ Optional columns: ``usage`` (or ``split``), and ``ferplus`` with ten FER+ votes 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import numpy as np
 
 from mien.data.dataset import FaceDataset
 from mien.data.fer2013 import FERPLUS_VOTES, USAGES
-from mien.data.formats._parquet_rows import RowReader, content_of, import_pyarrow
-from mien.data.formats.base import FORMATS, Format, Source, first_bytes, visible_files
-from mien.data.rows import Rows, join_images, text_array
+from mien.data.formats._fields import SKIP_BAD_ROWS, UnknownLabelError
+from mien.data.formats._parquet_rows import (
+    Face,
+    RowReader,
+    content_of,
+    import_pyarrow,
+    schema_of,
+)
+from mien.data.formats.base import (
+    DEFAULT_OPTIONS,
+    FORMATS,
+    Format,
+    ReadOptions,
+    Source,
+    first_bytes,
+    visible_files,
+)
+from mien.data.rows import Rows, collect_images, text_array
 from mien.errors import DataError, first_line
+from mien.images.crop import encode_png
 from mien.images.header import Size, image_size
+from mien.io.mapped import RowsFile, release_pages
 from mien.types import Votes
 
 _WORKERS: Final = 2
-_BATCH_ROWS: Final = 2048
+_BATCH_ROWS: Final = 512
 _MAGIC: Final = b"PAR1"
+_GROUP_ROWS: Final = 1024  # rows that are written at once
+_NO_PIXELS: Final = np.empty(0, np.uint8)
 
 
 @FORMATS.register("parquet")
@@ -53,26 +72,52 @@ class ParquetFormat(Format):
         files = visible_files(path, "*.parquet") or visible_files(path, "data/*.parquet")
         return Source(path.absolute().name, tuple(sorted(files))) if files else None
 
-    def read(self, source: Source, *, skip_bad: bool) -> Rows:
+    def read(self, source: Source, options: ReadOptions) -> Rows:
         """Read the Parquet files (see `read_parquet`)."""
-        return read_parquet(source.files, skip_bad=skip_bad)
+        return read_parquet(source.files, options)
+
+    def find_labels(self, source: Source) -> Iterable[str]:
+        """Return the names that Hugging Face's metadata tell, else the values of the column."""
+        words: set[str] = set()
+        for path in source.files:
+            with _reading(path) as file:
+                reader = RowReader(path, file.schema_arrow, DEFAULT_OPTIONS)
+                if reader.label_names is not None:
+                    words.update(reader.label_names)
+                    continue
+                for batch in _records(file, ["label"], 1):
+                    found = {record["label"] for _, record in batch} - {None}
+                    words.update(map(str, found))
+        return words
+
+    def has_votes(self, source: Source) -> bool:
+        """Return whether a file has the column of FER+ votes."""
+        for path in source.files:
+            with _reading(path) as file:
+                if "ferplus" in file.schema_arrow.names:
+                    return True
+        return False
 
     def write(self, dataset: FaceDataset, path: Path) -> None:
-        """Write one file, with images as lossless PNG."""
+        """Write one file, with images as lossless PNG, and the names of the labels."""
         pa, pq = import_pyarrow()
-        pngs = [cv2.imencode(".png", image)[1].tobytes() for image in dataset.images]
-        columns: dict[str, Any] = {
-            "image": pa.array(
-                [{"bytes": png, "path": None} for png in pngs],
-                pa.struct([("bytes", pa.binary()), ("path", pa.string())]),
-            ),
-            "label": pa.array(dataset.labels),
-            "usage": pa.array([USAGES[str(split)] for split in dataset.splits]),
-        }
-        if dataset.votes is not None:
-            votes = [row.tolist() if row.any() else None for row in dataset.votes]
-            columns["ferplus"] = pa.array(votes, pa.list_(pa.int8(), len(FERPLUS_VOTES)))
-        pq.write_table(pa.table(columns), path)
+        schema = schema_of(dataset)
+        with pq.ParquetWriter(path, schema) as writer:
+            for start in range(0, len(dataset), _GROUP_ROWS):
+                rows = slice(start, start + _GROUP_ROWS)
+                columns: dict[str, Any] = {
+                    "image": [
+                        {"bytes": encode_png(image), "path": None} for image in dataset.images[rows]
+                    ],
+                    "label": dataset.labels[rows],
+                    "usage": [USAGES[str(split)] for split in dataset.splits[rows]],
+                }
+                if dataset.votes is not None:
+                    columns["ferplus"] = [
+                        row.tolist() if row.any() else None for row in dataset.votes[rows]
+                    ]
+                writer.write_table(pa.table(columns, schema))
+                release_pages(dataset.images)
 
     def read_sizes(self, source: Source, dataset: FaceDataset) -> Iterable[Size]:
         """Return the sizes of the images in the data set's rows."""
@@ -95,7 +140,7 @@ class ParquetFormat(Format):
         return [sizes[row] for row in dataset.rows.tolist()]
 
 
-def read_parquet(paths: Sequence[Path], *, skip_bad: bool = False) -> Rows:
+def read_parquet(paths: Sequence[Path], options: ReadOptions = DEFAULT_OPTIONS) -> Rows:
     """Read Parquet files, which together are one data set.
 
     A split comes from the column ``usage`` or ``split``, else from the file's name
@@ -104,50 +149,67 @@ def read_parquet(paths: Sequence[Path], *, skip_bad: bool = False) -> Rows:
 
     Args:
         paths: paths of the files, in the order in which they are read.
-        skip_bad: leave bad rows out and list them in ``skipped``, instead of raising an error at
-            the first.
+        options: labels, size and channels to read, and what becomes of bad rows.
 
     Raises:
         DataError: if a file is not Parquet, lacks a column or has no usable row, or at the first
             bad row.
         MienError: if pyarrow is not installed.
     """
+    crops = collect_images(options.crop)
     parts, start = [], 1
     for path in paths:
-        part, count = _read_file(path, start, skip_bad=skip_bad)
+        part, count = _read_file(path, start, options, crops)
         parts.append(part)
         start += count
-    if not any(len(part) for part in parts):
-        raise DataError(f"{paths[0]}: no usable rows ({len(paths)} file(s) read)")
+    if not any(len(part.labels) for part in parts):
+        skipped = [line for part in parts for line in part.skipped]
+        first = f", {len(skipped):,} skipped: {skipped[0]}" if skipped else ""
+        raise DataError(f"{paths[0]}: no usable rows ({len(paths)} file(s) read{first})")
     votes = [part.votes for part in parts]
     any_votes = any(part is not None for part in votes)
     return Rows(
-        images=join_images([part.images for part in parts]),
+        images=crops.finish(),
         labels=np.concatenate([part.labels for part in parts]),
         splits=np.concatenate([part.splits for part in parts]),
         ids=np.concatenate([part.ids for part in parts]),
         rows=np.concatenate([part.rows for part in parts]),
         votes=np.concatenate([_votes_or_zeros(part) for part in parts]) if any_votes else None,
         skipped=[line for part in parts for line in part.skipped],
+        unknown=dict(sum((Counter(part.unknown) for part in parts), Counter())),
     )
 
 
-def _read_file(path: Path, start: int, *, skip_bad: bool) -> tuple[Rows, int]:
-    """Return the rows of one file, numbered from `start`, and how many rows the file has."""
-    faces, skipped = [], []
+def _read_file(path: Path, start: int, options: ReadOptions, crops: RowsFile) -> tuple[Rows, int]:
+    """Read the rows of one file, numbered from `start`; add their images to `crops`.
+
+    Returns:
+        The rows, without images, and how many rows the file has.
+    """
+    faces: list[Face] = []
+    skipped: list[str] = []
+    unknown: Counter[str] = Counter()
     with _reading(path) as file, ThreadPoolExecutor(_WORKERS) as pool:
-        reader = RowReader(path, file.schema_arrow)
+        reader = RowReader(path, file.schema_arrow, options)
         for batch in _records(file, reader.columns, 1):
+            images = []
             for result in pool.map(reader.read, *zip(*batch, strict=True)):
                 if not isinstance(result, DataError):
-                    faces.append(result)
-                elif skip_bad:
+                    images.append(result[0])
+                    faces.append(result[1])
+                elif options.skip_bad:
                     skipped.append(str(result))
+                    if isinstance(result, UnknownLabelError):
+                        unknown[result.word] += 1
+                elif isinstance(result, UnknownLabelError):
+                    raise UnknownLabelError(f"{result}; {SKIP_BAD_ROWS}", result.word)
                 else:
-                    raise DataError(f"{result}; --skip-bad leaves bad rows out and lists them")
+                    raise DataError(f"{result}; {SKIP_BAD_ROWS}")
+            if images:
+                crops.add(np.stack(images))
         count: int = file.metadata.num_rows
     rows = Rows(
-        images=join_images([face.image[None] for face in faces]),
+        images=_NO_PIXELS,
         labels=np.array([face.label for face in faces], np.int64),
         splits=np.array([face.split for face in faces], "<U5"),
         ids=text_array(f"{path.name}: row {face.row}" for face in faces),
@@ -158,6 +220,7 @@ def _read_file(path: Path, start: int, *, skip_bad: bool) -> tuple[Rows, int]:
             else None
         ),
         skipped=skipped,
+        unknown=dict(unknown),
     )
     return rows, count
 
@@ -186,4 +249,4 @@ def _records(
 def _votes_or_zeros(part: Rows) -> Votes:
     if part.votes is not None:
         return part.votes
-    return np.zeros((len(part), len(FERPLUS_VOTES)), np.int8)
+    return np.zeros((len(part.labels), len(FERPLUS_VOTES)), np.int8)

@@ -12,10 +12,11 @@ from pydantic import model_validator
 from torch import Tensor, nn
 
 from mien.errors import RecipeError
+from mien.images.crop import MAX_SIZE_PX
 from mien.io.download import root_cause
 from mien.io.quiet import quiet_logger
-from mien.models.base import Network
-from mien.models.layers import dense_layers, initialize, input_channels
+from mien.models.base import Network, Task
+from mien.models.layers import LEAST_CAM_CELLS, dense_layers, initialize, input_channels
 from mien.recipes.families import FAMILIES
 from mien.recipes.sections import ModelSection
 
@@ -56,11 +57,12 @@ class DenseNet(Network):
 
     section = DenseNetModel
     weights_layout = _REPOSITORY
+    sizes_px = (32, MAX_SIZE_PX)  # halved five times
 
-    def __init__(self, model: DenseNetModel) -> None:
-        super().__init__()
+    def __init__(self, model: DenseNetModel, task: Task) -> None:
+        super().__init__(task)
         parts: OrderedDict[str, nn.Module] = OrderedDict(
-            conv0=nn.Conv2d(input_channels(model), _STEM, 7, stride=2, padding=3, bias=False),
+            conv0=nn.Conv2d(input_channels(model, task), _STEM, 7, stride=2, padding=3, bias=False),
             norm0=nn.BatchNorm2d(_STEM),
             relu0=nn.ReLU(),
             pool0=nn.MaxPool2d(3, stride=2, padding=1),
@@ -78,7 +80,7 @@ class DenseNet(Network):
         parts["norm5"] = nn.BatchNorm2d(width)
         self.features = nn.Sequential(parts)
         self.num_features = width
-        self.head = nn.Sequential(*dense_layers(width, model))
+        self.head = nn.Sequential(*dense_layers(width, model, task))
         for part in self.features.modules():  # as in torchvision
             if isinstance(part, nn.Conv2d):
                 nn.init.kaiming_normal_(part.weight)
@@ -86,8 +88,14 @@ class DenseNet(Network):
 
     @property
     def cam_layer(self) -> nn.Module:
-        """The deepest rectified map of 5x5 cells or more; the next one has 3x3."""
-        return self.features.get_submodule("transition2.relu")
+        """The deepest rectified map between two blocks that has 5x5 cells or more."""
+        halvings = {number: number + 1 for number in range(1, len(_LAYERS))}  # of each transition
+        located = [
+            number
+            for number, count in halvings.items()
+            if self.task.size_px >> count >= LEAST_CAM_CELLS
+        ]
+        return self.features.get_submodule(f"transition{max(located)}.relu")
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Return the rectified and averaged last map (see `Network`)."""

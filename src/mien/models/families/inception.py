@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from mien.models.base import Network
+from mien.models.base import Network, Task
 from mien.models.layers import dense_layers, initialize, input_channels, last_located
 from mien.recipes.families import FAMILIES
 from mien.recipes.sections import ModelSection, Positive
@@ -65,11 +65,11 @@ class Inception(Network):
 
     section = InceptionModel
 
-    def __init__(self, model: InceptionModel) -> None:
-        super().__init__()
-        # 48 -> 24 px; a convolution on every pixel of 48×48 would cost more than all other layers
-        # together
-        layers: list[nn.Module] = [_conv(input_channels(model), model.stem, 3), nn.MaxPool2d(2)]
+    def __init__(self, model: InceptionModel, task: Task) -> None:
+        super().__init__(task)
+        # Halved at once: a convolution on every pixel would cost more than all other layers.
+        stem = _conv(input_channels(model, task), model.stem, 3)
+        layers: list[nn.Module] = [stem, nn.MaxPool2d(2)]
         width = model.stem
         for stage, channels in enumerate(model.channels):
             layers += [nn.MaxPool2d(2)] if stage else []
@@ -78,13 +78,13 @@ class Inception(Network):
                 width = channels
         self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
         self.num_features = width
-        self.head = nn.Sequential(*dense_layers(width, model))
+        self.head = nn.Sequential(*dense_layers(width, model, task))
         initialize(self, model)
 
     @property
     def cam_layer(self) -> nn.Module:
         """The last block whose map still has 5x5 cells or more."""
-        return last_located(self.features, InceptionBlock)
+        return last_located(self.features, InceptionBlock, self.task.size_px)
 
 
 def _conv(width: int, channels: int, kernel_px: int) -> nn.Sequential:

@@ -1,6 +1,6 @@
-"""mien's own network: plain 3×3 convolutions with residual pairs, made for 48×48 faces.
+"""mien's own network: plain 3×3 convolutions with residual pairs, made for small face crops.
 
-Few convolutions at full size, pooled soon: on a CPU the layers at 48×48 are limited by memory, and
+Few convolutions at full size, pooled soon: on a CPU the first layers are limited by memory, and
 take more time than their arithmetic suggests.
 """
 
@@ -16,7 +16,9 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from mien.models.base import Network
+from mien.errors import RecipeError
+from mien.images.crop import MAX_SIZE_PX
+from mien.models.base import Network, Task
 from mien.models.layers import (
     LEAST_CAM_CELLS,
     Foldable,
@@ -31,7 +33,7 @@ _SHIPPED: Final = files("mien") / "weights"
 
 
 class MienNetModel(ModelSection):
-    """Plain 3×3 convolutions with residual pairs, for 48×48 faces."""
+    """Plain 3×3 convolutions with residual pairs, for small face crops."""
 
     family: Literal["mien_net"] = "mien_net"
     normalization: Literal["unit", "standardize", "imagenet"] = "standardize"
@@ -49,8 +51,8 @@ class MienNetModel(ModelSection):
     """Number of residual pairs in each stage."""
     dense: tuple[Positive, ...] = ()
     dropout: Dropout = 0.2
-    input_px: Annotated[int, Field(ge=16, le=48)] = 48
-    """Side of the centre crop that the network reads, in pixels."""
+    input_px: Annotated[int, Field(ge=16, le=MAX_SIZE_PX)] | None = None
+    """Side of the centre square that the network reads, in pixels; by default the whole crop."""
     squeeze: bool = False
     """Whether each residual pair weights its channels by squeeze-and-excitation."""
     branches: bool = False
@@ -80,12 +82,12 @@ class MienNet(Network):
 
     section = MienNetModel
 
-    def __init__(self, model: MienNetModel) -> None:
-        super().__init__()
-        self.input_px = model.input_px
+    def __init__(self, model: MienNetModel, task: Task) -> None:
+        super().__init__(task)
+        self.input_px = model.input_px or task.size_px
         width = model.stem
         pool = [nn.MaxPool2d(2)] if model.pooled_stem else []
-        stem = _conv(input_channels(model), width, model)
+        stem = _conv(input_channels(model, task), width, model)
         parts: dict[str, nn.Module] = {"stem": nn.Sequential(*stem, *pool, nn.ReLU())}
         for stage, (channels, blocks) in enumerate(zip(model.channels, model.blocks, strict=True)):
             if stage:
@@ -98,13 +100,24 @@ class MienNet(Network):
         parts |= {"pool": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten()}
         self.features = nn.Sequential(OrderedDict(parts))
         self.num_features = width
-        self.head = nn.Sequential(*dense_layers(width, model))
+        self.head = nn.Sequential(*dense_layers(width, model, task))
         # Cells of a map of 2x2 are half the face each; the stage before it ends in 5x5 or 6x6.
-        first = model.input_px // (2 if model.pooled_stem else 1)
+        first = self.input_px // (2 if model.pooled_stem else 1)
         cells = [first // 2**stage for stage in range(len(model.channels))]
         located = max(stage for stage, side in enumerate(cells) if side >= LEAST_CAM_CELLS)
         self._cam_layer = f"pairs{located}"
         initialize(self, model)
+
+    @classmethod
+    def check(cls, section: ModelSection, task: Task) -> None:
+        """Raise a RecipeError if the network would read more than the crops of a task."""
+        super().check(section, task)
+        assert isinstance(section, MienNetModel)
+        if section.input_px and section.input_px > task.size_px:
+            raise RecipeError(
+                f"model.input_px = {section.input_px}: the crops have {task.size_px} px "
+                "(data.size_px); leave input_px out to read all of them"
+            )
 
     @property
     def cam_layer(self) -> nn.Module:

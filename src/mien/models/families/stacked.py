@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import nn
 
-from mien.images.crop import SIZE_PX
-from mien.models.base import Network
+from mien.errors import RecipeError
+from mien.models.base import Network, Task
 from mien.models.layers import dense_layers, initialize, input_channels, last_located
 from mien.recipes.families import FAMILIES
 from mien.recipes.sections import Dropout, ModelSection, Positive
@@ -47,10 +47,10 @@ class Stacked(Network):
 
     section = StackedModel
 
-    def __init__(self, model: StackedModel) -> None:
-        super().__init__()
+    def __init__(self, model: StackedModel, task: Task) -> None:
+        super().__init__(task)
         layers: list[nn.Module] = []
-        width = input_channels(model)
+        width = input_channels(model, task)
         for channels in model.stage_channels:
             for remaining in reversed(range(model.convs_per_stage)):
                 layers += _conv(width, channels, model)
@@ -63,16 +63,28 @@ class Stacked(Network):
             layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
         else:
             layers.append(nn.Flatten())
-            width *= (SIZE_PX // 2 ** len(model.stage_channels)) ** 2
+            width *= (task.size_px // 2 ** len(model.stage_channels)) ** 2
         self.features = nn.Sequential(*layers)
         self.num_features = width
-        self.head = nn.Sequential(*dense_layers(width, model))
+        self.head = nn.Sequential(*dense_layers(width, model, task))
         initialize(self, model)
+
+    @classmethod
+    def check(cls, section: ModelSection, task: Task) -> None:
+        """Raise a RecipeError if the stages halve the crops of a task to nothing."""
+        super().check(section, task)
+        assert isinstance(section, StackedModel)
+        stages = len(section.stage_channels)
+        if task.size_px < 2**stages:
+            raise RecipeError(
+                f"data.size_px = {task.size_px}: {stages} stages, each of which halves the map, "
+                f"need crops of {2**stages} px or more; set fewer model.channels or model.stages"
+            )
 
     @property
     def cam_layer(self) -> nn.Module:
         """The last rectified map that still has 5x5 cells or more."""
-        return last_located(self.features, nn.ReLU)
+        return last_located(self.features, nn.ReLU, self.task.size_px)
 
 
 def _conv(width: int, channels: int, model: StackedModel) -> list[nn.Module]:

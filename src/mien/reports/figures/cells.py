@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from mien.reports.svg import COLOURS
+from mien.reports.svg import COLOURS, class_names
 from mien.types import Array
 
 _OPACITY: Final = 0.8  # of a share of 1: the text on a cell stays readable on light and dark pages
+_SLANTED: Final = 10  # columns; the names of more of them would overlap
 
 
 def draw_cells(axes: Axes, shares: Array, *, columns: Sequence[str], rows: Sequence[str]) -> None:
@@ -26,8 +27,10 @@ def draw_cells(axes: Axes, shares: Array, *, columns: Sequence[str], rows: Seque
     mesh = axes.pcolormesh(shares, edgecolors="none")
     mesh.set_array(None)
     mesh.set_facecolor([(COLOURS[0], _OPACITY * float(share)) for share in shares.ravel()])
-    axes.set_xticks(np.arange(len(columns)) + 0.5, columns, rotation=30, ha="right")
-    axes.set_yticks(np.arange(len(rows)) + 0.5, rows)
+    upright = len(columns) > _SLANTED
+    turned: Any = {"rotation": 90} if upright else {"rotation": 30, "ha": "right"}
+    axes.set_xticks(np.arange(len(columns)) + 0.5, class_names(columns), **turned)
+    axes.set_yticks(np.arange(len(rows)) + 0.5, class_names(rows))
     axes.invert_yaxis()
-    axes.tick_params(length=0)
+    axes.tick_params(length=0, labelsize=8 if upright else None)
     axes.spines[:].set_visible(False)

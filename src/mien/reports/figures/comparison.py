@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mien.bundle.scores import Score
-from mien.reports.svg import COLOURS, INK, STYLE, new_figure
+from mien.reports.svg import COLOURS, INK, STYLE, new_figure, plain_names
 
 _SHORT_NAME: Final = 20  # letters; three longer names do not fit side by side
 _DASHES: Final = ("-", "--", ":", "-.")
@@ -60,7 +60,7 @@ def draw_curves(histories: Mapping[str, Sequence[dict[str, float]]], column: str
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     columns = 3 if max(map(len, histories), default=0) <= _SHORT_NAME else 2
     figure.legend(  # names given here: Matplotlib leaves out those that begin with _
-        axes.lines, _plain(histories), loc="outside lower center", ncols=columns, fontsize=8
+        axes.lines, plain_names(histories), loc="outside lower center", ncols=columns, fontsize=8
     )
     return figure
 
@@ -83,7 +83,7 @@ def draw_intervals(scores: Mapping[str, Score], quantity: str) -> Figure:
             f"{score.value:.3f}", (score.value, row), (0, 5), textcoords="offset points",
             ha="center", fontsize=8,
         )  # fmt: skip
-    axes.set_yticks(range(len(scores)), _plain(scores))
+    axes.set_yticks(range(len(scores)), plain_names(scores))
     axes.set_ylim(len(scores) - 0.5, -0.7)
     axes.set_xlabel(f"{quantity}, 95% interval")
     axes.grid(visible=False, axis="y")
@@ -149,11 +149,6 @@ def draw_parallel(columns: Mapping[str, Sequence[float | str]], quantity: str) -
         mpl.cm.ScalarMappable(span, _BY_VALUE), ax=axes, label=quantity, pad=0.02, aspect=30
     )
     return figure
-
-
-def _plain(names: Iterable[str]) -> list[str]:
-    """Return names with dollar signs escaped: Matplotlib reads formulas between two of them."""
-    return [name.replace("$", r"\$") for name in names]
 
 
 def _scaled(values: Sequence[float | str]) -> list[float]:

@@ -11,21 +11,21 @@ from matplotlib.figure import Figure
 from mien.data.statistics import Spread
 from mien.data.votes import Agreement
 from mien.reports.figures.cells import draw_cells
-from mien.reports.svg import COLOURS, INK, STYLE, new_figure
+from mien.reports.svg import COLOURS, INK, STYLE, class_names, height_of_rows, new_figure
 
 _BOX: Final = 0.6  # height of a box, as a share of the row's height
 
 
 @mpl.rc_context(STYLE)
 def draw_spreads(spreads: dict[str, Spread | None], quantity: str, limit: float) -> Figure:
-    """Draw one box plot per emotion, with whiskers from the 5th to the 95th percentile.
+    """Draw one box plot per class, with whiskers from the 5th to the 95th percentile.
 
     Args:
-        spreads: emotion -> percentiles; None for an emotion without images, whose row stays empty.
+        spreads: class -> percentiles; None for a class without images, whose row stays empty.
         quantity: name of the quantity, for the axis.
         limit: largest possible value, so that figures of several data sets can be compared.
     """
-    figure, axes = new_figure(2.9)
+    figure, axes = new_figure(height_of_rows(2.9, len(spreads), each_in=0.32))
     for position, spread in enumerate(spreads.values()):
         if spread is None:
             continue
@@ -35,7 +35,7 @@ def draw_spreads(spreads: dict[str, Spread | None], quantity: str, limit: float)
         axes.barh(position, width, _BOX, left=spread.quartile, color=COLOURS[0], alpha=0.6)
         edges = [position - _BOX / 2, position + _BOX / 2]
         axes.plot([spread.median, spread.median], edges, color=INK, linewidth=1.6)
-    axes.set_yticks(range(len(spreads)), list(spreads))
+    axes.set_yticks(range(len(spreads)), class_names(spreads))
     axes.set_ylim(len(spreads) - 0.5, -0.5)
     axes.set_xlim(0, limit)
     axes.set_xlabel(quantity)

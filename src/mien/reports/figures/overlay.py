@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mien.images.crop import SIZE_PX
-from mien.types import Image
+from mien.images.crop import to_image
+from mien.types import Crop, Image
 
-_SHOWN_PX: Final = 3 * SIZE_PX
+_SHOWN_PX: Final = 144
 _OPACITY: Final = 0.75  # where the map is 1: the face still shows through
 _SMOOTHING_PX: Final = 4.0  # in the enlarged image: edges of cells and patches mean nothing
 _GRAY: Final = 128
@@ -23,25 +23,28 @@ LEAST_DROP: Final = 0.05
 Heat = npt.NDArray[np.floating]
 
 
-def overlay(image: Image, heat: Heat) -> Image:
-    """Return an enlarged face with a heat map over it; the face is unchanged where the map is 0.
+def overlay(crop: Crop, heat: Heat) -> Image:
+    """Return a face with a heat map over it, at one size; it is unchanged where the map is 0.
 
     Args:
-        image: face crop.
+        crop: face crop.
         heat: heat map; values are clipped to 0 and 1.
 
-    Shape: uint8 (48, 48), float (48, 48) -> uint8 (144, 144, 3), blue-green-red.
+    Shape: uint8 (size_px, size_px) or (size_px, size_px, 3), float (size_px, size_px) -> uint8
+        (144, 144, 3), blue-green-red.
     """
     size = (_SHOWN_PX, _SHOWN_PX)
     large = cv2.resize(np.clip(heat, 0, 1).astype(np.float32), size)
     smooth = np.asarray(cv2.GaussianBlur(large, (0, 0), _SMOOTHING_PX), np.float32)
-    return _blend(enlarge(image), smooth)
+    return _blend(enlarge(crop), smooth)
 
 
-def enlarge(image: Image) -> Image:
-    """Return a face at the size of an `overlay`. Shape: uint8 (48, 48) -> uint8 (144, 144)."""
-    large = cv2.resize(image, (_SHOWN_PX, _SHOWN_PX), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(large, np.uint8)
+def enlarge(crop: Crop) -> Image:
+    """Return a face at the size of an `overlay`, blue-green-red or gray."""
+    shrinks = len(crop) > _SHOWN_PX
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    shown = cv2.resize(to_image(crop), (_SHOWN_PX, _SHOWN_PX), interpolation=interpolation)
+    return np.asarray(shown, np.uint8)
 
 
 def heat_legend() -> Image:
@@ -51,7 +54,11 @@ def heat_legend() -> Image:
 
 
 def _blend(image: Image, heat: Heat) -> Image:
-    """Lay the colours of a heat map over a gray image. Shape: (h, w), (h, w) -> uint8 (h, w, 3)."""
+    """Lay the colours of a heat map over an image.
+
+    Shape: (h, w) or (h, w, 3), (h, w) -> uint8 (h, w, 3).
+    """
     colours = cv2.applyColorMap(np.rint(heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    below = image[..., None] if image.ndim == 2 else image
     share = _OPACITY * np.sqrt(heat)[..., None]  # the root also makes weak regions visible
-    return np.asarray(np.rint((1 - share) * image[..., None] + share * colours), np.uint8)
+    return np.asarray(np.rint((1 - share) * below + share * colours), np.uint8)

@@ -133,7 +133,7 @@ class EvaluationSection(Section):
 
     @cached_property
     def probabilities(self) -> npt.NDArray[np.float64]:
-        """Probabilities of the evaluated images. Shape: (N, 7)."""
+        """Probabilities of the evaluated images. Shape: (N, classes)."""
         return np.array(self.evaluation.probabilities)
 
 

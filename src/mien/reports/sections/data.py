@@ -19,14 +19,14 @@ class DataSection(Section):
 
     @cached_property
     def counts(self) -> dict[str, dict[str, int]]:
-        """Number of images by split and emotion; empty without the data set."""
+        """Number of images by split and class; empty without the data set."""
         dataset = self.content.dataset
         if dataset is None:
             return {}
         return {split: dataset.split(split).class_counts() for split in dataset.split_counts()}
 
     def figures(self) -> dict[str, Figure]:
-        """Return numbers and shares of the emotions in each split."""
+        """Return numbers and shares of the classes in each split."""
         if not self.counts:
             return {}
         return {

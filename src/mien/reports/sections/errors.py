@@ -1,4 +1,4 @@
-"""Errors section: confusion matrix, scores and curves of each emotion, most frequent mistakes."""
+"""Errors section: confusion matrix, scores and curves of each class, most frequent mistakes."""
 
 from __future__ import annotations
 
@@ -15,17 +15,25 @@ from mien.evaluation.curves import macro_roc_curve, pool_classes, precision_reca
 from mien.evaluation.describe import show_score
 from mien.evaluation.metrics import Floats
 from mien.evaluation.result import Confused
-from mien.labels import COLOURS as EMOTION_COLOURS
-from mien.labels import EMOTIONS
+from mien.labels import named_labels
 from mien.reports.faces import Sample, take_samples
 from mien.reports.figures.cells import draw_cells
 from mien.reports.sections.base import SECTIONS, EvaluationSection
-from mien.reports.svg import COLOURS, INK, STYLE, new_figure
+from mien.reports.svg import (
+    COLOURS,
+    INK,
+    STYLE,
+    class_names,
+    height_of_rows,
+    new_figure,
+)
 from mien.types import Array, Mask
 
-_PAIRS: Final = 5  # pairs of emotions, those confused most often
+_PAIRS: Final = 5  # pairs of classes, those confused most often
 _EXAMPLES: Final = 6  # example faces of each pair
 _CURVE_POINTS: Final = 200
+_ROOMY: Final = 8  # classes; the cells of more of them hold one number instead of two
+_LEGEND_COLUMNS: Final = 3
 
 _Trace = Callable[[Mask, Floats], tuple[Floats, Floats]]
 
@@ -49,19 +57,19 @@ class ErrorsSection(EvaluationSection):
 
     @cached_property
     def confused(self) -> list[tuple[Confused, list[Sample]]]:
-        """The pairs of emotions confused most often, with example faces if possible."""
+        """The pairs of classes confused most often, with example faces if possible."""
         pairs = self.evaluation.most_confused(_PAIRS)
         return [(pair, self._examples(pair)) for pair in pairs]
 
     @property
     def absent(self) -> list[str]:
-        """Emotions without an image in the split."""
+        """Classes without an image in the split."""
         return [row.emotion for row in self.evaluation.per_class if not row.images]
 
     def figures(self) -> dict[str, Figure]:
-        """Return the confusion matrix, and scores and curves of each emotion."""
+        """Return the confusion matrix, and scores and curves of each class."""
         return {
-            "confusion": draw_confusion(np.array(self.evaluation.confusion)),
+            "confusion": draw_confusion(np.array(self.evaluation.confusion), self.evaluation.names),
             "classes": draw_class_scores(self.evaluation.per_class),
             "roc": draw_curves(
                 self._roc_curves(),
@@ -75,11 +83,12 @@ class ErrorsSection(EvaluationSection):
         }
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the confusion matrix and the scores of each emotion."""
+        """Return the confusion matrix and the scores of each class."""
+        names = self.evaluation.names
         return {
             "confusion": [
-                {"label": emotion, **dict(zip(EMOTIONS, row, strict=True))}
-                for emotion, row in zip(EMOTIONS, self.evaluation.confusion, strict=True)
+                {"label": name, **dict(zip(names, row, strict=True))}
+                for name, row in zip(names, self.evaluation.confusion, strict=True)
             ],
             "classes": [
                 {
@@ -91,7 +100,7 @@ class ErrorsSection(EvaluationSection):
         }
 
     def numbers(self) -> dict[str, Any]:
-        """Return the pairs of emotions confused most often."""
+        """Return the pairs of classes confused most often."""
         evaluation = self.content.evaluation
         pairs = evaluation.most_confused(_PAIRS) if evaluation else []
         return {"most_confused": [pair.model_dump() for pair in pairs]}
@@ -104,7 +113,7 @@ class ErrorsSection(EvaluationSection):
         """Return faces of a confused pair, the most confident first."""
         if self.content.dataset is None:
             return []
-        label, read = EMOTIONS.index(pair.label), EMOTIONS.index(pair.read)
+        label, read = map(self.evaluation.names.index, (pair.label, pair.read))
         (rows,) = np.nonzero((self.labels == label) & (self.probabilities.argmax(1) == read))
         rows = rows[np.argsort(-self.probabilities[rows, read], kind="stable")]
         return take_samples(self.content.dataset, self.evaluation, rows[:_EXAMPLES].tolist())
@@ -128,12 +137,15 @@ class ErrorsSection(EvaluationSection):
         ]
 
     def _class_curves(self, trace: _Trace, areas: dict[str, float | None]) -> list[Curve]:
-        """Return the curve of each emotion that some of the images have, but not all."""
+        """Return the curve of each class that some of the images have, but not all."""
+        colours = named_labels(self.evaluation.names).colours
+        shown = class_names(self.evaluation.names)
         return [
             Curve(
-                f"{row.emotion} {show_score(areas[row.emotion])}",
+                f"{shown[label]} {show_score(areas[row.emotion])}",
                 *trace(self.labels == label, self.probabilities[:, label]),
-                EMOTION_COLOURS[label],
+                colours[label],
+                "-" if colours[label] not in colours[:label] else ":",
             )
             for label, row in enumerate(self.evaluation.per_class)
             if row.roc_auc is not None
@@ -141,30 +153,41 @@ class ErrorsSection(EvaluationSection):
 
 
 @mpl.rc_context({**STYLE, "axes.grid": False})
-def draw_confusion(counts: Array) -> Figure:
+def draw_confusion(counts: Array, names: Sequence[str]) -> Figure:
     """Draw a confusion matrix: counts and their shares of the row, by which cells are shaded.
 
-    Shape: counts (7, 7), labels by predictions.
+    Cells of many classes have room for the share alone, in percent, and those without images stay
+    empty.
+
+    Args:
+        counts: number of images by label and prediction. Shape: (classes, classes).
+        names: names of the classes, in order.
     """
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    figure, axes = new_figure(4.6)
-    draw_cells(axes, shares, columns=EMOTIONS, rows=EMOTIONS)
+    roomy = len(names) <= _ROOMY
+    figure, axes = new_figure(height_of_rows(4.6, len(names), each_in=0.5 if roomy else 0.22))
+    draw_cells(axes, shares, columns=names, rows=names)
     for row, column in np.ndindex(*counts.shape):
-        for text, y, size in (
-            (f"{counts[row, column]:,}", row + 0.44, 9.5),
-            (f"{shares[row, column]:.0%}", row + 0.76, 7),
-        ):
+        if roomy:
+            texts = [
+                (f"{counts[row, column]:,}", row + 0.44, 9.5),
+                (f"{shares[row, column]:.0%}", row + 0.76, 7),
+            ]
+        else:
+            share = f"{100 * shares[row, column]:.0f}" if counts[row, column] else ""
+            texts = [(share, row + 0.5, min(7, 120 / len(names)))]
+        for text, y, size in texts:
             axes.text(column + 0.5, y, text, ha="center", va="center", fontsize=size)
-    axes.set_xlabel("predicted")
+    axes.set_xlabel("predicted" if roomy else "predicted; numbers are percent of the row")
     axes.set_ylabel("label")
     return figure
 
 
 @mpl.rc_context(STYLE)
 def draw_class_scores(scores: Sequence[ClassScore]) -> Figure:
-    """Draw precision, recall and F1 of each emotion that has images, as bars."""
+    """Draw precision, recall and F1 of each class that has images, as bars."""
     present = [row for row in scores if row.images]
-    figure, axes = new_figure(3.6)
+    figure, axes = new_figure(height_of_rows(3.6, len(present), each_in=0.4))
     height = 0.27
     positions = np.arange(len(present))
     for index, quantity in enumerate(("precision", "recall", "f1")):
@@ -172,7 +195,7 @@ def draw_class_scores(scores: Sequence[ClassScore]) -> Figure:
             positions + (index - 1) * height, [getattr(row, quantity) for row in present],
             height * 0.9, color=COLOURS[index], label=quantity.replace("f1", "F1"),
         )  # fmt: skip
-    axes.set_yticks(positions, [row.emotion for row in present])
+    axes.set_yticks(positions, class_names(row.emotion for row in present))
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.grid(visible=False, axis="y")
@@ -185,7 +208,7 @@ def draw_class_scores(scores: Sequence[ClassScore]) -> Figure:
 def draw_curves(
     curves: Sequence[Curve], *, x: str, y: str, chance: bool = False, top: float | None = None
 ) -> Figure:
-    """Draw curves of the emotions and their averages, named in a legend below.
+    """Draw curves of the classes and their averages, named in a legend below.
 
     Args:
         curves: curves to draw.
@@ -194,12 +217,14 @@ def draw_curves(
         chance: whether to draw the diagonal, which is the ROC curve of guessing.
         top: upper limit of the y axis, which then begins at 0; None fits the curves.
     """
-    figure, axes = new_figure(4.9)
+    legend_rows = -(-len(curves) // _LEGEND_COLUMNS)
+    figure, axes = new_figure(4.9 + 0.17 * max(0, legend_rows - 3))
     if chance:
         axes.plot([0, 1], [0, 1], color=INK, alpha=0.4, linewidth=1, linestyle=":")
+    lines = []
     for curve in curves:
         kept = _evenly(curve.x, curve.y)
-        axes.plot(
+        lines += axes.plot(
             curve.x[kept], curve.y[kept], linewidth=1.4, label=curve.name, color=curve.colour,
             linestyle=curve.line,
         )  # fmt: skip
@@ -207,7 +232,10 @@ def draw_curves(
     axes.set_ylabel(y)
     if top is not None:
         axes.set_ylim(0, top)
-    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
+    figure.legend(  # names given here: Matplotlib leaves out those that begin with _
+        lines, [curve.name for curve in curves], loc="outside lower center", ncols=_LEGEND_COLUMNS,
+        fontsize=8,
+    )  # fmt: skip
     return figure
 
 

@@ -13,7 +13,7 @@ from mien.types import Image
 
 @SECTIONS.register("explanation")
 class ExplanationSection(Section):
-    """Report section with mean occlusion maps per emotion, and Grad-CAM maps of single faces."""
+    """Report section with mean occlusion maps per class, and Grad-CAM maps of single faces."""
 
     title = "Explanation"
     order = 70
@@ -28,12 +28,12 @@ class ExplanationSection(Section):
 
     @cached_property
     def scale(self) -> float:
-        """Drop in probability that is shown as full brightness, the same for all emotions."""
+        """Drop in probability that is shown as full brightness, the same for all classes."""
         drops = [float(one.map.max()) for one in self.overview.importances]
         return max([LEAST_DROP, *drops])
 
     def draw_importance(self, importance: Importance) -> Image:
-        """Return the mean face of an emotion under its mean occlusion map."""
+        """Return the mean face of a class under its mean occlusion map."""
         return overlay(importance.face, importance.map / self.scale)
 
     def draw_example(self, example: Example) -> Image:

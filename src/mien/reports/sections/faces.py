@@ -13,6 +13,7 @@ from mien.curation.label_reader import doubt
 from mien.data import FaceDataset
 from mien.data.votes import find_majorities, labels_of
 from mien.evaluation.metrics import Floats
+from mien.labels import FER2013
 from mien.reports.faces import Sample, take_samples
 from mien.reports.sections.base import SECTIONS, EvaluationSection
 from mien.types import Mask
@@ -29,9 +30,9 @@ class Doubts:
     Args:
         images: number of doubted labels.
         samples: the faces with the most doubtful labels.
-        mistakes_voted: number of the network's mistakes on which most FER+ voters named one of the
-            seven emotions; None without votes.
-        voters_agree: number of these on which they named the emotion that the network read.
+        mistakes_voted: number of the network's mistakes on which most FER+ voters named one of
+            FER-2013's labels; None without votes, or if the labels are other ones.
+        voters_agree: number of these on which they named the label that the network read.
     """
 
     images: int
@@ -76,7 +77,7 @@ class FacesSection(EvaluationSection):
         rows = order[doubts[order] > 0]
         votes = self._dataset.split(self.evaluation.protocol.split).votes
         mistakes_voted = voters_agree = None
-        if votes is not None and votes.any():
+        if votes is not None and votes.any() and self._dataset.label_set == FER2013:
             majorities = labels_of(find_majorities(votes))
             voted = ~self._right & (majorities >= 0)
             mistakes_voted = int(voted.sum())

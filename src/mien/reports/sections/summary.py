@@ -10,6 +10,7 @@ from mien.bundle.scores import ClassScore
 from mien.data import fer2013
 from mien.evaluation import Evaluation
 from mien.evaluation.result import Confused
+from mien.labels import FER2013
 from mien.reports.advice import advise
 from mien.reports.sections.base import SECTIONS, Section
 from mien.runs.test_log import count_measurements
@@ -40,7 +41,7 @@ class SummarySection(Section):
 
     @cached_property
     def ranked(self) -> list[ClassScore]:
-        """Scores of the emotions in the split, by F1 from low to high."""
+        """Scores of the classes in the split, by F1 from low to high."""
         evaluation = self.content.evaluation
         scored = [row for row in evaluation.per_class if row.f1 is not None] if evaluation else []
         return sorted(scored, key=lambda row: row.f1 or 0.0)
@@ -104,7 +105,7 @@ class SummarySection(Section):
     @cached_property
     def _usage(self) -> str | None:
         evaluation = self.content.evaluation
-        if evaluation is None:
+        if evaluation is None or evaluation.names != FER2013.names:
             return None
         return fer2013.find_usage([row.images for row in evaluation.per_class])
 

@@ -13,14 +13,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mien.data import FaceDataset
-from mien.labels import EMOTIONS
 from mien.recipes import Recipe
 from mien.reports.sections.base import SECTIONS, Section
 from mien.reports.svg import COLOURS, INK, STYLE, new_figure
-from mien.types import Image, Images
+from mien.types import Crop, Images
 
 _TRAIN, _VAL = COLOURS[:2]
-_AUGMENTED_EMOTIONS: Final = ("fear", "happy", "surprise")
+_AUGMENTED_CLASSES: Final = 3  # the first ones with training images
 _COPIES: Final = 4
 _SEED: Final = 0
 
@@ -30,13 +29,13 @@ class Augmented:
     """A training face and augmented copies of it.
 
     Args:
-        label: emotion that the face is labelled with.
-        image: face crop. Shape: uint8 (48, 48).
-        copies: augmented copies. Shape: uint8 (4, 48, 48).
+        label: class that the face is labelled with.
+        image: face crop.
+        copies: augmented copies. Shape: uint8 (4, …).
     """
 
     label: str
-    image: Image
+    image: Crop
     copies: Images
 
 
@@ -135,32 +134,29 @@ def draw_rate(history: Sequence[dict[str, float]]) -> Figure:
 
 
 def augment_examples(dataset: FaceDataset, recipe: Recipe) -> list[Augmented]:
-    """Return a training face of each of three emotions, with augmented copies.
+    """Return a training face of each of three classes, with augmented copies.
 
     The list is empty if the recipe augments nothing, or there is no train split or no torch.
     """
     try:
         import torch
 
-        from mien.models import to_unit
+        from mien.models import to_levels, to_unit
         from mien.training.augment import Augmentation
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "mien":
             raise
         return []
-    augmentation = Augmentation(recipe.augment)
+    augmentation = Augmentation(recipe.augment, dataset.crop)
     if len(augmentation) == 0 or "train" not in dataset.split_counts():
         return []
     train = dataset.train
     examples = []
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
-        for emotion in _AUGMENTED_EMOTIONS:
-            (rows,) = np.nonzero(train.labels == EMOTIONS.index(emotion))
-            if len(rows) == 0:
-                continue
-            image = train.images[rows[0]]
+        for label in np.unique(train.labels)[:_AUGMENTED_CLASSES]:
+            image = train.images[np.argmax(train.labels == label)]
             batch = to_unit(torch.from_numpy(np.stack([image] * _COPIES)))
-            copies = (augmentation(batch).clamp(0, 1) * 255).round().byte()
-            examples.append(Augmented(emotion, image, copies.squeeze(1).numpy()))
+            copies = to_levels(augmentation(batch).clamp(0, 1))
+            examples.append(Augmented(train.names[label], image, copies.numpy()))
     return examples

@@ -16,8 +16,8 @@ from mien.vision.reading import Box
 # Larger pictures are shrunk to this side for detection: its time grows with the area, and a face
 # that disappears at this size has too few pixels to be read.
 LONGEST_SIDE_PX: Final = 1280
-# Frames of a video are shrunk to half their size, within these bounds: a crop has 48 px, and faces
-# are found from about 20 px on.
+# Frames of a video are shrunk to half their size, within these bounds: faces are found from about
+# 20 px on, and are cropped from the whole frame.
 _VIDEO_SIDES_PX: Final = (320, 640)
 
 AUTO: Final = "auto"

@@ -1,14 +1,16 @@
-"""Draw boxes and emotions onto the picture that the readings come from."""
+"""Draw boxes and answers onto the picture that the readings come from."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import cv2
 import numpy as np
 
-from mien.labels import COLOURS, EMOTIONS
+from mien.labels import named_labels
 from mien.types import Image
 from mien.vision.reading import Reading
 
@@ -16,7 +18,7 @@ _FONT: Final = cv2.FONT_HERSHEY_DUPLEX
 
 
 def draw_readings(image: Image, readings: Sequence[Reading]) -> Image:
-    """Return a copy of a picture with the box, track, emotion and probability of each face.
+    """Return a copy of a picture with the box, track, class and probability of each face.
 
     Shape: uint8 (height, width, 3) or (height, width) -> uint8 (height, width, 3).
     """
@@ -24,12 +26,15 @@ def draw_readings(image: Image, readings: Sequence[Reading]) -> Image:
     picture = np.array(colour_image, np.uint8)
     unit = max(picture.shape[:2]) / 1000  # lines and letters grow with the picture
     for reading in readings:
-        colour = _bgr(COLOURS[EMOTIONS.index(reading.emotion)])
+        names = tuple(reading.probabilities)
+        label = names.index(reading.emotion)
+        colour = _bgr(_colours(names)[label])
         left, top, right, bottom = reading.box
         cv2.rectangle(picture, (left, top), (right, bottom), colour, max(1, round(3 * unit)))
         mark = "?" if reading.uncertain else ""
         track = "" if reading.track is None else f"#{reading.track} "
-        text = f"{track}{reading.emotion}{mark} {reading.probabilities[reading.emotion]:.0%}"
+        word = _ascii(reading.emotion) or f"class {label}"
+        text = f"{track}{word}{mark} {reading.probabilities[reading.emotion]:.0%}"
         _label(picture, text, (left, top), colour, unit)
     return picture
 
@@ -49,6 +54,16 @@ def _label(
     ink = (0, 0, 0) if luminance > 110 else (255, 255, 255)
     origin = (x + pad, y + pad + height)
     cv2.putText(picture, text, origin, _FONT, scale, ink, thickness, cv2.LINE_AA)
+
+
+@lru_cache(maxsize=8)
+def _colours(names: tuple[str, ...]) -> tuple[str, ...]:
+    return named_labels(names).colours
+
+
+def _ascii(text: str) -> str:
+    """Return a text as far as OpenCV can write it: without accents and other alphabets."""
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().strip()
 
 
 def _bgr(colour: str) -> tuple[int, int, int]:

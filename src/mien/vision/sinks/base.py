@@ -15,6 +15,7 @@ from mien.vision.reading import Reading
 from mien.vision.sources.base import Frame, Source, Stop, never
 
 if TYPE_CHECKING:
+    from mien.labels import LabelSet
     from mien.vision.reader import Reader
 
 
@@ -35,6 +36,11 @@ class SinkContext:
     source_files: SourceFiles
     all_frames: bool = False
     stop: Stop = never
+
+    @property
+    def labels(self) -> LabelSet:
+        """The classes of all readings: their names in order, and their colours."""
+        return self.reader.bundle.label_set
 
 
 class Sink(ABC):

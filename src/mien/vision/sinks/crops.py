@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import cv2
-
 from mien.errors import MienError
+from mien.images.crop import encode_png
 from mien.io.files import expand_user, write_bytes
-from mien.vision.places import SourceFiles, refuse_source, refuse_unwritable, short_stem
+from mien.vision.places import (
+    SourceFiles,
+    refuse_source,
+    refuse_unwritable,
+    safe_word,
+    short_stem,
+)
 from mien.vision.reading import Reading
 from mien.vision.sinks.base import SINKS, Sink, SinkContext
 from mien.vision.sources.base import Frame
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
 
 @SINKS.register("crops")
 class CropsSink(Sink):
-    """A PNG of 48×48 pixels for each face, named by source, frame, number and emotion.
+    """A PNG of the crop of each face, named by source, frame, number and class.
 
     Args:
         folder: path of the folder, which is created if necessary.
@@ -56,9 +61,9 @@ class CropsSink(Sink):
         stem = short_stem(frame.source)
         for reading in readings:
             self._faces += 1
-            name = f"{stem}-{frame.index:06d}-{self._faces:06d}-{reading.emotion}.png"
+            word = safe_word(reading.emotion)
+            name = f"{stem}-{frame.index:06d}-{self._faces:06d}-{word}.png"
             path = self._folder / name
             refuse_source(path, self._sources)
-            _, content = cv2.imencode(".png", self._reader.crop(frame.image, reading))
-            write_bytes(path, content.tobytes())
+            write_bytes(path, encode_png(self._reader.crop(frame.image, reading)))
             self.saved = [self._folder]

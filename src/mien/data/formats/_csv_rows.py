@@ -1,0 +1,105 @@
+"""Read the rows of a CSV file as bytes, a block of the file at a time."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple, cast
+
+from mien.data.formats._fields import LABEL_COLUMNS, SPLIT_COLUMNS, find_column
+from mien.errors import DataError, nearest
+
+GZIP_MAGIC: Final = b"\x1f\x8b"
+HEADER_BYTES: Final = 65_536  # longest header line that is read
+
+_BLOCK_BYTES: Final = 1 << 20  # about 125 rows: small enough for the CPU's cache
+
+
+@dataclass(frozen=True)
+class Header:
+    """Positions of the columns, and their number; ``usage`` is None if no column states it."""
+
+    emotion: int
+    pixels: int
+    usage: int | None
+    width: int
+
+
+class Row(NamedTuple):
+    """The fields of one row; ``number`` counts the rows below the header, from 1."""
+
+    number: int
+    emotion: bytes
+    pixels: bytes
+    usage: bytes
+
+
+def open_csv(path: Path) -> BinaryIO:
+    """Open a CSV for reading, gzipped or not."""
+    try:
+        with path.open("rb") as handle:
+            gzipped = handle.read(2) == GZIP_MAGIC
+        return cast(BinaryIO, gzip.open(path)) if gzipped else path.open("rb")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def read_header(handle: BinaryIO, path: Path) -> Header:
+    """Read the header, and return the positions of the columns.
+
+    Raises:
+        DataError: if the file is empty or lacks a column.
+    """
+    try:
+        line = handle.readline(HEADER_BYTES)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be decompressed ({error})") from error
+    text = line.decode("utf-8-sig", errors="replace")
+    if not text.strip():
+        raise DataError(f"{path}: the file is empty, expected the header emotion,pixels,Usage")
+    names = [name.strip().strip('"').strip().lower() for name in text.split(",")]
+    label, pixels = find_column(names, LABEL_COLUMNS), find_column(names, ("pixels",))
+    if label is None or pixels is None:
+        wanted = "emotion" if label is None else "pixels"
+        shown = ",".join(names)[:60]
+        raise DataError(
+            f"{path}: no column {wanted!r}{nearest(wanted, names)} in the header {shown!r}, "
+            "expected emotion,pixels,Usage, or path,label for a list of image files"
+        )
+    return Header(label, pixels, find_column(names, SPLIT_COLUMNS), len(names))
+
+
+def row_blocks(handle: BinaryIO, header: Header, path: Path) -> Iterator[list[Row]]:
+    """Yield the rows of the file in blocks; fields that a row lacks are empty."""
+    number = 0
+    rest = b""
+    while True:
+        try:
+            block = handle.read(_BLOCK_BYTES)
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(
+                f"{path}: cannot be decompressed past row {number:,} ({error}); "
+                "is the file complete?"
+            ) from error
+        lines = (rest + block).split(b"\n")
+        rest = lines.pop() if block else b""
+        rows = []
+        for line in lines:
+            if not line.strip():
+                continue
+            number += 1
+            rows.append(_cut(line, number, header))
+        if rows:
+            yield rows
+        if not block:
+            return
+
+
+def _cut(line: bytes, number: int, header: Header) -> Row:
+    fields = [field.strip(b' "\r\t') for field in line.split(b",")]
+    fields += [b""] * (header.width - len(fields))
+    usage = b"" if header.usage is None else fields[header.usage]
+    return Row(number, fields[header.emotion], fields[header.pixels], usage)
