@@ -15,7 +15,7 @@ from mien.data.sizes import read_sizes
 from mien.data.statistics import explore
 from mien.data.votes import find_majorities, labels_of, name_an_expression
 from mien.io.files import write_text
-from mien.reports.explore import MAJORITIES
+from mien.reports.explore import majority_names
 from mien.reports.figures.classes import draw_class_counts
 from mien.reports.figures.exploration import draw_majorities
 from mien.reports.svg import as_file, to_svg
@@ -50,7 +50,7 @@ def main() -> None:
     assert exploration.votes is not None
     drawn = {
         "classes": draw_class_counts(exploration.counts),
-        "votes": draw_majorities(exploration.votes, MAJORITIES),
+        "votes": draw_majorities(exploration.votes, majority_names()),
     }
     for name, figure in drawn.items():
         write_text(FOLDER / f"fer2013-{name}.svg", as_file(to_svg(figure)))

@@ -98,7 +98,7 @@ def test_classes_that_are_left_out_are_counted_once(mien, source, labels, verb, 
 def test_a_bundle_of_other_classes_is_refused_before_the_search(mien, source, options, tmp_path):
     outcome = mien("data", "audit", source, *options, "--model", "mien-xs", "--out", tmp_path / "a")
     assert outcome.code == 2
-    assert "but the Bundle mien-xs reads" in outcome.err
+    assert "but mien-xs tells" in outcome.err
     assert outcome.err.splitlines()[-1].startswith("mien: ")
     assert not (tmp_path / "a").exists()
 

@@ -104,8 +104,11 @@ def test_a_hundred_images_are_enough_to_tell_clear_classes_apart():
 def test_a_bundle_of_other_classes_or_crops_is_refused(clean):
     bundle = Bundle("mien-xs")
     other = replace(clean, label_set=LabelSet(tuple("abcdefg")))
-    with pytest.raises(DataError, match=r"labels a, b, c, d, e, f, g, but the Bundle mien-xs"):
+    with pytest.raises(DataError, match=r"labels are a, b, c, d, e, f, g, but mien-xs tells"):
         audit_dataset(other, bundle=bundle)
     colour = synthetic_faces(8, crop=CropSpec(64, 3))
-    with pytest.raises(DataError, match=r"64×64 colour crops.* give --size 48 --channels 1"):
+    with pytest.raises(
+        DataError,
+        match=r"crops are 64×64 colour.* size_px=48 and channels=1 \(--size, --channels\)",
+    ):
         read_with_bundle(colour, bundle)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from mien.bundle.bundle import Bundle
 from mien.curation.checks.base import CHECKS, NotChecked, Subject
 from mien.curation.findings import Audit, Figures, Finding, Item, make_audit, refer
-from mien.curation.label_reader import refuse_bundle
 from mien.curation.pairs import WHY_LEAKS_MATTER
 from mien.data import FaceDataset
 from mien.data.duplicates.groups import Overlap, find_duplicates, find_overlap
 from mien.data.duplicates.search import Progress
+from mien.evaluation.evaluate import refuse_other_task
 from mien.types import Mask
 
 
@@ -36,7 +36,7 @@ def audit_dataset(
         DataError: if the Bundle reads other classes or other crops than the data set has.
     """
     if bundle is not None:
-        refuse_bundle(dataset, bundle)
+        refuse_other_task(bundle, dataset)
     duplicates = find_duplicates(dataset.images, progress=progress)
     subject = Subject(dataset, duplicates, bundle, trained_on)
     findings: list[Finding] = []

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mien.bundle.bundle import Bundle
 from mien.data import FaceDataset
-from mien.errors import DataError
+from mien.evaluation.evaluate import refuse_other_task
 from mien.images.crop import RELEASE_EVERY, CropSpec, to_gray
 from mien.io.mapped import release_pages
 from mien.types import Array, Floats, Images, Integers, Labels, Mask
@@ -78,9 +78,9 @@ def read_with_bundle(
         The reading; None if the Bundle was trained on every image.
 
     Raises:
-        DataError: if the Bundle reads other classes or other crops (`refuse_bundle`).
+        DataError: if the Bundle reads other classes or other crops (`refuse_other_task`).
     """
-    refuse_bundle(dataset, bundle)
+    refuse_other_task(bundle, dataset)
     if trained_on is None and bundle.metadata.data.fingerprint == dataset.fingerprint:
         trained_on = dataset.splits == "train"
     read = np.ones(len(dataset), bool) if trained_on is None else ~trained_on
@@ -93,22 +93,6 @@ def read_with_bundle(
         probabilities[block] = bundle.predict(dataset.images[block])[1]
         release_pages(dataset.images)
     return LabelReading(probabilities, read, f"the Bundle {bundle.metadata.name}{unknown}")
-
-
-def refuse_bundle(dataset: FaceDataset, bundle: Bundle) -> None:
-    """Raise a DataError if a Bundle reads other classes or other crops than a data set has."""
-    name = bundle.metadata.name
-    if bundle.label_set != dataset.label_set:
-        raise DataError(
-            f"{dataset.name}: has the labels {', '.join(dataset.names)}, but the Bundle {name} "
-            f"reads {', '.join(bundle.labels)}; give a Bundle that was trained on these labels"
-        )
-    if bundle.crop != dataset.crop:
-        raise DataError(
-            f"{dataset.name}: read as {dataset.crop} crops, but the Bundle {name} reads "
-            f"{bundle.crop} ones; give --size {bundle.crop.size_px} --channels "
-            f"{bundle.crop.channels}"
-        )
 
 
 def read_crosswise(dataset: FaceDataset, groups: Integers) -> LabelReading | None:

@@ -102,11 +102,7 @@ def evaluate_bundle(
 
 
 def refuse_other_task(bundle: Bundle, dataset: FaceDataset) -> None:
-    """Raise a DataError if a data set has other labels or crops than a Bundle.
-
-    Raises:
-        DataError: if it has.
-    """
+    """Raise a DataError if a data set has other labels or crops than a Bundle."""
     name = bundle.metadata.name
     if dataset.names != bundle.labels:
         raise DataError(
@@ -116,7 +112,8 @@ def refuse_other_task(bundle: Bundle, dataset: FaceDataset) -> None:
     if dataset.crop != bundle.crop:
         raise DataError(
             f"{dataset.name}: its crops are {dataset.crop}, but {name} reads {bundle.crop}; load "
-            f"it with size_px={bundle.crop.size_px} and channels={bundle.crop.channels}"
+            f"it with size_px={bundle.crop.size_px} and channels={bundle.crop.channels} (--size, "
+            "--channels)"
         )
 
 

@@ -95,7 +95,7 @@ def measure_scorecard(
         raise DataError(
             f"{faces.name}: its labels are not FER-2013's, which the FER+ votes are compared with"
         )
-    if faces.votes is None or not faces.votes.any():
+    if faces.votes is None or not faces.has_votes:
         raise DataError(
             f"{faces.name}: no face of this split has FER+ votes, "
             "expected a Parquet file with the column ferplus"
