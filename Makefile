@@ -2,9 +2,11 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 INSTALLED := $(VENV)/installed
+EXTRAS := train,sweep,video,heic,dev
+LOWEST := .venv-lowest
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: setup demo test slow bench clean
+.PHONY: setup demo test slow lowest bench clean
 
 setup: $(INSTALLED)  ## make the environment; does nothing when nothing changed
 
@@ -12,7 +14,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		(echo "mien needs Python 3.11 or newer; python3 is $$(python3 --version)" && exit 1)
 	python3 -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,sweep,dev]'
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
 	touch $@
 
 demo: setup  ## everything once, on drawn faces or on DATA=path
@@ -25,8 +27,19 @@ test: setup  ## lint, types, import contract, tests
 	lint-imports --no-logo
 	pytest -n auto --dist worksteal
 
-slow: setup  ## the tests that take long
+slow: setup lowest  ## the tests that take long, and those with the oldest packages
 	pytest -n auto --dist worksteal -m slow
+
+lowest: $(LOWEST)/installed  ## the tests with the oldest release of every package that mien allows
+	PATH="$(CURDIR)/$(LOWEST)/bin:$$PATH" \
+		PYTEST_ADDOPTS="-W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning" \
+		$(LOWEST)/bin/python -m pytest -n auto --dist worksteal
+
+$(LOWEST)/installed: pyproject.toml constraints-lowest.txt
+	python3 -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints-lowest.txt -e '.[$(EXTRAS)]'
+	touch $@
 
 bench: setup  ## what takes long, 20 minutes and more; needs FER-2013: make bench DATA=path
 	python benchmarks/start.py
@@ -34,4 +47,4 @@ bench: setup  ## what takes long, 20 minutes and more; needs FER-2013: make benc
 	python benchmarks/resume.py --data "$(DATA)"
 
 clean:  ## remove the environment and what tools cached, never runs
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
+	rm -rf $(VENV) $(LOWEST) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist

@@ -20,19 +20,25 @@ from mien.version import VERSION
 if TYPE_CHECKING:
     from mien import sinks
     from mien.bundle.bundle import Bundle
+    from mien.curation.audit import audit_dataset as audit
     from mien.data import FaceDataset, load_dataset
     from mien.data.synthetic.faces import synthetic_faces
-    from mien.errors import MienError
+    from mien.errors import MienError, SourceError
     from mien.evaluation import Evaluation
+    from mien.explain.faces import explain_photo
     from mien.images.crop import CropSpec
     from mien.labels import LabelSet
     from mien.recipes import Recipe, list_recipes, load_recipe
     from mien.reports.report import write_report
+    from mien.runs.compare import compare_runs as compare
     from mien.runs.evaluations import evaluate
     from mien.runs.run import Run
+    from mien.sweeps.runner import sweep
     from mien.training.export import export
     from mien.training.train import continue_training, resume, train
     from mien.vision import Reader, Reading, read
+    from mien.vision.sinks._drawing import draw_readings as draw
+    from mien.vision.sources import Frame, open_source
 
 __version__ = VERSION
 
@@ -41,21 +47,29 @@ _MODULES: Final = {
     "CropSpec": "mien.images.crop",
     "Evaluation": "mien.evaluation",
     "FaceDataset": "mien.data",
+    "Frame": "mien.vision.sources.base",
     "LabelSet": "mien.labels",
     "MienError": "mien.errors",
     "Reader": "mien.vision",
     "Reading": "mien.vision",
     "Recipe": "mien.recipes",
     "Run": "mien.runs.run",
+    "SourceError": "mien.errors",
+    "audit": "mien.curation.audit:audit_dataset",
+    "compare": "mien.runs.compare:compare_runs",
     "continue_training": "mien.training.train",
+    "draw": "mien.vision.sinks._drawing:draw_readings",
     "evaluate": "mien.runs.evaluations",
+    "explain_photo": "mien.explain.faces",
     "export": "mien.training.export",
     "list_recipes": "mien.recipes",
     "load_dataset": "mien.data",
     "load_recipe": "mien.recipes",
+    "open_source": "mien.vision.sources",
     "read": "mien.vision",
     "resume": "mien.training.train",
     "sinks": "mien.sinks",
+    "sweep": "mien.sweeps.runner",
     "synthetic_faces": "mien.data.synthetic.faces",
     "train": "mien.training.train",
     "write_report": "mien.reports.report",
@@ -68,21 +82,29 @@ __all__ = [
     "CropSpec",
     "Evaluation",
     "FaceDataset",
+    "Frame",
     "LabelSet",
     "MienError",
     "Reader",
     "Reading",
     "Recipe",
     "Run",
+    "SourceError",
+    "audit",
+    "compare",
     "continue_training",
+    "draw",
     "evaluate",
+    "explain_photo",
     "export",
     "list_recipes",
     "load_dataset",
     "load_recipe",
+    "open_source",
     "read",
     "resume",
     "sinks",
+    "sweep",
     "synthetic_faces",
     "train",
     "write_report",
@@ -90,6 +112,18 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "EMOTIONS":  # of mien 0.1, which knew no other classes
+        import warnings
+
+        from mien.labels import FER2013
+
+        warnings.warn(
+            "mien.EMOTIONS is now mien.labels.FER2013.names; data sets and Bundles may have other "
+            "classes, so use the names of the data set or the labels of the Bundle where you can",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return FER2013.names
     try:
         return _import(name)
     except ModuleNotFoundError as error:

@@ -27,7 +27,14 @@ class BundleError(MienError):
 
 
 class SourceError(MienError):
-    """A source of faces cannot be read."""
+    """A source of faces cannot be read.
+
+    Attributes:
+        item: position, from 0, of the item in the list of sources that was given; None if it is
+            unknown.
+    """
+
+    item: int | None = None
 
 
 class Interrupted(MienError):  # noqa: N818 - nothing went wrong

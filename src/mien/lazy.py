@@ -14,14 +14,17 @@ def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]
     Args:
         package: name of the package, ``__name__``.
         modules: for each public name, the dotted name of the module that defines it, or of the
-            module that is the value itself: ``{"sinks": "mien.sinks"}``.
+            module that is the value itself: ``{"sinks": "mien.sinks"}``. A colon divides the module
+            from another name that the value has there: ``{"draw": "mien.vision:draw_readings"}``.
     """
 
     def get(name: str) -> Any:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module = import_module(modules[name])
-        value = module if modules[name] == f"{package}.{name}" else getattr(module, name)
+        module_name, _, attribute = modules[name].partition(":")
+        module = import_module(module_name)
+        is_module = module_name == f"{package}.{name}"
+        value = module if is_module else getattr(module, attribute or name)
         setattr(sys.modules[package], name, value)
         return value
 

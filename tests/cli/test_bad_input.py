@@ -43,7 +43,7 @@ CASES = {
     "a value of 256": ("data info high.csv", "high.csv: row 2 has '256' as pixel 1"),
     "a letter": ("data info letter.csv", "letter.csv: row 2 has 'x' as pixel 1"),
     "unknown label": ("data info emotion.csv", "row 2 has the unknown label '9'"),
-    "unreadable image": ("data info faces", "bad.png: cannot be decoded"),
+    "unreadable image": ("data info faces", "bad.png: a text file cannot be decoded"),
     "no class folders": ("data info cats", "no class folder"),
     "unknown recipe": ("train quik --data train.csv", "did you mean 'quick'"),
     "broken recipe": ("train broken.toml --data train.csv", "not valid TOML"),
@@ -63,7 +63,7 @@ CASES = {
         "nowhere.onnx: no such file or run, expected a Bundle (.onnx)",
     ),
     "no Bundle": ("predict text.jpg --model text.jpg", "not an ONNX file"),
-    "no image": ("predict text.jpg", "text.jpg: cannot be decoded"),
+    "no image": ("predict text.jpg", "text.jpg: a text file cannot be decoded"),
     "no photo": ("predict nowhere.jpg", "nowhere.jpg: no such file"),
     "a folder as photo": ("predict faces", "faces: a folder"),
     "a demo without its photo": (

@@ -173,6 +173,7 @@ def test_predict_several_and_none(mien, tmp_path):
     assert nothing == {
         "source": str(blank), "box": None, "score": None, "emotion": None, "probabilities": None,
         "uncertain": None, "frame": 0, "seconds": None, "track": None, "tilt_degrees": None,
+        "item": 1,
     }  # fmt: skip
     table = mien("predict", ASTRONAUT, blank)
     assert "1 face" in table.out
@@ -251,7 +252,7 @@ def test_predict_goes_on_after_a_bad_file(mien, tmp_path):
     outcome = mien("predict", bad, ASTRONAUT, "--json")
     assert outcome.code == 1
     assert len(json.loads(outcome.out)) == 1
-    assert "bad.jpg: cannot be decoded" in outcome.err
+    assert "bad.jpg: a text file cannot be decoded" in outcome.err
 
 
 def test_demo_on_own_data(mien, layouts, tmp_path, monkeypatch):

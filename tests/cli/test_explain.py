@@ -138,7 +138,7 @@ def test_one_bad_file_among_many_is_listed(mien, crops, tmp_path):
     path = tmp_path / "page.html"
     outcome = mien("explain", "mien-xs", tmp_path, "--crops", "--out", path)
     assert outcome.code == 1
-    assert "b.jpg: cannot be decoded" in outcome.err
+    assert "b.jpg: a text file cannot be decoded" in outcome.err
     assert "a.png" in path.read_text()
 
 
@@ -150,7 +150,7 @@ def test_what_cannot_be_is_one_line_and_no_page(mien, crops, run, tmp_path):
     for arguments, said in (
         (["nobody", crops], "nobody: no such run"),
         ([run.path / "checkpoints", crops], "holds no Bundle"),
-        (["mien-xs", text], "text.jpg: cannot be decoded"),
+        (["mien-xs", text], "text.jpg: a text file cannot be decoded"),
         (["mien-xs", tmp_path / "nowhere.png"], "no such file"),
         (["mien-xs", video], "only photos are explained; save the faces with mien predict"),
         (["mien-xs", crops / "0.png", video], "only photos are explained"),

@@ -149,7 +149,7 @@ def test_a_folder_with_one_bad_file_is_read_but_for_that(mien, tmp_path):
     outcome = mien("predict", tmp_path)
     assert outcome.code == 1
     assert outcome.out.count("1 face") == 2
-    assert "b.jpg: cannot be decoded" in outcome.err
+    assert "b.jpg: a text file cannot be decoded" in outcome.err
     assert mien("predict", f"{tmp_path}/*.png").code == 0
 
 
@@ -175,7 +175,7 @@ def test_crops_need_no_detector(mien, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--save", "r.txt"], "expected .mp4 or .avi"),
+        (["--save", "r.txt"], "expected .mp4, .webm"),
         (["--csv", "/proc/nowhere/r.csv"], "cannot be written"),
         (["--save-crops", "taken"], "a file, but face crops need a folder"),
         (["--save-crops", "/proc/nowhere"], "/proc/nowhere: cannot be written"),

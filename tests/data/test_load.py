@@ -24,7 +24,7 @@ def test_no_path_at_all_is_said():
     [
         (lambda _: None, "no such file or folder"),
         (lambda p: p.write_bytes(b""), "not a known layout"),
-        (lambda p: p.write_bytes(b"PK\x03\x04zip"), "unzip it"),
+        (lambda p: p.write_bytes(b"PK\x03\x04zip"), "unpack it"),
         (lambda p: p.write_bytes(b"\x89PNG\r\n"), "not a known layout"),
         (lambda p: p.mkdir(), "no class folder"),
     ],

@@ -14,7 +14,10 @@ UNSTATED = np.full(len(LABELS), "", "<U5")
 @pytest.mark.parametrize(
     ("word", "split"),
     [("Training", "train"), ("PublicTest", "val"), ("PrivateTest", "test"), (" VALID ", "val"),
-     ("holdout", None), ("", None)],
+     ("Train-Set", "train"), ("training data", "train"), ("validation_images", "val"),
+     ("private test", "test"), ("TestFaces", "test"), ("development", "val"),
+     ("holdout", None), ("evaluation", None), ("data", None), ("data set", None),
+     ("contest", None), ("_", None), ("", None)],
 )  # fmt: skip
 def test_words_for_splits(word, split):
     assert split_of(word) == split

@@ -3,11 +3,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from mien.errors import MienError
-from mien.io.files import atomic_file, atomic_folder, locked_file, write_text
+from mien.io.files import (
+    atomic_file,
+    atomic_folder,
+    cache_dir,
+    expand_user,
+    locked_file,
+    write_text,
+)
 
 
 def test_a_file_appears_whole(tmp_path):
@@ -99,3 +107,69 @@ def test_an_error_of_the_work_under_a_lock_stays_what_it_is_and_ends_the_lock(tm
     with locked_file(tmp_path / ".lock"), pytest.raises(BlockingIOError):
         with locked_file(tmp_path / ".lock"):
             pass
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "home"
+
+
+def test_a_tilde_is_the_home_folder(home):
+    assert expand_user("~") == home
+    assert expand_user("~/a.csv") == expand_user(Path("~/a.csv")) == home / "a.csv"
+    assert expand_user("~root/a") == Path("/root/a")
+    with pytest.raises(MienError, match="no such user"):
+        expand_user("~nobody-of-that-name/a")
+
+
+@pytest.mark.parametrize("name", ["a~.csv", "./a/~/b", "~nobody-of-that-name", "~$draft.xlsx"])
+def test_other_tildes_are_letters(home, name):
+    assert expand_user(name) == Path(name)
+
+
+def test_what_is_called_like_a_home_folder_comes_first(home):
+    Path("~a.png").touch()
+    Path("~root").mkdir()
+    assert expand_user("~a.png") == expand_user("./~a.png") == Path("~a.png")
+    assert expand_user("~root/new.csv") == Path("~root/new.csv")
+    Path("~").mkdir()  # a folder that other programs make by mistake
+    assert expand_user("~/new.csv") == home / "new.csv"
+    Path("~/old.csv").touch()
+    assert expand_user("~/old.csv") == Path("~/old.csv")
+
+
+def test_a_path_may_be_bytes_or_an_entry_of_a_folder(tmp_path):
+    (tmp_path / "a").touch()
+    (entry,) = os.scandir(tmp_path)
+    assert expand_user(entry) == expand_user(os.fsencode(tmp_path / "a")) == tmp_path / "a"
+
+
+@pytest.mark.parametrize("path", ["", b""])
+def test_an_empty_path_is_refused(path):
+    with pytest.raises(MienError, match="the path is empty"):
+        expand_user(path)
+
+
+@pytest.mark.parametrize("path", [3, None, ["a"]])
+def test_what_is_no_path_is_refused(path):
+    with pytest.raises(MienError, match="not a path"):
+        expand_user(path)
+
+
+def test_the_cache_is_where_the_user_says(home, monkeypatch):
+    monkeypatch.setenv("MIEN_CACHE", "~/mine")
+    assert cache_dir() == home / "mine"
+    monkeypatch.setenv("MIEN_CACHE", "relative")
+    assert cache_dir() == Path.cwd() / "relative"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other places")
+def test_a_cache_that_is_nowhere_is_not_used(home, monkeypatch):
+    monkeypatch.delenv("MIEN_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # which its specification excludes
+    assert cache_dir() == home / ".cache" / "mien"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "other"))
+    assert cache_dir() == home / "other" / "mien"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import io
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import PIL.Image
 import skimage
 
 DATA = Path(skimage.__file__).parent / "data"
@@ -26,6 +28,10 @@ def picture(shade: int = 100, size=SIZE) -> np.ndarray:
 
 
 def encoded(image: np.ndarray, suffix: str = ".jpg") -> bytes:
+    if suffix in (".gif", ".avif"):  # which OpenCV encodes from 4.12 on
+        content = io.BytesIO()
+        PIL.Image.fromarray(image[..., ::-1]).save(content, suffix[1:])
+        return content.getvalue()
     return cv2.imencode(suffix, image)[1].tobytes()
 
 

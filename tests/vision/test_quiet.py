@@ -53,7 +53,7 @@ import signal
 import cv2  # which changes LD_LIBRARY_PATH itself
 
 def state():
-    level = cv2.utils.logging.getLogLevel()
+    level = (getattr(cv2, "getLogLevel", None) or cv2.utils.logging.getLogLevel)()
     return dict(os.environ), signal.getsignal(signal.SIGINT), os.umask(0o022), level
 
 os.umask(0o022)

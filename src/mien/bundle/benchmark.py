@@ -9,9 +9,9 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 
 from mien.bundle.bundle import INPUT_NAME, OUTPUT_NAMES, Bundle
+from mien.bundle.runtime import ort
 from mien.errors import MienError
 
 Precision = Literal["float32", "int8"]

@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime as ort
 from pydantic import ValidationError
 
+from mien.bundle.forked import reopen_after_fork
 from mien.bundle.metadata import BundleMetadata
+from mien.bundle.provider_names import CPU
+from mien.bundle.providers import choose_provider, missing_note
+from mien.bundle.runtime import ort
 from mien.errors import BundleError, first_line, nearest
 from mien.images.crop import CropSpec
-from mien.io.files import expand_user
+from mien.io.files import AnyPath, expand_user
 from mien.labels import LabelSet, named_labels
 from mien.types import Images, Logits, Probabilities
 
@@ -39,17 +42,43 @@ class Bundle:
         model: name of a Bundle that comes with mien, path of a ``.onnx`` file or of a run
             directory; None for the default Bundle.
         threads: number of threads of a call; 0 lets ONNX Runtime use every core.
+        provider: part of ONNX Runtime that computes the network, a name in
+            `mien.bundle.provider_names.PROVIDERS`; the CPU is used if it is not installed.
+
+    Threads may share a Bundle, a forked child can go on with it, and it can be pickled.
+
+    Attributes:
+        provider_note: reason why the provider is not used; empty if it is.
 
     Raises:
         BundleError: if the file is missing, not ONNX, not a Bundle, of an unknown format, or its
-            graph is not the one that its metadata describe.
+            graph is not the one that its metadata describe; or if there is no such provider.
     """
 
-    def __init__(self, model: str | Path | None = None, *, threads: int = 0) -> None:
+    def __init__(
+        self, model: AnyPath | None = None, *, threads: int = 0, provider: str = CPU
+    ) -> None:
+        self._settings = {"model": model, "threads": threads, "provider": provider}
+        self._provider = choose_provider(provider)
         self.path = find_bundle(model)
         self.threads = threads
         self.metadata = self._read_metadata()
+        self.provider_note = missing_note(self._provider, self._session.get_providers())
         self._check_graph()
+        reopen_after_fork(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self._settings
+
+    def __setstate__(self, settings: dict[str, Any]) -> None:
+        self.__init__(**settings)  # type: ignore[misc]
+
+    def __repr__(self) -> str:
+        return f"<Bundle {self.metadata.name}, {len(self.labels)} classes, crops {self.crop}>"
+
+    def give_up_session(self) -> ort.InferenceSession | None:
+        """Return the session and open another when one is needed; None if none is open."""
+        return self.__dict__.pop("_session", None)
 
     @cached_property
     def _session(self) -> ort.InferenceSession:
@@ -65,7 +94,12 @@ class Bundle:
         options.intra_op_num_threads = self.threads
         options.log_severity_level = 3  # errors only
         try:
-            return ort.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
+            # The content, not the path: ONNX Runtime opens no name that is not UTF-8.
+            return ort.InferenceSession(
+                self.path.read_bytes(), options, providers=list(self._provider.names)
+            )
+        except OSError as error:
+            raise BundleError(f"{self.path}: cannot be read ({error.strerror})") from None
         except Exception as error:  # onnxruntime's own errors share no narrower base
             raise BundleError(
                 f"{self.path}: not an ONNX file that onnxruntime {ort.__version__} can run "
@@ -153,12 +187,12 @@ def _shown(shape: tuple[Any, ...]) -> str:
     return f"({', '.join(map(str, shape))})"
 
 
-def refuse_other_suffix(path: str | Path) -> None:
+def refuse_other_suffix(path: AnyPath) -> None:
     """Raise a BundleError if the name of a Bundle to write does not end in ``.onnx``."""
-    if Path(path).suffix.lower() != SUFFIX:
+    if expand_user(path).suffix.lower() != SUFFIX:
         raise BundleError(
-            f"{path}: a Bundle is an ONNX file, and no other kind is written; expected a name that "
-            f"ends in {SUFFIX}"
+            f"{expand_user(path)}: a Bundle is an ONNX file, and no other kind is written; "
+            f"expected a name that ends in {SUFFIX}"
         )
 
 
@@ -168,7 +202,7 @@ def shipped_bundles() -> dict[str, Path]:
     return {name: path for name, path in paths.items() if path.is_file()}
 
 
-def find_bundle(name_or_path: str | Path | None = None) -> Path:
+def find_bundle(name_or_path: AnyPath | None = None) -> Path:
     """Return the path of a Bundle.
 
     Args:
@@ -186,6 +220,7 @@ def find_bundle(name_or_path: str | Path | None = None) -> Path:
             )
         return next(iter(shipped.values()))
     path = expand_user(name_or_path)
+    name = str(path)
     if path.is_file():
         return path
     if path.is_dir():
@@ -196,11 +231,11 @@ def find_bundle(name_or_path: str | Path | None = None) -> Path:
             f"{path}: holds no Bundle (model.onnx); a run has one once its training has ended: "
             f"mien train --resume {path}, or mien export {path} for its best weights so far"
         )
-    if str(name_or_path) in shipped:
-        return shipped[str(name_or_path)]
-    if path.suffix.lower() == SUFFIX or path.name != str(name_or_path):
+    if name in shipped:
+        return shipped[name]
+    if path.suffix.lower() == SUFFIX or path.name != name:
         raise BundleError(f"{path}: no such file or run, expected a Bundle ({SUFFIX})")
     raise BundleError(
-        f"{name_or_path}: no such run, Bundle file or shipped Bundle"
-        f"{nearest(str(name_or_path), shipped)}; shipped: {', '.join(shipped) or 'none'}"
+        f"{name}: no such run, Bundle file or shipped Bundle{nearest(name, shipped)}; "
+        f"shipped: {', '.join(shipped) or 'none'}"
     )

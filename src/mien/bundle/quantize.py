@@ -14,6 +14,10 @@ from typing import Any, Final
 
 import numpy as np
 import onnx
+
+import mien.bundle.runtime  # noqa: F401 - before anything else of ONNX Runtime
+
+# isort: split
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -76,7 +80,9 @@ def quantize(bundle: Bundle, images: Images, path: Path, *, seed: int = 0) -> Bu
         redirect_stdout(io.StringIO()),  # which the calibration prints to
     ):
         folded, written = Path(folder) / "folded.onnx", Path(folder) / "int8.onnx"
-        quant_pre_process(str(bundle.path), str(folded), skip_symbolic_shape=True)
+        whole = Path(folder) / "whole.onnx"  # ONNX Runtime opens no name that is not UTF-8
+        whole.write_bytes(bundle.path.read_bytes())
+        quant_pre_process(str(whole), str(folded), skip_symbolic_shape=True)
         quantize_static(
             str(folded),
             str(written),

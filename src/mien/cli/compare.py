@@ -29,11 +29,10 @@ def compare(
 
     A run that has not been measured on the split is measured now, and keeps the evaluation.
     """
-    from mien.evaluation.significance import compare as rank
     from mien.reports.comparison import comparison_records, comparison_tables, write_comparison
-    from mien.runs.compare import load_compared_runs
+    from mien.runs.compare import compare_runs
 
-    comparison = rank(load_compared_runs(runs, split.value if split else None))
+    comparison = compare_runs(runs, split.value if split else None)
     page = write_comparison(comparison, path)
     if as_json:
         print_json(comparison_records(comparison))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import io
 import sys
+from itertools import pairwise
 from typing import Annotated, Any, Final
 
 import typer
@@ -110,6 +111,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
+        _refuse_empty(sys.argv[1:])
         app()
     except Interrupted as stop:
         _say(str(stop))
@@ -120,6 +122,18 @@ def main() -> None:
             raise
         _say(line)
     sys.exit(CANNOT_DO)
+
+
+def _refuse_empty(arguments: list[str]) -> None:
+    """Raise a MienError for an empty argument, which as a path would mean the current folder."""
+    for before, argument in pairwise(["mien", *arguments]):
+        option, _, value = argument.partition("=")
+        if not argument or (option.startswith("--") and option != argument and not value):
+            where = f"{option or before}: " if (option or before).startswith("-") else ""
+            raise MienError(
+                f"{where}an empty argument, expected a path or another value; is a variable of the "
+                "shell unset?"
+            )
 
 
 def _in_words(error: Exception) -> str:
@@ -147,4 +161,5 @@ def _is_lack_of_memory(error: RuntimeError) -> bool:
 
 
 def _say(line: str) -> None:
-    print(f"mien: {line}", file=sys.stderr)
+    # Names of files may have line breaks in them.
+    print("mien: " + "\\n".join(line.splitlines()), file=sys.stderr)

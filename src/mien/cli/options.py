@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from mien.bundle.provider_names import PROVIDERS
 
 
 class Split(StrEnum):
@@ -15,6 +18,19 @@ class Split(StrEnum):
     train = "train"
     val = "val"
     test = "test"
+
+
+def parse_time(text: str | float) -> float:
+    """Return a time such as ``90``, ``1:30`` or ``00:01:30.5`` in seconds.
+
+    Raises:
+        BadParameter: if it is none.
+    """
+    match = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)", str(text).strip())
+    if not match:
+        raise typer.BadParameter(f"{text!r} is no time, expected seconds or MM:SS or HH:MM:SS")
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return 3600 * hours + 60 * minutes + seconds
 
 
 class Device(StrEnum):
@@ -70,6 +86,30 @@ DetectorOption = Annotated[
 DetectorModelOption = Annotated[
     Path | None,
     typer.Option(metavar="PATH", help="File of YuNet's weights, if it is not in mien's cache."),
+]
+ProviderOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help=f"Part of ONNX Runtime that computes the network: {', '.join(PROVIDERS)}.",
+    ),
+]
+ThreadsOption = Annotated[
+    int, typer.Option(min=0, metavar="N", help="Number of threads; 0 for one on each core.")
+]
+MinFaceOption = Annotated[
+    int,
+    typer.Option(min=0, metavar="PIXELS", help="Shorter side of the smallest face to read."),
+]
+MinScoreOption = Annotated[
+    float,
+    typer.Option(min=0, max=1, metavar="SCORE", help="Lowest detector score of a face to read."),
+]
+TurnedOption = Annotated[
+    bool,
+    typer.Option(
+        "--turned", help="Also find faces on their side or upside down; takes four times as long."
+    ),
 ]
 MaxPixelsOption = Annotated[
     int,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from mien.bundle.provider_names import CPU
 from mien.cli.console import err, quiet_libraries, say_path
 from mien.cli.options import (
     CropsOption,
@@ -17,6 +18,12 @@ from mien.cli.options import (
     DetectorOption,
     JsonOption,
     MaxPixelsOption,
+    MinFaceOption,
+    MinScoreOption,
+    ProviderOption,
+    ThreadsOption,
+    TurnedOption,
+    parse_time,
 )
 from mien.errors import Interrupted, MienError
 from mien.io.interrupt import StopRequest, asked_to_stop
@@ -62,8 +69,8 @@ def predict(
         Path | None,
         typer.Option(
             metavar="PATH",
-            help="Save annotated copies: a photo, a folder for several, or an .mp4 or .avi for "
-            "videos and cameras.",
+            help="Save annotated copies: a photo, a folder for several, or an .mp4, .webm or .avi "
+            "for videos and cameras.",
         ),
     ] = None,
     save_crops: Annotated[
@@ -103,12 +110,40 @@ def predict(
             help="Time constant over which readings in videos are averaged; 0 for none.",
         ),
     ] = SMOOTHING_S,
+    turned: TurnedOption = False,
+    min_face: MinFaceOption = 0,
+    min_score: MinScoreOption = 0.0,
+    every: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Read every N-th frame of videos and cameras.")
+    ] = 1,
+    start: Annotated[
+        float,
+        typer.Option(
+            "--from", metavar="TIME", parser=parse_time, help="Begin videos at 90, 1:30 or 0:01:30."
+        ),
+    ] = 0.0,
+    end: Annotated[
+        float | None,
+        typer.Option("--to", metavar="TIME", parser=parse_time, help="End videos at this time."),
+    ] = None,
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            metavar="RATE", help="Read the photos of a folder as a video of RATE frames a second."
+        ),
+    ] = None,
+    animated: Annotated[
+        bool, typer.Option("--animated", help="Read animated GIF, PNG, WebP and AVIF as videos.")
+    ] = False,
+    threads: ThreadsOption = 0,
+    provider: ProviderOption = CPU,
     max_pixels: MaxPixelsOption = MAX_PIXELS,
 ) -> None:
     """Find the faces in any source and read their expressions.
 
     The exit code is 0 even if no face is found, and 1 if some of several sources could not be read.
     When Ctrl-C stops a video or a camera, the files are whole, with all that was read until then.
+    Several cameras are read at the same time.
     """
     from mien.cli.outputs import COPY, open_sinks, requests
     from mien.vision.places import SourceFiles
@@ -121,6 +156,11 @@ def predict(
         detector=detector_name(detector, crops=crops),
         detector_model=detector_model,
         smoothing_s=smoothing,
+        threads=threads,
+        provider=provider,
+        min_face_px=min_face,
+        min_score=min_score,
+        turned=turned,
     )
     options = {
         "--save": (COPY, save),
@@ -132,7 +172,17 @@ def predict(
     wanted = requests(options, [*(["window"] if show else []), *(sinks or [])])
     stop = _Stop()
     with quiet_libraries(), ExitStack() as stack:
-        source = stack.enter_context(open_source(sources, max_pixels=max_pixels, stop=stop))
+        opened = open_source(
+            sources,
+            every=every,
+            start_s=start,
+            end_s=end,
+            fps=fps,
+            animated=animated,
+            max_pixels=max_pixels,
+            stop=stop,
+        )
+        source = stack.enter_context(opened)
         files = SourceFiles(source.names)
         context = SinkContext(source, reader, files, all_frames=all_frames, stop=stop)
         stop.sinks = open_sinks(wanted, context, stack, as_json=as_json)
@@ -140,8 +190,9 @@ def predict(
             keep_open = source.kind == "photos" and any(one.name == "window" for one in wanted)
             frames, is_stopped = _read(reader, source, stop, keep_open=keep_open)
     _say_results(source, stop.sinks, quiet=as_json)
-    if reader.detector_note and frames and not as_json:
-        err.print(reader.detector_note, soft_wrap=True, style="dim")
+    if frames and not as_json:
+        for note in filter(None, (reader.detector_note, reader.bundle.provider_note)):
+            err.print(note, soft_wrap=True, style="dim")
     if is_stopped and source.kind != "live":
         raise Interrupted(f"stopped after {frames:,} frames; what was read until then is saved")
     if source.failures or any(sink.failures for sink in stop.sinks):
@@ -207,5 +258,7 @@ def _say_results(source: Source, sinks: list[Sink], *, quiet: bool) -> None:
         for path in sink.saved:
             if not quiet:
                 say_path("saved", path)
+    for note in (*source.notes, *(one for sink in sinks for one in sink.notes)):
+        err.print(f"note: {note}", soft_wrap=True, style="dim")
     for failure in (*source.failures, *(one for sink in sinks for one in sink.failures)):
         err.print(f"mien: {failure}", soft_wrap=True)

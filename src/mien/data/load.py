@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from mien.data import cache
 from mien.data.classes import (
@@ -19,18 +20,18 @@ from mien.data.classes import (
 from mien.data.dataset import FaceDataset
 from mien.data.duplicates.groups import find_duplicates
 from mien.data.formats._fields import UnknownLabelError
-from mien.data.formats.base import FORMATS, Format, ReadOptions, Source, first_bytes
+from mien.data.formats._foreign import describe_file
+from mien.data.formats.base import FORMATS, Format, ReadOptions, Source
+from mien.data.passed_over import describe_passed_over
 from mien.data.rows import Rows
 from mien.data.split import assign_splits
 from mien.data.votes import join_votes, read_votes, relabel_by_votes
 from mien.errors import DataError
 from mien.images.crop import CropSpec
-from mien.io.files import expand_user
+from mien.io.files import AnyPath, expand_user
 from mien.labels import FER2013, LabelSet
 
-Paths = str | Path | Sequence[str | Path]
-
-_ZIP_MAGIC: Final = b"PK"
+Paths = AnyPath | Sequence[AnyPath]
 
 
 class Found(NamedTuple):
@@ -43,12 +44,12 @@ class Found(NamedTuple):
 
 def as_paths(data: Paths) -> tuple[Path, ...]:
     """Return one path or several as a tuple, with ``~`` expanded."""
-    given = [data] if isinstance(data, str | Path) else data
+    given = [data] if isinstance(data, str | bytes | os.PathLike) else data
     return tuple(expand_user(path) for path in given)
 
 
 def load_dataset(
-    *paths: str | Path,
+    *paths: AnyPath,
     fractions: Sequence[float] | None = None,
     validation_share: float = 0.0,
     make_val: bool = True,
@@ -56,7 +57,7 @@ def load_dataset(
     seed: int = 0,
     skip_bad: bool = False,
     use_cache: bool = True,
-    votes: str | Path | None = None,
+    votes: AnyPath | None = None,
     labels: LabelSet | str | Sequence[str] | Mapping[str, Any] | None = None,
     size_px: int = CropSpec.size_px,
     channels: int = CropSpec.channels,
@@ -113,6 +114,7 @@ def load_dataset(
     if fractions is None:
         rows = _without_unstated(rows, found.source.name, skip_bad=skip_bad)
     notes += [*rows.notes, *describe_classes(rows, label_set, labels)]
+    notes += describe_passed_over(as_paths(paths), found.source)
     refuse_one_class(rows, label_set, found.source.name)
     groups = find_duplicates(rows.images).groups if keep_duplicates_together else None
     splits, rule = assign_splits(
@@ -142,7 +144,7 @@ def load_dataset(
     )
 
 
-def _of_the_files(options: ReadOptions, found: Found, votes: str | Path | None) -> ReadOptions:
+def _of_the_files(options: ReadOptions, found: Found, votes: AnyPath | None) -> ReadOptions:
     """Return options that read the files' own labels where FER+'s votes replace them."""
     if options.labels != FERPLUS:
         return options
@@ -237,8 +239,13 @@ def find_source(data: Paths) -> Found:
         stored = kind()
         if source := stored.sniff(paths):
             return Found(layout, stored, source)
-    if path.is_file() and first_bytes(path).startswith(_ZIP_MAGIC):
-        raise DataError(f"{path}: a zip archive; unzip it and give the folder or CSV file in it")
     *most, last = (kind.expects for _, kind in formats)
+    expected = f"not a known layout, expected {', '.join(most)} or {last}"
     several = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
-    raise DataError(f"{path}{several}: not a known layout, expected {', '.join(most)} or {last}")
+    for one in filter(Path.is_file, paths):
+        what, advice = describe_file(one)
+        if advice:
+            raise DataError(f"{one}: {what}; {advice}")
+        if what and len(paths) == 1:
+            raise DataError(f"{one}: {what}, {expected}")
+    raise DataError(f"{path}{several}: {expected}")

@@ -15,22 +15,26 @@ from mien.types import Integers, Labels, Strings
 
 SPLITS: Final = ("train", "val", "test")
 
-# Names that files and folders use for a split, in lower case.
+# Names that files and folders use for a split, in lower case. Names such as "evaluation" and
+# "holdout" are validation images to some authors and test images to others, so they are none.
 _WORDS: Final = {
     **{word.lower(): split for split, word in USAGES.items()},
+    "public_test": "val",
+    "private_test": "test",
     "train": "train",
+    "trn": "train",
     "val": "val",
     "valid": "val",
+    "validate": "val",
     "validation": "val",
     "dev": "val",
+    "development": "val",
     "test": "test",
     "testing": "test",
-    "train_set": "train",
-    "training_set": "train",
-    "val_set": "val",
-    "validation_set": "val",
-    "test_set": "test",
+    "tst": "test",
 }
+_SEPARATORS: Final = re.compile(r"[\s_.-]+")
+_THINGS: Final = re.compile(r"(.+?)_?(?:data|dataset|set|split|images|faces|folder)")
 
 DEFAULT_FRACTIONS: Final = (0.70, 0.15, 0.15)
 AS_STATED: Final = "as the files say"  # split rule of data sets with splits of their own
@@ -38,8 +42,10 @@ DEFAULT_VALIDATION_SHARE: Final = 0.10  # of train, if the files state a train s
 
 
 def split_of(word: str) -> str | None:
-    """Return the split of a name such as ``Training`` or ``validation``; None if unknown."""
-    return _WORDS.get(word.strip().lower())
+    """Return the split of a name such as ``Training`` or ``val-set``; None if it is no split's."""
+    name = _SEPARATORS.sub("_", word.strip().lower()).strip("_")
+    bare = _THINGS.fullmatch(name)
+    return _WORDS.get(name) or (_WORDS.get(bare[1]) if bare else None)
 
 
 def split_in_name(name: str) -> str:

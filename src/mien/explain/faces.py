@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,11 +13,12 @@ import numpy.typing as npt
 from mien.bundle.bundle import Bundle
 from mien.data import FaceDataset
 from mien.errors import SourceError
+from mien.explain.network import find_network
 from mien.explain.occlusion import occlusion_maps
 from mien.types import Crop
 from mien.vision.reader import Reader
 from mien.vision.reading import Reading
-from mien.vision.sources import Source
+from mien.vision.sources import Source, SourceLike, open_source
 
 if TYPE_CHECKING:
     from mien.explain.sanity import Sanity
@@ -115,6 +117,30 @@ def read_faces(reader: Reader, source: Source, *, most: int) -> ReadFaces:
         kept = sorted(kept, key=lambda item: -_area(item[1].reading))[:most]
     in_order = sorted(kept, key=lambda item: item[0])
     return ReadFaces(tuple(face for _, face in in_order), found, photos)
+
+
+def explain_photo(
+    source: SourceLike, model: str | Path | None = None, *, most: int = 12
+) -> list[FaceMaps]:
+    """Return the largest faces in photos, with maps of what their readings depend on.
+
+    Args:
+        source: photo, or anything else that `mien.read` accepts and that holds photos only.
+        model: run directory or Bundle; None for the best shipped Bundle.
+        most: number of faces to explain.
+
+    Raises:
+        BundleError: if there is no such Bundle.
+        SourceError: if a photo cannot be read, or the source is a video or a camera.
+    """
+    reader = Reader(model)
+    with open_source(source) as opened:
+        read = read_faces(reader, opened, most=most)
+    if opened.failures:
+        raise opened.failures[0]
+    if not read.faces:
+        return []
+    return explain_faces(reader.bundle, find_network(model)[0], read.faces)[0]
 
 
 def explain_faces(

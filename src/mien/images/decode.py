@@ -1,8 +1,16 @@
-"""Decode image files to pixels: 8-bit, upright, blue-green-red."""
+"""Decode image files to pixels: 8-bit, upright, blue-green-red.
+
+OpenCV decodes them, except for HEIC (pillow-heif) and for the GIF, AVIF and animated WebP files
+that an older OpenCV cannot decode (PIL, if it is installed).
+"""
 
 from __future__ import annotations
 
+import io
 import threading
+import warnings
+from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -10,12 +18,28 @@ import cv2
 import numpy as np
 
 from mien.errors import DataError
+from mien.images import bmp, tiff
+from mien.images.heif import main_image
+from mien.images.kinds import advice, identify
+from mien.images.orientation import turn_upright, webp_orientation
 from mien.types import Image
 
-# Formats that every OpenCV wheel decodes and that data sets come in.
+# The suffixes of images, in lower case: the one list for photos, folders, patterns and data sets.
 IMAGE_SUFFIXES: Final = frozenset(
-    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
-)
+    {".apng", ".avif", ".avifs", ".bmp", ".dib", ".gif", ".heic", ".heif", ".jfif", ".jif", ".jp2",
+     ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
+)  # fmt: skip
+
+_TIFF_MAGIC: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_COMMON_MAGIC: Final = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM")
+_AS_STORED: Final = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+_AVIF, _HEIC = "an AVIF", "a HEIC"
+_NEWER: Final = {"a GIF": ".gif", _AVIF: ".avif"}  # decoded by OpenCV from 4.12 on
+_SILENT: Final = 0  # OpenCV's LOG_LEVEL_SILENT
+# OpenCV's module of the log level is cv2 up to 4.12, and one of cv2.utils from 4.13 on.
+set_log_level: Final[Callable[[int], int]] = getattr(cv2, "setLogLevel", None) or attrgetter(
+    "utils.logging.setLogLevel"
+)(cv2)
 
 
 class _QuietOpenCV:
@@ -33,21 +57,21 @@ class _QuietOpenCV:
     def __enter__(self) -> None:
         with self._lock:
             if self._inside == 0:
-                self._level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+                self._level = set_log_level(_SILENT)
             self._inside += 1
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._inside -= 1
             if self._inside == 0:
-                cv2.utils.logging.setLogLevel(self._level)
+                set_log_level(self._level)
 
 
 quiet_opencv: Final = _QuietOpenCV()
 
 
 def decode_image(content: bytes, name: str) -> Image:
-    """Decode an image file and turn it upright by its EXIF orientation.
+    """Decode an image file and turn it upright by its orientation; an alpha channel is dropped.
 
     Args:
         content: content of the image file.
@@ -58,21 +82,24 @@ def decode_image(content: bytes, name: str) -> Image:
     Raises:
         DataError: if the content cannot be decoded as an image.
     """
-    if not content:
-        raise DataError(f"{name}: the file is empty, expected an image")
-    # OpenCV refuses WebP files under 32 bytes, such as an all-black face; it ignores the padding.
-    padded = np.frombuffer(content.ljust(64, b"\0"), np.uint8)
-    try:
-        with quiet_opencv:
-            image = cv2.imdecode(padded, cv2.IMREAD_COLOR)
-    except cv2.error:  # the header promises more pixels than OpenCV's limit
-        image = None
+    if reason := undecodable(content):
+        raise DataError(f"{name}: {reason}")
+    if content.startswith(b"ftyp", 4):
+        image = _decode_heif(content, name)
+    elif content.startswith(b"WEBP", 8):  # OpenCV turns these from 4.13 on
+        image = _decode(content, _AS_STORED)
+        if image is None:
+            image = _decode_by_pil(content)
+        image = None if image is None else turn_upright(image, webp_orientation(content))
+    elif content.startswith(_TIFF_MAGIC):
+        image = _decode(tiff.with_plain_colours(content))
+    else:
+        image = _decode(content) if _is_known(content) else None
+        if image is None and content.startswith(b"GIF8"):
+            image = _decode_by_pil(content)
     if image is None:
-        raise DataError(
-            f"{name}: cannot be decoded as an image, expected PNG, JPEG, WebP, BMP, TIFF or GIF "
-            "(is the file damaged, or of another format than its name says?)"
-        )
-    return np.asarray(image, np.uint8)
+        raise DataError(f"{name}: {refusal(content)}")
+    return image
 
 
 def read_image(path: Path) -> Image:
@@ -82,3 +109,109 @@ def read_image(path: Path) -> Image:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     return decode_image(content, str(path))
+
+
+def undecodable(content: bytes) -> str:
+    """Return why an image cannot be decoded, or not rightly; an empty string if nothing is known.
+
+    OpenCV decodes some of these to wrong pixels, or to the preview inside them.
+    """
+    reason = ""
+    if content.startswith(b"BM"):
+        reason = bmp.problem(content)
+    elif content.startswith(_TIFF_MAGIC):
+        is_raw = identify(content).group == "picture"
+        reason = identify(content).name if is_raw else tiff.problem(content)
+    return f"{reason}: cannot be decoded as an image; save it as PNG or JPEG" if reason else ""
+
+
+def _is_known(content: bytes) -> bool:
+    """Return whether an image is of a kind that OpenCV decodes rightly: not one of floats."""
+    return content.startswith(_COMMON_MAGIC) or identify(content).group == "photo"
+
+
+def _decode(content: bytes, flags: int = cv2.IMREAD_COLOR) -> Image | None:
+    """Return an image as OpenCV decodes it; None if it cannot."""
+    # OpenCV refuses WebP files under 32 bytes, such as an all-black face; it ignores the padding.
+    padded = np.frombuffer(content.ljust(64, b"\0"), np.uint8)
+    try:
+        with quiet_opencv:
+            image = cv2.imdecode(padded, flags)
+    except cv2.error:  # the header promises more pixels than OpenCV's limit
+        return None
+    return None if image is None else np.asarray(image, np.uint8)
+
+
+def _decode_heif(content: bytes, name: str) -> Image | None:
+    """Return an AVIF or a HEIC image, turned upright; None if it cannot be decoded."""
+    kind = identify(content).name
+    if kind == _HEIC:
+        return _decode_heic(content, name)
+    if kind != _AVIF:
+        return None
+    image = _decode(content, _AS_STORED)
+    if image is None:
+        image = _decode_by_pil(content)
+    if image is None:
+        return None
+    for orientation in main_image(content).turns:
+        image = turn_upright(image, orientation)
+    return image
+
+
+def _decode_heic(content: bytes, name: str) -> Image | None:
+    """Return a HEIC image, which pillow-heif turns upright; None if it is damaged."""
+    try:
+        import pillow_heif
+    except ImportError:
+        raise DataError(
+            f"{name}: a HEIC, which needs pillow-heif: pip install 'mien[heic]'"
+        ) from None
+    try:
+        heic = pillow_heif.open_heif(io.BytesIO(content), bgr_mode=True)
+        pixels = np.asarray(heic)
+    except Exception:  # libheif raises errors of many types
+        return None
+    if pixels.ndim == 2:
+        return np.repeat(pixels[..., None], 3, axis=2)
+    return np.ascontiguousarray(pixels[..., :3])
+
+
+def _decode_by_pil(content: bytes) -> Image | None:
+    """Return an image as PIL decodes it, not turned; None if it cannot, or is not installed."""
+    try:
+        import PIL.Image
+    except ImportError:
+        return None
+    try:
+        with warnings.catch_warnings():  # about sizes, which the caller has checked
+            warnings.simplefilter("ignore")
+            with PIL.Image.open(io.BytesIO(content)) as picture:
+                pixels = np.asarray(picture.convert("RGBA"), np.uint8)
+    except Exception:  # PIL's decoders raise errors of every type
+        return None
+    return np.ascontiguousarray(pixels[..., 2::-1])
+
+
+def refusal(content: bytes) -> str:
+    """Return why an image was not decoded, and what to do."""
+    if not content:
+        return "the file is empty, expected an image"
+    kind = identify(content)
+    suffix = _NEWER.get(kind.name)
+    if suffix and not cv2.haveImageWriter(suffix):
+        return (
+            f"{kind.name}, which this version of OpenCV cannot decode; update OpenCV to 4.12 or "
+            "later, or install pillow"
+        )
+    if kind.group == "photo":
+        return (
+            f"{kind.name} that cannot be decoded as an image (is it damaged or cut off?); copy or "
+            "download it again"
+        )
+    if kind.name:
+        return f"{kind.name} cannot be decoded as an image; {advice(kind)}"
+    return (
+        "cannot be decoded as an image, expected PNG, JPEG, WebP, BMP, TIFF, GIF or AVIF (is the "
+        "file damaged, or of another format than its name says?)"
+    )

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from mien.images.decode import decode_image
+from mien.images.heif import main_image
+from mien.images.orientation import ORIENTATION_TAG
+from mien.images.tiff import HEIGHT, WIDTH, tags
 
 Size = tuple[int, int]  # width, height, in pixels
 
@@ -15,15 +18,23 @@ Size = tuple[int, int]  # width, height, in pixels
 _SIZES_AT: Final = (
     (b"\x89PNG", ">II", 16),
     (b"GIF8", "<HH", 6),
-    (b"BM", "<ii", 18),
+    (b"\xff\x4f\xff\x51", ">II", 8),  # a bare JPEG 2000 stream
 )
 # A file with one of these signatures may have an orientation that swaps width and height.
 _MAY_BE_TURNED: Final = (b"Exif", b"eXIf", b"EXIF")
+_TIFF_MAGIC: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_JP2_MAGIC: Final = b"\0\0\0\x0cjP  \r\n\x87\n"
+_OS2_HEADER_BYTES: Final = 12  # the header of OS/2, whose sizes have 16 bits
 _JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_END: Final = 0xD9
 _JPEG_BARE: Final = (0x01, 0xD8)  # markers without a segment
 # Among pixels, 0xFF is followed by 0 or begins a restart marker; before a marker it is padding.
 _JPEG_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+# Width and height in the text header of a PNM image, which may have comments.
+_GAP: Final = rb"(?:\s+|#[^\r\n]*)+"
+_PNM: Final = re.compile(rb"P[1-6]" + _GAP + rb"(\d{1,9})" + _GAP + rb"(\d{1,9})\s")
+_PAM: Final = re.compile(rb"P7\s.*?WIDTH\s+(\d{1,9})\s+HEIGHT\s+(\d{1,9})\s", re.DOTALL)
+_HEADER_BYTES: Final = 4096  # a longer header of text is refused
 
 
 def image_size(content: bytes, name: str) -> Size:
@@ -36,12 +47,22 @@ def image_size(content: bytes, name: str) -> Size:
     Raises:
         DataError: if the size needs decoding, and the image cannot be decoded.
     """
-    if not any(mark in content for mark in _MAY_BE_TURNED):
-        size = header_size(content)
-        if min(size) > 0:  # a JPEG may state its height at its end
-            return size
+    size = (0, 0) if _may_be_turned(content) else header_size(content)
+    if min(size) > 0:  # a JPEG may state its height at its end
+        return size
     height, width = decode_image(content, name).shape[:2]
     return width, height
+
+
+def _may_be_turned(content: bytes) -> bool:
+    """Return whether an image's upright size may differ from the size that its header states."""
+    if content.startswith(_TIFF_MAGIC):
+        try:
+            return ORIENTATION_TAG in tags(content)
+        except (struct.error, IndexError, OverflowError):
+            return True
+    is_iso = content.startswith(b"ftyp", 4)  # AVIF and HEIC may be turned or cropped
+    return is_iso or any(mark in content for mark in _MAY_BE_TURNED)
 
 
 def header_size(content: bytes) -> Size:
@@ -54,25 +75,35 @@ def header_size(content: bytes) -> Size:
         Width and height in pixels before EXIF orientation is applied; zeros if they are unknown.
     """
     try:
-        if content.startswith(b"\xff\xd8"):
-            return _jpeg_size(content)
-        if content.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
-            return _tiff_size(content)
-        for magic, kind, where in _SIZES_AT:
-            if content.startswith(magic):
-                width, height = struct.unpack_from(kind, content, where)
-                return abs(width), abs(height)  # negative in a BMP stored top row first
-        if content.startswith(b"WEBPVP8", 8):
-            return _webp_size(content)
-        if content.startswith(b"ftyp", 4) and (at := content.find(b"ispe")) > 0:  # AVIF
-            width, height = struct.unpack_from(">II", content, at + 8)
+        return _stated_size(content)
+    except (struct.error, IndexError, OverflowError):
+        return 0, 0  # truncated: the decoder reports what is wrong
+
+
+def _stated_size(content: bytes) -> Size:
+    if content.startswith(b"\xff\xd8"):
+        return _jpeg_size(content)
+    if content.startswith(_TIFF_MAGIC):
+        found = tags(content)
+        return found[WIDTH].value if WIDTH in found else 0, (
+            found[HEIGHT].value if HEIGHT in found else 0
+        )
+    for magic, kind, where in _SIZES_AT:
+        if content.startswith(magic):
+            width, height = struct.unpack_from(kind, content, where)
             return width, height
-    except (
-        struct.error,
-        IndexError,
-        OverflowError,
-    ):
-        pass  # truncated: the decoder reports what is wrong
+    if content.startswith(b"BM"):
+        return _bmp_size(content)
+    if content.startswith(b"WEBPVP8", 8):
+        return _webp_size(content)
+    if content.startswith(b"ftyp", 4):  # AVIF or HEIC
+        return main_image(content)[:2]
+    if content.startswith(_JP2_MAGIC) and (at := content.find(b"ihdr")) > 0:
+        height, width = struct.unpack_from(">II", content, at + 4)
+        return width, height
+    head = content[:_HEADER_BYTES]
+    if found_size := _PNM.match(head) or _PAM.match(head):
+        return int(found_size[1]), int(found_size[2])
     return 0, 0
 
 
@@ -114,20 +145,9 @@ def _webp_size(content: bytes) -> Size:
     return width & 0x3FFF, height & 0x3FFF
 
 
-def _tiff_size(content: bytes) -> Size:
-    """Return the size in the first directory of a TIFF or BigTIFF (offsets of 64 bits).
-
-    Source: Adobe, TIFF Revision 6.0, 1992; AWare Systems, The BigTIFF File Format, 2008.
-    """
-    order = "<" if content.startswith(b"I") else ">"
-    big = b"+" in content[2:4]
-    offset, count, start = ("Q", "Q", 8) if big else ("I", "H", 4)
-    (at,) = struct.unpack_from(order + offset, content, start)
-    (entries,) = struct.unpack_from(order + count, content, at)
-    first, entry_bytes, value_at = (at + 8, 20, 12) if big else (at + 2, 12, 8)
-    values = {}
-    for entry in range(first, first + entry_bytes * entries, entry_bytes):
-        tag, kind = struct.unpack_from(f"{order}HH", content, entry)
-        how = {3: "H", 4: "I"}.get(kind, offset)
-        (values[tag],) = struct.unpack_from(order + how, content, entry + value_at)
-    return values.get(256, 0), values.get(257, 0)
+def _bmp_size(content: bytes) -> Size:
+    """Return the size in the header of a BMP; zeros if it is not one that images have."""
+    (header_bytes,) = struct.unpack_from("<I", content, 14)
+    is_os2 = header_bytes == _OS2_HEADER_BYTES
+    width, height = struct.unpack_from("<HH" if is_os2 else "<ii", content, 18)
+    return max(width, 0), abs(height)  # a negative height: stored top row first

@@ -45,7 +45,7 @@ def repair_png(content: bytes) -> tuple[bytes, bool]:
             pixels += data
             if not intact:
                 break
-        elif kind in _USED and intact:
+        elif kind in _USED and intact and not _is_damaged_exif(kind, data):
             others.append((kind, data))
         elif kind == b"IEND":
             whole = intact
@@ -65,6 +65,11 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
         data, end = content[at + 8 : at + 8 + length], at + 8 + length
         yield kind, data, content[end : end + 4] == struct.pack(">I", zlib.crc32(kind + data))
         at = end + 4
+
+
+def _is_damaged_exif(kind: bytes, data: bytes) -> bool:
+    """Return whether EXIF data would make libpng complain."""
+    return kind == b"eXIf" and not (data.startswith((b"II*\0", b"MM\0*")) and len(data) >= 8)
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

@@ -13,9 +13,12 @@ from typing import Final
 
 from mien.errors import MienError, first_line
 from mien.io.files import atomic_file
+from mien.version import VERSION
 
 IDLE_TIMEOUT_S: Final = 30.0
 TOTAL_TIMEOUT_S: Final = 300.0
+# Some servers refuse the name that Python gives itself.
+USER_AGENT: Final = f"Mozilla/5.0 (compatible; mien/{VERSION})"
 _CHUNK_BYTES: Final = 1 << 16
 
 
@@ -89,8 +92,9 @@ def download(
     deadline = time.monotonic() + total_timeout_s
     count = 0
     try:
+        request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})
         with (
-            urllib.request.urlopen(url, timeout=idle_timeout_s) as answer,
+            urllib.request.urlopen(request, timeout=idle_timeout_s) as answer,
             path.open("wb") as handle,
         ):
             for block in read_blocks(answer, max_bytes=max_bytes, deadline=deadline):

@@ -14,6 +14,8 @@ from typing import Final
 
 from mien.errors import MienError, RunError
 
+AnyPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+
 _KEPT_OF_NAMES: Final = 16  # letters; with more, the temporary name might be too long for the disk
 
 
@@ -152,25 +154,81 @@ def locked_folder(path: Path, *, busy: str) -> Iterator[None]:
         yield
 
 
-def expand_user(path: str | Path) -> Path:
-    """Return a path with ``~`` written out.
+def expand_user(path: AnyPath) -> Path:
+    """Return the path that a user gave, with ``~`` or ``~user`` at its beginning expanded.
+
+    A file or folder of that literal name comes first, for names such as ``~a.png``. So does
+    ``~name`` alone if no user is called that.
+
+    Args:
+        path: path as text, as bytes in the encoding of the file system, or as an object that has
+            one, such as an `os.DirEntry`.
 
     Raises:
-        MienError: if it begins with the ``~name`` of an unknown user.
+        MienError: if the path is empty or no path at all; or begins with ``~`` where no home folder
+            is known, or with the ``~name/`` of an unknown user.
     """
     try:
-        return Path(path).expanduser()
+        text = os.fsdecode(path)
+    except TypeError:
+        raise MienError(f"{path!r:.80}: not a path; expected text or a pathlib.Path") from None
+    if not text:
+        raise MienError("the path is empty, expected the path of a file or folder")
+    given = Path(text)
+    first = given.parts[0] if given.parts else ""
+    if not first.startswith("~") or os.path.lexists(given):
+        return given
+    if first != "~" and os.path.lexists(first):
+        return given
+    try:
+        return given.expanduser()
     except RuntimeError:
-        raise MienError(f"{path}: no such user; write the path out") from None
+        if first == "~":
+            raise MienError(
+                f"{given}: no home folder is known here; set HOME, or write the path out"
+            ) from None
+        if given.parts == (first,):
+            return given
+        raise MienError(f"{given}: no such user; write the path out") from None
 
 
 def cache_dir() -> Path:
-    """Return the folder for replaceable files: ``MIEN_CACHE``, else the user's cache."""
+    """Return the folder for replaceable files: ``MIEN_CACHE``, else the user's cache.
+
+    Without a home folder (a container under a number that is no user) it is a folder of the user's
+    own among the temporary files.
+
+    Raises:
+        MienError: if there is no home folder, and that folder belongs to somebody else.
+    """
     if chosen := os.environ.get("MIEN_CACHE"):
-        return expand_user(chosen)
+        return expand_user(chosen).absolute()
     import platformdirs
 
-    return platformdirs.user_cache_path("mien", appauthor=False, opinion=False)
+    try:
+        path = platformdirs.user_cache_path("mien", appauthor=False, opinion=False)
+    except (KeyError, RuntimeError):  # no HOME, and no such user
+        return _cache_without_home()
+    if path.is_absolute():
+        return path
+    # A relative XDG_CACHE_HOME is to be ignored (XDG Base Directory Specification, 2021), and a
+    # literal ~ is left where no home folder is known.
+    home = os.path.expanduser("~")  # noqa: PTH111 - Path.home raises an error
+    return Path(home, ".cache", "mien") if Path(home).is_absolute() else _cache_without_home()
+
+
+def _cache_without_home() -> Path:
+    import tempfile
+
+    user = os.getuid()
+    path = Path(tempfile.gettempdir(), f"mien-{user}")
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        if path.lstat().st_uid == user:
+            return path
+    except OSError:
+        pass
+    raise MienError(f"{path}: cannot be used as cache; set MIEN_CACHE to a folder of your own")
 
 
 def _temporary(path: Path, suffix: str = "") -> Path:

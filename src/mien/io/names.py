@@ -1,14 +1,20 @@
-"""Names that have to be valid file names: those of recipes, sweeps and Bundles."""
+"""Names of files: those that have to be valid on every system, and those that are not text."""
 
 from __future__ import annotations
 
 import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
 # Excludes characters that a file name may not have on some system, and path separators.
 _PATTERN: Final = re.compile(r'\w[^/\\:*?"<>|\x00-\x1f]*')
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def _refuse_other(name: str) -> str:
@@ -18,6 +24,31 @@ def _refuse_other(name: str) -> str:
             ': * ? " < > |'
         )
     return name
+
+
+def is_text(path: Path) -> bool:
+    """Return whether a path is valid text; some libraries take no other."""
+    return _SURROGATE.search(str(path)) is None
+
+
+@contextmanager
+def readable_name(path: Path) -> Iterator[Path]:
+    """Yield a path to a file that is valid text: its own, or that of a temporary link to it."""
+    if is_text(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder, "link")
+        link.symlink_to(path.absolute())
+        yield link
+
+
+def escape_undecodable(text: str) -> str:
+    """Return text for people, with an escape for each byte of a file's name that is not UTF-8.
+
+    Python keeps such bytes as surrogates, with which a text is no valid UTF-8.
+    """
+    return text.encode(errors="backslashreplace").decode()
 
 
 Name = Annotated[str, AfterValidator(_refuse_other)]

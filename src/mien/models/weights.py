@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mien.errors import RecipeError, RunError, first_line
 from mien.io.files import expand_user, write_bytes
+from mien.io.names import readable_name
 from mien.labels import FER2013
 from mien.models.base import DEFAULT_TASK, Network, Task
 from mien.models.classifier import Classifier, Mix, build_model
@@ -63,7 +64,7 @@ def weights_labels(path: Path) -> tuple[str, ...]:
         RecipeError: if it is not a safetensors file.
     """
     try:
-        with safe_open(path, framework="pt") as tensors:
+        with readable_name(path) as readable, safe_open(readable, framework="pt") as tensors:
             metadata = tensors.metadata() or {}
         return tuple(json.loads(metadata[_LABELS])) if _LABELS in metadata else FER2013.names
     except (SafetensorError, OSError, ValueError) as error:
@@ -95,7 +96,8 @@ def open_network(
     """
     classifier = build_model(model, task)
     try:
-        found = {name: tensor.float() for name, tensor in load_file(path).items()}
+        with readable_name(path) as readable:
+            found = {name: tensor.float() for name, tensor in load_file(readable).items()}
         votes_head = {str(name): found.pop(name) for name in VOTES_HEAD if name in found}
         classifier.load_state_dict(found)
     except (SafetensorError, RuntimeError, OSError) as error:
@@ -191,7 +193,7 @@ def describe_weights(path: Path | None) -> str:
 
 def _read(path: Path) -> dict[str, Tensor]:
     try:
-        with safe_open(path, framework="pt") as tensors:
+        with readable_name(path) as readable, safe_open(readable, framework="pt") as tensors:
             return {key: tensors.get_tensor(key) for key in tensors.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise _not_weights(path, error) from None

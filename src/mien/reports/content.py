@@ -15,6 +15,7 @@ from mien.errors import BundleError, MienError
 from mien.evaluation import Evaluation
 from mien.evaluation.robustness import Robustness, measure_robustness
 from mien.explain.overview import Overview, explain_split
+from mien.io.files import expand_user
 from mien.runs.data import find_run_data, load_as_run, load_as_trained
 from mien.runs.evaluations import kept_evaluation, measure
 from mien.runs.run import Run
@@ -69,7 +70,7 @@ def gather(model: Run | str | Path, *, data: Paths | None, split: str) -> Conten
     run: Run | None = None
     bundle: Bundle | None
     dataset: FaceDataset | None
-    if isinstance(model, Run) or Path(model).is_dir():
+    if isinstance(model, Run) or expand_user(model).is_dir():
         run = model if isinstance(model, Run) else Run(model)
         bundle = _open_bundle(run, missing)
         dataset = _load_data(run, data, missing)

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from mien.evaluation.describe import show_score
 from mien.images.crop import CropSpec, encode_png, to_crop, to_image
+from mien.io.names import escape_undecodable
 from mien.reports.svg import to_svg
 from mien.types import Crop
 
@@ -46,7 +47,7 @@ class TextTable:
         rule = ["---", *["---:"] * (len(self.columns) - 1)]
         lines = [self.columns, rule, *self.rows]
         table = "\n".join(f"| {' | '.join(_escape(cell) for cell in line)} |" for line in lines)
-        note = f"\n{self.note}\n" if self.note else ""
+        note = f"\n{escape_undecodable(self.note)}\n" if self.note else ""
         return f"## {self.title}\n\n{table}\n{note}"
 
 
@@ -57,7 +58,8 @@ def render_page(template: str, **context: Any) -> str:
         template: file name of the page's template in ``reports/templates``.
         context: values that the template uses.
     """
-    return _environment().get_template(template).render(context)
+    page = _environment().get_template(template).render(context)
+    return escape_undecodable(page)
 
 
 def render_text(template: str, **context: Any) -> Markup:
@@ -140,4 +142,4 @@ def _as_png(png: bytes) -> str:
 
 
 def _escape(cell: str) -> str:
-    return cell.replace("|", "\\|")
+    return " ".join(escape_undecodable(cell).replace("|", "\\|").splitlines())

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from mien.data.load import Paths
 from mien.errors import MienError
-from mien.io.files import write_bytes, write_text
+from mien.io.files import expand_user, write_bytes, write_text
 from mien.reports.content import Content, gather
 from mien.reports.pages import embed, render_page, to_csv
 from mien.reports.sections import SECTIONS, FailedSection, Section
@@ -53,7 +53,7 @@ def write_report(
     sections = draw_sections(content)
     page = render_report(content, sections)
     files = report_files(sections) if with_files else {}
-    path = Path(out) if out else _default_path(content)
+    path = _default_path(content) if out is None else expand_user(out)
     write_text(path, page)
     for name, file in files.items():
         write_bytes(figures_folder(path) / name, file)

@@ -17,6 +17,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mien.io.names import escape_undecodable
 from mien.labels import FER2013
 
 INK: Final = "#010203"  # placeholder for currentColor until the SVG is written
@@ -67,7 +68,8 @@ def plain_names(names: Iterable[str], *, longest: int | None = None) -> list[str
 
     Dollar signs are escaped: Matplotlib reads formulas between two of them.
     """
-    cut = (f"{name[: longest - 1]}…" if longest and len(name) > longest else name for name in names)
+    shown = map(escape_undecodable, names)
+    cut = (f"{name[: longest - 1]}…" if longest and len(name) > longest else name for name in shown)
     return [name.replace("$", r"\$") for name in cut]
 
 

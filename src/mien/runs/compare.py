@@ -9,9 +9,23 @@ from pathlib import Path
 from mien.bundle.bundle import Bundle
 from mien.errors import RunError
 from mien.evaluation.describe import describe_labels
-from mien.evaluation.significance import ComparedRun, measure_latency
+from mien.evaluation.significance import ComparedRun, Comparison, compare, measure_latency
+from mien.io.files import expand_user
 from mien.runs.evaluations import evaluation_of
 from mien.runs.run import Run
+
+
+def compare_runs(paths: Sequence[str | Path], split: str | None = None) -> Comparison:
+    """Return the scores of runs with their intervals, and a test for each pair.
+
+    Args:
+        paths: paths of two or more run directories.
+        split: name of the split to compare on; by default test if every run has one, else val.
+
+    Raises:
+        RunError: if the runs cannot be compared (see `load_compared_runs`).
+    """
+    return compare(load_compared_runs(paths, split))
 
 
 def load_compared_runs(paths: Sequence[str | Path], split: str | None = None) -> list[ComparedRun]:
@@ -28,7 +42,7 @@ def load_compared_runs(paths: Sequence[str | Path], split: str | None = None) ->
     """
     if len(paths) < 2:
         raise RunError(f"{len(paths)} run to compare, expected at least two")
-    resolved = [Path(path).resolve() for path in paths]
+    resolved = [expand_user(path).resolve() for path in paths]
     for path, whole in zip(paths, resolved, strict=True):
         if resolved.count(whole) > 1:
             raise RunError(f"{path}: named twice; name it once")

@@ -17,6 +17,7 @@ from mien.errors import DataError, RunError
 from mien.evaluation import Evaluation, evaluate_bundle
 from mien.evaluation.evaluate import KnownImages
 from mien.evaluation.tta import check_tta
+from mien.io.files import AnyPath
 from mien.runs.data import load_as_trained, load_run_data
 from mien.runs.membership import Membership, MembershipError
 from mien.runs.run import BUNDLE_NAME, INT8_NAME, Run, evaluation_path
@@ -24,7 +25,7 @@ from mien.runs.test_log import count_measurements, log_measurement
 
 
 def evaluate(
-    model: str | Path,
+    model: AnyPath,
     data: Paths,
     split: str = "val",
     *,

@@ -29,7 +29,7 @@ from typing import Any, Final, Self
 import tomli_w
 
 from mien.errors import RunError
-from mien.io.files import atomic_folder, locked_folder, write_text
+from mien.io.files import AnyPath, atomic_folder, expand_user, locked_folder, write_text
 from mien.io.records import read_record, write_record
 from mien.recipes import Recipe
 from mien.recipes.recipe import parse_recipe
@@ -55,12 +55,12 @@ class Run:
         RunError: if the directory is missing, is not a run or is damaged.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: AnyPath) -> None:
+        self.path = expand_user(path)
         if not self.path.is_dir():
-            raise RunError(f"{path}: no such run directory; make one with: mien train")
+            raise RunError(f"{self.path}: no such run directory; make one with: mien train")
         if not (self.path / _RECORD).is_file():
-            raise RunError(f"{path}: not a run directory, it contains no {_RECORD}")
+            raise RunError(f"{self.path}: not a run directory, it contains no {_RECORD}")
         self.record = read_record(RunRecord, self.path / _RECORD, mend=_MEND)
         self.recipe = _read_recipe(self.path / _RECIPE)
 
@@ -76,7 +76,7 @@ class Run:
         self.report_path = self.path / "report.html"
 
     @classmethod
-    def create(cls, path: str | Path, recipe: Recipe, record: RunRecord) -> Self:
+    def create(cls, path: AnyPath, recipe: Recipe, record: RunRecord) -> Self:
         """Make a new run directory, whole or not at all.
 
         Args:
@@ -87,11 +87,11 @@ class Run:
         Raises:
             RunError: if the path exists already.
         """
-        path = Path(path)
+        path = expand_user(path)
         cls.refuse_existing(path)
         with atomic_folder(path) as temporary:
             (temporary / "checkpoints").mkdir()
-            (temporary / _RECIPE).write_text(tomli_w.dumps(recipe.as_dict()), "utf-8")
+            write_text(temporary / _RECIPE, tomli_w.dumps(recipe.as_dict()))
             write_record(temporary / _RECORD, record)
         return cls(path)
 
@@ -181,7 +181,8 @@ def free_name(folder: Path, name: str) -> Path:
 
 def _read_recipe(path: Path) -> Recipe:
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        # Names of weights that are not UTF-8 keep their bytes.
+        values = tomllib.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
         return parse_recipe(values, where=str(path), for_training=False)
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror}); {_MEND}") from error

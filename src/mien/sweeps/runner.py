@@ -1,24 +1,27 @@
 """Run a sweep: each trial in its own process, several at once if requested.
 
-Read from the top: users call `start_sweep` and `resume_sweep`, `_run` keeps the processes going,
-and `_next_trial` decides which trial comes next.
+Read from the top: users call `sweep` or `start_sweep`, and `resume_sweep`; `_run` keeps the
+processes going, and `_next_trial` decides which trial comes next.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from mien.data.load import Paths, as_paths
 from mien.data.split import SPLITS
 from mien.errors import Interrupted, RunError
-from mien.io.files import locked_folder
+from mien.io.files import expand_user, locked_folder
 from mien.io.interrupt import StopRequest, asked_to_stop
 from mien.runs.data import load_split_data
 from mien.runs.record import describe_paths
 from mien.sweeps.folder import SweepFolder, SweepRecord, Trial
+from mien.sweeps.load import load_sweep
 from mien.sweeps.processes import POLL_S, TrialProcesses
 from mien.sweeps.spec import Sweep
 from mien.training.device import Device, resolve_device
@@ -100,8 +103,39 @@ def start_sweep(
         device=device,
         splits=splits,
     )
-    folder = SweepFolder.create(Path(out), record)
+    folder = SweepFolder.create(expand_user(out), record)
     return _run(folder, jobs, budget, listener or SweepListener())
+
+
+def sweep(
+    name: str | Path,
+    data: Paths,
+    out: str | Path,
+    *,
+    grid: Iterable[str] = (),
+    search: Iterable[str] = (),
+    overrides: Iterable[str] = (),
+    trials: int | None = None,
+    **options: Any,
+) -> SweepFolder:
+    """Load a sweep, or make one from a recipe, run it, and return its directory.
+
+    Args:
+        name: name or path of a sweep or of a recipe (see `mien.sweeps.load.load_sweep`).
+        data: path of a data set, or several paths of Parquet files.
+        out: path of the sweep directory to make.
+        grid: settings to combine, such as ``model.stages=2,3,4,5``.
+        search: settings to draw, such as ``train.lr=1e-4..1e-2:log``.
+        overrides: settings of all trials, such as ``train.epochs=5``.
+        trials: number of trials of a search; by default that of the file, or 20.
+        options: other arguments of `start_sweep`: jobs, device, minutes, splits, skip_bad and
+            listener.
+
+    Raises:
+        MienError: if the sweep, the recipe, a setting or the data set cannot be used.
+    """
+    loaded = load_sweep(name, grid=grid, search=search, overrides=overrides, trials=trials)
+    return start_sweep(loaded, data, out, **options)
 
 
 def resume_sweep(
@@ -131,7 +165,7 @@ def resume_sweep(
         Interrupted: on Ctrl-C or SIGTERM.
     """
     budget = _Budget(minutes)
-    folder = SweepFolder(Path(path))
+    folder = SweepFolder(expand_user(path))
     record = folder.record
     paths = as_paths(data or record.paths)
     found = _fingerprint(record.sweep, paths, skip_bad=record.skip_bad)

@@ -12,6 +12,7 @@ from mien.bundle.quantize import quantize
 from mien.data.load import Paths
 from mien.errors import BundleError
 from mien.evaluation import evaluate_bundle
+from mien.io.files import AnyPath, expand_user
 from mien.runs.data import load_run_data
 from mien.runs.membership import Membership
 from mien.runs.run import Run
@@ -26,7 +27,7 @@ from mien.training.kept import (
 from mien.version import VERSION
 
 
-def export(run: Run | str | Path, out: str | Path | None = None) -> Bundle:
+def export(run: Run | AnyPath, out: AnyPath | None = None) -> Bundle:
     """Write the Bundle of a run's kept checkpoint and return it.
 
     Args:
@@ -39,7 +40,7 @@ def export(run: Run | str | Path, out: str | Path | None = None) -> Bundle:
             ``.onnx``.
     """
     run = run if isinstance(run, Run) else Run(run)
-    refuse_other_suffix(out or run.bundle_path)
+    refuse_other_suffix(_target(out, run.bundle_path))
     classifier, rows = load_kept(run)
     add_face_gate(run, classifier)
     metadata = describe(run, rows)
@@ -47,11 +48,11 @@ def export(run: Run | str | Path, out: str | Path | None = None) -> Bundle:
         measured = Bundle(run.bundle_path).metadata
         if measured.checkpoint == metadata.checkpoint:
             metadata = metadata.model_copy(update={"scores": measured.scores})
-    return export_bundle(classifier, metadata, Path(out or run.bundle_path))
+    return export_bundle(classifier, metadata, _target(out, run.bundle_path))
 
 
 def export_int8(
-    run: Run | str | Path, out: str | Path | None = None, *, data: Paths | None = None
+    run: Run | AnyPath, out: AnyPath | None = None, *, data: Paths | None = None
 ) -> Bundle:
     """Write the int8 Bundle of a finished run, measured on val, and return it.
 
@@ -67,11 +68,11 @@ def export_int8(
         BundleError: if the run has no Bundle, or ``out`` does not end in ``.onnx``.
     """
     run = run if isinstance(run, Run) else Run(run)
-    refuse_other_suffix(out or run.int8_path)
+    refuse_other_suffix(_target(out, run.int8_path))
     bundle = Bundle(find_bundle(run.path))
     dataset, _ = load_run_data(run, data, mend="name its current path with --data")
     fitted, _ = split_calibration(dataset, run.recipe.train)
-    int8 = quantize(bundle, fitted.images, Path(out or run.int8_path))
+    int8 = quantize(bundle, fitted.images, _target(out, run.int8_path))
     membership = Membership.load(run.path)
     known = membership.known_among(dataset.val.images) if membership else None
     score = evaluate_bundle(int8, dataset, "val", known=known).summary()
@@ -120,3 +121,7 @@ def describe(run: Run, rows: list[dict[str, float]]) -> BundleMetadata:
         checkpoint=f"epoch {len(rows)} of {train.epochs}, {why}",
         mien_version=VERSION,
     )
+
+
+def _target(out: AnyPath | None, default: Path) -> Path:
+    return default if out is None else expand_user(out)

@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from mien.errors import RecipeError, RunError, first_line
+from mien.io.names import is_text
 from mien.io.quiet import quiet_logger
 from mien.models import build_model
 from mien.models.weights import describe_weights, find_weights, load_weights
@@ -205,7 +206,13 @@ def _mode(recipe: Recipe) -> Literal["max", "min"]:
 
 
 def _tensorboard(run: Run) -> TensorBoardLogger | bool:
+    """Return a logger for TensorBoard; False if it is not installed or cannot write to the path.
+
+    Its logs are optional: history.csv is always written.
+    """
+    if not is_text(run.path):
+        return False
     try:
         return TensorBoardLogger(run.path, name="tensorboard", version="")
-    except ModuleNotFoundError:  # tensorboard is optional; history.csv is always written
+    except ModuleNotFoundError:
         return False

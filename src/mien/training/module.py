@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mien.data import FaceDataset
 from mien.data.fer2013 import FERPLUS_VOTES
+from mien.io.names import readable_name
 from mien.models import Classifier, to_unit
 from mien.models.weights import VOTES_HEAD
 from mien.recipes import Recipe
@@ -65,7 +66,7 @@ class Trainable(pl.LightningModule):
         """Load the votes' layer of a weights file if there is one that fits."""
         if self.votes_head is None:
             return
-        with safe_open(path, framework="pt") as tensors:
+        with readable_name(path) as readable, safe_open(readable, framework="pt") as tensors:
             if not {*VOTES_HEAD} <= {*tensors.keys()}:
                 return
             weight, bias = (tensors.get_tensor(name).float() for name in VOTES_HEAD)

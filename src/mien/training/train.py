@@ -16,7 +16,7 @@ from lightning.pytorch.loggers import Logger
 
 from mien.data.load import Paths, as_paths
 from mien.errors import Interrupted, RecipeError, RunError
-from mien.io.files import write_text
+from mien.io.files import expand_user, write_text
 from mien.models import Task, build_model, count_macs, count_parameters
 from mien.models.custom import BuildNetwork, register_callable
 from mien.models.weights import describe_weights, find_weights, load_weights
@@ -75,7 +75,8 @@ def train(
     """
     recipe = adopt_architecture(_resolve_recipe(recipe, overrides, network))
     listener = listener or TrainingListener()
-    Run.refuse_existing(Path(out))  # before the data is read, which takes time
+    out = expand_user(out)
+    Run.refuse_existing(out)  # before the data is read, which takes time
     paths = as_paths(data)
     weights = find_weights(recipe.model)
     recipe = recipe.resolve_paths(Path())

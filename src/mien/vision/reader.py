@@ -8,15 +8,19 @@ pixels, so that memory stays flat however long a video is and however large its 
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from mien.bundle.bundle import Bundle
+from mien.bundle.provider_names import CPU
+from mien.errors import SourceError
 from mien.types import Crop, Image
 from mien.vision.alignment import crop_face
 from mien.vision.defaults import SMOOTHING_S
@@ -30,7 +34,8 @@ from mien.vision.detectors.base import (
 )
 from mien.vision.pipeline import CHUNK_FRAMES, Step, chunked
 from mien.vision.reading import Reading
-from mien.vision.sources import Frame, Source, open_source
+from mien.vision.search import FaceSearch, find_faces
+from mien.vision.sources import Color, Frame, Source, SourceLike, open_source
 from mien.vision.tracking import Smoother, Tracker
 
 _Row = npt.NDArray[np.float32]  # probabilities of one face
@@ -41,6 +46,9 @@ _MAX_DETECTING_THREADS: Final = 4  # decoding does not keep up with more
 class Reader:
     """Finds the faces in any source and reads their expressions.
 
+    Threads may share a reader. It can be pickled, for the processes of a pool, and a forked child
+    can go on with it.
+
     Args:
         model: name of a shipped Bundle, path of a ``.onnx`` file or of a run directory; None for
             the best shipped Bundle.
@@ -50,11 +58,19 @@ class Reader:
         detector_model: path of the detector's own file; None for the one in mien's cache.
         smoothing_s: time constant, in seconds, over which the probabilities of a face are averaged
             in videos and streams; 0 for no smoothing.
-        threads: number of threads for the network; 0 for one on each core.
+        threads: number of threads for the network, and the largest number that detect faces; 0 for
+            one on each core.
+        provider: part of ONNX Runtime that computes the network: ``cpu``, ``cuda``, ``coreml``,
+            ``directml``, ``openvino``, or ``auto`` for the best that is installed.
+        min_face_px: shorter side of the smallest face that is read, in pixels of the picture.
+        min_score: lowest detector score of a face that is read, 0 to 1.
+        turned: whether faces that lie on their side or stand on their head are also found, which
+            takes four times as long.
 
     Raises:
         BundleError: if there is no such Bundle.
-        MienError: if there is no such detector, or its file is missing or wrong.
+        MienError: if there is no such detector or provider, or the detector's file is missing or
+            wrong.
     """
 
     def __init__(
@@ -65,11 +81,36 @@ class Reader:
         detector_model: str | Path | None = None,
         smoothing_s: float = SMOOTHING_S,
         threads: int = 0,
+        provider: str = CPU,
+        min_face_px: int = 0,
+        min_score: float = 0.0,
+        turned: bool = False,
     ) -> None:
-        self.bundle = Bundle(model, threads=threads)
+        self._settings = {
+            "model": model,
+            "detector": detector,
+            "detector_model": detector_model,
+            "smoothing_s": smoothing_s,
+            "threads": threads,
+            "provider": provider,
+            "min_face_px": min_face_px,
+            "min_score": min_score,
+            "turned": turned,
+        }
+        self.bundle = Bundle(model, threads=threads, provider=provider)
         self.smoothing_s = smoothing_s
+        self._search = FaceSearch(min_face_px, min_score, turned)
         self._choice = choose_detector(detector, detector_model)
-        self._detectors = threading.local()
+        self._idle_detectors: deque[Detector] = deque()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self._settings
+
+    def __setstate__(self, settings: dict[str, Any]) -> None:
+        self.__init__(**settings)  # type: ignore[misc]
+
+    def __repr__(self) -> str:
+        return f"<Reader {self.bundle.metadata.name}, detector {self.detector}>"
 
     @property
     def detector(self) -> str:
@@ -81,43 +122,96 @@ class Reader:
         """Return instructions for getting a better detector; empty if there is none."""
         return self._choice.note
 
-    def read(self, source: Any) -> list[Reading]:
+    def read(self, source: SourceLike, *, color: Color = "bgr") -> list[Reading]:
         """Return a reading of each face in a source, frame by frame, the largest face first.
 
         Args:
             source: anything that `mien.vision.sources.open_source` accepts: path of a photo, list
                 of paths, folder, video, pixels as an array; or an opened source.
+            color: order of the channels of arrays: ``bgr``, as OpenCV has them, or ``rgb``.
 
         Raises:
             SourceError: if the source cannot be opened, or a part of it cannot be read. `stream`
                 goes on instead, and an opened source lists the failures.
         """
-        opened = source if isinstance(source, Source) else open_source(source)
+        opened = _opened(source, color)
         readings = [reading for _, found in self.stream(opened) for reading in found]
         if opened.failures:
             raise opened.failures[0]
         return readings
 
-    def stream(self, source: Any) -> Iterator[tuple[Frame, list[Reading]]]:
+    @overload
+    def read_many(
+        self,
+        sources: Iterable[SourceLike],
+        *,
+        color: Color = ...,
+        return_errors: Literal[False] = ...,
+    ) -> list[list[Reading]]: ...
+
+    @overload
+    def read_many(
+        self, sources: Iterable[SourceLike], *, color: Color = ..., return_errors: Literal[True]
+    ) -> list[list[Reading] | SourceError]: ...
+
+    def read_many(
+        self, sources: Iterable[SourceLike], *, color: Color = "bgr", return_errors: bool = False
+    ) -> Any:
+        """Return the readings of several sources, a list for each source, in their order.
+
+        Args:
+            sources: sources that `read` accepts. Each of them is one item, a folder too.
+            color: order of the channels of arrays: ``bgr`` or ``rgb``.
+            return_errors: whether a source that cannot be read has its SourceError in place of its
+                readings, so that the others are not lost.
+
+        Raises:
+            SourceError: if a source cannot be read, unless `return_errors`.
+        """
+        items = list(sources)
+        if not items:
+            return []
+        found: list[list[Reading] | SourceError] = [[] for _ in items]
+        # A list of one source that is a folder would have an item for each of its files.
+        opened = open_source(items, color=color, as_items=True)
+        for frame, readings in self.stream(opened):
+            of_item = found[frame.item]
+            if isinstance(of_item, list):
+                of_item += readings
+        for failure in opened.failures:
+            if not return_errors or failure.item is None:
+                raise failure
+            found[failure.item] = failure
+        return found
+
+    def stream(
+        self, source: SourceLike, *, color: Color = "bgr"
+    ) -> Iterator[tuple[Frame, list[Reading]]]:
         """Yield each frame of a source with its readings, a list that is empty if there is no face.
 
         Args:
             source: anything that `read` accepts. It is closed at the end, even if the iteration is
                 left early.
+            color: order of the channels of arrays: ``bgr`` or ``rgb``.
 
         Raises:
             SourceError: if the source cannot be opened.
         """
-        opened = source if isinstance(source, Source) else open_source(source)
-        follower = None if opened.kind == "photos" else _Follower(self.smoothing_s)
-        # A live frame is read before the next one is taken, so that no frame waits in between.
-        is_live = opened.kind == "live"
-        threads = max(1, min(_MAX_DETECTING_THREADS, os.cpu_count() or 1))
-        detect = Step(self._detect, _pixels, workers=threads, ahead=0 if is_live else 2 * threads)
-        predict = Step(self._predict, _total_pixels, workers=1, ahead=0 if is_live else 1)
+        opened = _opened(source, color)
+        follower = None
+        if opened.kind != "photos":
+            follower = _Follower(self.smoothing_s, keeps_all=opened.kind == "live")
+        # A live frame is read before the next one is taken, so that no frame waits in between. A
+        # single picture needs no threads, which cost as much as its detection.
+        is_alone = not opened.reads_ahead or opened.kind == "live"
+        is_alone |= opened.kind == "photos" and opened.total == 1
+        cores = self.bundle.threads or os.cpu_count() or 1
+        threads = max(1, min(_MAX_DETECTING_THREADS, cores))
+        detect = Step(self._detect, _pixels, workers=threads, ahead=0 if is_alone else 2 * threads)
+        predict = Step(self._predict, _total_pixels, workers=1, ahead=0 if is_alone else 1)
         with opened:
             detected = detect.apply(opened)
-            chunks = chunked(detected, 1 if is_live else CHUNK_FRAMES, _pixels_of)
+            chunks = chunked(detected, 1 if is_alone else CHUNK_FRAMES, _pixels_of)
             for chunk in predict.apply(chunks):
                 for found, rows in chunk:
                     yield found.frame, self._readings(found, rows, follower)
@@ -136,12 +230,23 @@ class Reader:
 
     def _detect(self, frame: Frame) -> _Found:
         """Find and crop the faces in a frame."""
-        detector: Detector | None = getattr(self._detectors, "own", None)
-        if detector is None:  # an instance belongs to one thread
-            detector = self._detectors.own = self._choice.build()
-        side_px = LONGEST_SIDE_PX if frame.seconds is None else video_side_px(frame.image)
-        faces = detector.detect(frame.image, longest_side_px=side_px)
-        return _Found(frame, faces, [self._crop(frame.image, face) for face in faces])
+        image = frame.image
+        side_px = LONGEST_SIDE_PX if frame.seconds is None else video_side_px(image)
+        with self._detector() as detector:
+            faces = find_faces(detector, image, longest_side_px=side_px, search=self._search)
+        return _Found(frame, faces, [self._crop(image, face) for face in faces])
+
+    @contextmanager
+    def _detector(self) -> Iterator[Detector]:
+        """Lend a detector to this thread: an instance serves one thread at a time."""
+        try:
+            detector = self._idle_detectors.pop()
+        except IndexError:
+            detector = self._choice.build()
+        try:
+            yield detector
+        finally:
+            self._idle_detectors.append(detector)
 
     def _crop(self, image: Image, face: Face) -> Crop:
         return crop_face(image, face, self.bundle.metadata.crop_margin, self.bundle.crop)
@@ -177,21 +282,29 @@ class Reader:
             seconds=frame.seconds,
             track=track,
             tilt_degrees=face.tilt_degrees,
+            item=frame.item,
         )
 
 
-def read(source: Any, model: str | Path | None = None) -> list[Reading]:
+def read(
+    source: SourceLike, model: str | Path | None = None, *, color: Color = "bgr"
+) -> list[Reading]:
     """Return a reading of each face in a source; a `Reader` reads several sources faster.
 
     Args:
         source: anything that `Reader.read` accepts.
         model: anything that `Reader` accepts; None for the best shipped Bundle.
+        color: order of the channels of arrays: ``bgr`` or ``rgb``.
 
     Raises:
         BundleError: if there is no such Bundle.
         SourceError: if the source cannot be opened, or a part of it cannot be read.
     """
-    return Reader(model).read(source)
+    return Reader(model).read(source, color=color)
+
+
+def _opened(source: SourceLike, color: Color) -> Source:
+    return source if isinstance(source, Source) else open_source(source, color=color)
 
 
 class _Found(NamedTuple):
@@ -203,22 +316,32 @@ class _Found(NamedTuple):
 
 
 class _Follower:
-    """Follows the faces of one video after another, and smooths their probabilities."""
+    """Follows the faces of each video or camera, and smooths their probabilities.
 
-    def __init__(self, smoothing_s: float) -> None:
-        self._source: str | None = None
-        self._tracker, self._smoother = Tracker(), Smoother(smoothing_s)
+    Args:
+        smoothing_s: time constant, in seconds.
+        keeps_all: whether the frames of several sources come mixed, as those of cameras do, so
+            that none is forgotten when another one has its turn.
+    """
+
+    def __init__(self, smoothing_s: float, *, keeps_all: bool) -> None:
+        self._smoothing_s, self._keeps_all = smoothing_s, keeps_all
+        self._numbers = count(1)  # no two people of a run share a number
+        self._followed: dict[tuple[int, str], tuple[Tracker, Smoother]] = {}
 
     def follow(
         self, frame: Frame, seconds: float, faces: list[Face], rows: list[_Row]
     ) -> tuple[list[int], list[_Row]]:
         """Return the track of each face, and its smoothed probabilities."""
-        if frame.source != self._source:  # another video begins, with other faces
-            self._source = frame.source
-            self._tracker.forget()
-        tracks = self._tracker.update([face.box for face in faces], seconds)
+        key = (frame.item, frame.source)
+        if key not in self._followed:
+            if not self._keeps_all:
+                self._followed.clear()  # the last video has ended
+            self._followed[key] = Tracker(numbers=self._numbers), Smoother(self._smoothing_s)
+        tracker, smoother = self._followed[key]
+        tracks = tracker.update([face.box for face in faces], seconds)
         pairs = zip(tracks, rows, strict=True)
-        return tracks, [self._smoother.update(track, row, seconds) for track, row in pairs]
+        return tracks, [smoother.update(track, row, seconds) for track, row in pairs]
 
 
 def _pixels(frame: Frame) -> int:

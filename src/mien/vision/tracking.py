@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
 import numpy as np
@@ -21,6 +23,8 @@ _REACH_STDS: Final = 3.0
 _MIN_REACH, _MAX_REACH = 0.5, 1.5
 _MAX_GROWTH: Final = 2.0  # of a face between two frames
 _MAX_EXTRAPOLATION_S: Final = 0.5  # few faces that are not found keep their velocity for longer
+_LOST_AFTER_STEPS: Final = 2.5  # frames of a slow video
+_RECENT_STEPS: Final = 9
 _FORGOTTEN_AFTER: Final = 20.0  # time constants; a weight of 2e-9 is left by then
 
 
@@ -32,16 +36,21 @@ class Tracker:
 
     Args:
         lost_after_s: longest absence, in seconds, after which a face keeps its number; 0 or more.
+            Where frames are further apart, it is two and a half times their usual distance, so that
+            a slow video does not begin anew with each frame.
+        numbers: iterator of the numbers of new faces, which several trackers may share.
 
     Source: Bewley et al., Simple Online and Realtime Tracking, 2016, for the filter; deviations:
     distance-IoU (Zheng et al., 2020) as the fit, and greedy assignment instead of the Hungarian
     algorithm.
     """
 
-    def __init__(self, *, lost_after_s: float = 1.0) -> None:
+    def __init__(self, *, lost_after_s: float = 1.0, numbers: Iterator[int] | None = None) -> None:
         self._lost_after_s = lost_after_s
         self._tracks: list[_Track] = []
-        self._newest = 0
+        self._numbers = numbers or count(1)
+        self._last_s: float | None = None
+        self._steps_s: deque[float] = deque(maxlen=_RECENT_STEPS)
 
     def update(self, boxes: Sequence[Box], seconds: float) -> list[int]:
         """Return the number of the track of each box in the next frame, from 1.
@@ -51,8 +60,9 @@ class Tracker:
             seconds: time since the video or stream began, in seconds. Frames may be missing
                 between two calls.
         """
+        lost_after_s = self._lost_after(seconds)
         self._tracks = [  # a clock that was set back also ends the tracks
-            track for track in self._tracks if abs(seconds - track.last_seen) <= self._lost_after_s
+            track for track in self._tracks if abs(seconds - track.last_seen) <= lost_after_s
         ]
         for track in self._tracks:
             track.predict(seconds)
@@ -62,14 +72,19 @@ class Tracker:
             numbers[index] = track.number
         for index, box in enumerate(boxes):
             if not numbers[index]:
-                self._newest += 1
-                numbers[index] = self._newest
-                self._tracks.append(_Track.begin(self._newest, box, seconds))
+                numbers[index] = next(self._numbers)
+                self._tracks.append(_Track.begin(numbers[index], box, seconds))
         return numbers
 
-    def forget(self) -> None:
-        """Forget every face, because another video begins; their numbers are not used again."""
-        self._tracks = []
+    def _lost_after(self, seconds: float) -> float:
+        """Return the longest absence after which a face keeps its number, at this frame rate."""
+        if self._last_s is not None and seconds > self._last_s:
+            self._steps_s.append(seconds - self._last_s)
+        self._last_s = seconds
+        # The longer of the two middle steps: one pause does not make a video slow, but the first
+        # step is all that is known of a time lapse.
+        usual_s = sorted(self._steps_s)[len(self._steps_s) // 2] if self._steps_s else 0.0
+        return max(self._lost_after_s, _LOST_AFTER_STEPS * usual_s)
 
 
 @dataclass

@@ -202,3 +202,18 @@ def test_a_folder_with_one_csv_is_that_csv(faces, layouts, tmp_path):
     dataset = load_dataset(tmp_path)
     assert (dataset.name, dataset.layout) == ("fer2013", "csv")
     assert dataset.fingerprint == faces.fingerprint
+
+
+def test_columns_that_could_be_read_as_well_are_named(tmp_path):
+    row = f"3,sad,{' '.join(['7'] * 2304)},Training\n"
+    path = tmp_path / "a.csv"
+    path.write_text(f"emotion,label,pixels,Usage\n{row * 9}")
+    dataset = load_dataset(path)
+    assert set(dataset.labels.tolist()) == {3}
+    assert "a.csv: the labels come from the column 'emotion', not from 'label'" in dataset.notes
+
+
+def test_a_csv_in_capitals_is_found_in_a_folder(tmp_path):
+    row = f"3,{' '.join(['7'] * 2304)},Training\n"
+    (tmp_path / "FER2013.CSV").write_text(f"emotion,pixels,Usage\n{row * 9}")
+    assert len(load_dataset(tmp_path)) == 9

@@ -202,3 +202,104 @@ def test_a_folder_without_a_file_is_read_again_in_spite_of_the_cache(tmp_path):
     assert len(load_dataset(tmp_path)) == 3
     (tmp_path / "train" / "happy" / "2.png").unlink()
     assert len(load_dataset(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content_of"),
+    [
+        ("a.jfif", ".jpg"),
+        ("a.jpe", ".jpg"),
+        ("A.JPG", ".jpg"),
+        ("a.pgm", ".pgm"),
+        ("a.ppm", ".ppm"),
+        ("a.dib", ".bmp"),
+        ("a.TIF", ".tif"),
+        ("face", ".png"),
+        ("face.jpg_large", ".jpg"),
+        ("face.1", ".webp"),
+    ],
+)
+def test_images_of_every_suffix_are_read(tmp_path, name, content_of):
+    put(tmp_path / "sad" / "0.png")
+    (tmp_path / "happy").mkdir()
+    image = np.full((48, 48, 3) if content_of == ".ppm" else (48, 48), 117, np.uint8)
+    (tmp_path / "happy" / name).write_bytes(cv2.imencode(content_of, image)[1].tobytes())
+    assert load_dataset(tmp_path).class_counts()["happy"] == 1
+
+
+def test_files_that_are_no_images_are_named(tmp_path):
+    put(tmp_path / "happy" / "1.png")
+    (tmp_path / "happy" / "clip.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(40))
+    (tmp_path / "happy" / "labels.txt").write_text("3")
+    assert load_dataset(tmp_path).notes[-1] == (
+        "2 other files were not read (happy/clip.mp4, happy/labels.txt)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("folder", "split"),
+    [("Train", "train"), ("TRAINING", "train"), ("train_set", "train"), ("train-images", "train"),
+     ("Validation Set", "val"), ("valid", "val"), ("dev", "val"), ("publictest", "val"),
+     ("private_test", "test"), ("testset", "test"), ("Test Data", "test")],
+)  # fmt: skip
+def test_more_names_of_splits(tmp_path, folder, split):
+    put(tmp_path / "train" / "happy" / "0.png")
+    put(tmp_path / "val" / "happy" / "0.png")
+    put(tmp_path / folder / "sad" / "1.png")
+    dataset = load_dataset(tmp_path)
+    assert dataset.splits[dataset.labels == 4].tolist() == [split]
+
+
+@pytest.mark.parametrize("folder", ["evaluation", "holdout", "fold1", "extra"])
+def test_a_folder_that_may_be_a_split_is_named_or_skipped(tmp_path, folder):
+    put_train_and_val(tmp_path)
+    put(tmp_path / folder / "sad" / "1.png")
+    put(tmp_path / folder / "sad" / "2.pgm")
+    with pytest.raises(DataError, match=f"{folder}/ is beside train/ and val/, .* rename it"):
+        load_dataset(tmp_path)
+    assert len(load_dataset(tmp_path, skip_bad=True).skipped) == 2
+
+
+@pytest.mark.parametrize("place", ["archive", "archive/images", "archive/images/train"])
+def test_loose_images_at_any_level_are_named(tmp_path, place):
+    put(tmp_path / "archive" / "images" / "train" / "happy" / "1.png")
+    put(tmp_path / "archive" / "images" / "val" / "happy" / "1.png")
+    put(tmp_path / place / "loose.pgm")
+    with pytest.raises(DataError, match=r"loose\.pgm: is in no class folder"):
+        load_dataset(tmp_path)
+
+
+def test_splits_inside_class_folders_are_kept(tmp_path):
+    for split in ("train", "val", "test"):
+        put(tmp_path / "happy" / split / "1.png")
+        put(tmp_path / "sad" / split / "2.png")
+    dataset = load_dataset(tmp_path)
+    assert dataset.split_counts() == {"train": 2, "val": 2, "test": 2}
+    assert dataset.split_rule == "as the files say"
+
+
+def test_folders_without_images_are_named(tmp_path):
+    put_train_and_val(tmp_path)
+    (tmp_path / "train" / "contempt").mkdir()
+    (tmp_path / "test").mkdir()
+    notes = load_dataset(tmp_path).notes
+    assert "these folders have no images in them: test, train/contempt" in notes
+
+
+def test_folders_behind_links_are_read_and_circles_end(tmp_path):
+    data = tmp_path / "data"
+    put_train_and_val(data)
+    put(tmp_path / "elsewhere" / "deep" / "9.png")
+    (data / "train" / "happy" / "linked").symlink_to(tmp_path / "elsewhere" / "deep")
+    (data / "train" / "happy" / "circle").symlink_to(data / "train" / "happy")
+    assert load_dataset(data).split_counts() == {"train": 2, "val": 1}
+
+
+def test_what_a_mac_or_a_notebook_leaves_is_no_data(tmp_path):
+    put_train_and_val(tmp_path)
+    put(tmp_path / "__MACOSX" / "train" / "happy" / "._1.png")
+    put(tmp_path / "train" / ".ipynb_checkpoints" / "1.png")
+    put(tmp_path / "train" / "happy" / ".ipynb_checkpoints" / "1-checkpoint.png")
+    dataset = load_dataset(tmp_path)
+    assert len(dataset) == 2
+    assert dataset.notes[-1].startswith("no image shows")

@@ -204,3 +204,28 @@ def test_numbers_are_said_to_be_fer2013s(images):
     (note, *_) = load_dataset(path).notes
     assert note.startswith("the numbers of the classes are read as FER-2013's (0 angry, 1 disgust")
     assert not any("numbers" in one for one in load_dataset(path, labels="affectnet7").notes)
+
+
+@pytest.mark.parametrize("name", ["LIST.CSV", "labels.TXT", "list.Tsv"])
+def test_a_list_in_capitals_is_found(tmp_path, name):
+    put_images(tmp_path, 3)
+    (tmp_path / name).write_text("path,label\n" + "".join(f"{i}.png,{i}\n" for i in range(3)))
+    assert load_dataset(tmp_path).layout == "image_list"
+
+
+def test_columns_that_could_be_read_as_well_are_named(tmp_path):
+    put_images(tmp_path, 3)
+    rows = "".join(f"{i}.png,{i},happy,train,test\n" for i in range(3))
+    (tmp_path / "list.csv").write_text(f"path,label,expression,usage,split\n{rows}")
+    dataset = load_dataset(tmp_path, make_val=False)
+    assert dataset.labels.tolist() == [0, 1, 2]
+    assert (
+        "list.csv: the labels come from the column 'label', not from 'expression'; the splits come "
+        "from the column 'usage', not from 'split'"
+    ) in dataset.notes
+
+
+def put_images(root, count):
+    for number in range(count):
+        image = np.full((48, 48), 60 * number, np.uint8)
+        (root / f"{number}.png").write_bytes(cv2.imencode(".png", image)[1].tobytes())

@@ -54,7 +54,7 @@ def test_votes_come_along(tmp_path):
     [
         ({"label": [9] * 14}, "row 1 has the unknown label '9'"),
         ({"usage": ["nowhere"] * 14}, "row 1 has the Usage 'nowhere', expected Training"),
-        ({"image": [{"bytes": b"x", "path": None}] * 14}, "row 1: cannot be decoded"),
+        ({"image": [{"bytes": b"x", "path": None}] * 14}, "row 1: .*cannot be decoded"),
         ({"image": [{"bytes": b"", "path": "x.png"}] * 14}, "row 1: the file is empty"),
         ({"label": ["1" * 5000] * 14}, "row 1 has the unknown label"),
         ({"ferplus": [[1, 2, 3]] * 14}, "row 1 has the votes"),
@@ -147,3 +147,15 @@ def test_a_truncated_file_is_an_error_in_spite_of_the_cache(tmp_path):
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(DataError, match="cannot be read as Parquet"):
         load_dataset(path)
+
+
+def test_columns_that_could_be_read_as_well_are_named(tmp_path):
+    write(tmp_path / "train.parquet", emotion=["happy"] * 14)
+    assert (
+        "train.parquet: the labels come from the column 'label', not from 'emotion'"
+    ) in load_dataset(tmp_path / "train.parquet").notes
+
+
+def test_files_in_capitals_are_found(tmp_path):
+    write(tmp_path / "TRAIN.PARQUET")
+    assert len(load_dataset(tmp_path)) == 14

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from mien.vision.detectors import _yunet_file
@@ -23,3 +25,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of YuNet's file in an empty cache of the test's own."""
     monkeypatch.setenv("MIEN_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "models"
+
+
+@pytest.fixture(scope="session")
+def yunet_file() -> Path:
+    """YuNet's own file, which is not in the repository: ``MIEN_TEST_YUNET``, or the user's copy."""
+    kept = platformdirs.user_cache_path("mien", appauthor=False, opinion=False) / "models"
+    path = Path(os.environ.get("MIEN_TEST_YUNET") or kept / _yunet_file.FILE_NAME)
+    if not path.is_file():
+        pytest.skip("YuNet's file is not here; MIEN_TEST_YUNET=PATH names it")
+    return path

@@ -1,12 +1,43 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
-from tests.vision.sinks.made import HEIGHT, SIZE, WIDTH, frame, names, read_video, reading
+from tests.vision.sinks.made import (
+    HEIGHT,
+    READER,
+    SIZE,
+    WIDTH,
+    Given,
+    context,
+    frame,
+    names,
+    read_video,
+    reading,
+)
 
 from mien.errors import MienError
+from mien.vision.places import SourceFiles
+from mien.vision.sinks.base import SinkContext
 from mien.vision.sinks.video import VideoSink
+from mien.vision.sources import open_source
 from mien.vision.sources.base import Frame
+
+PYAV_ONLY = (".webm", ".mov", ".mkv")
+
+
+@pytest.fixture(params=["pyav", "opencv"], autouse=True)
+def writer(request, monkeypatch):
+    """The name of the package that writes."""
+    if request.param == "opencv":
+        monkeypatch.setitem(sys.modules, "av", None)
+    else:
+        pytest.importorskip("av")
+    return request.param
 
 
 def shades(path) -> list[int]:
@@ -85,6 +116,134 @@ def test_a_rate_that_cannot_be_used_becomes_thirty(fps, tmp_path):
 def test_a_video_that_cannot_be_is_said_before_any_frame(size, tmp_path):
     with pytest.raises(MienError, match="pixels cannot be written"):
         VideoSink(tmp_path / "out.mp4", 30, size)
-    with pytest.raises(MienError, match=r"expected \.mp4 or \.avi"):
-        VideoSink(tmp_path / "out.mkv", 30, SIZE)
+    with pytest.raises(MienError, match=r"expected \.mp4, \.webm, \.mov, \.mkv or \.avi"):
+        VideoSink(tmp_path / "out.gif", 30, SIZE)
     assert names(tmp_path) == []
+
+
+def test_one_video_cannot_show_several_cameras(tmp_path):
+    with open_source(["0", "1"]) as source:
+        given = SinkContext(source, READER, SourceFiles())
+        with pytest.raises(MienError, match=r"one video cannot show several cameras \(0, 1\)"):
+            VideoSink.open(str(tmp_path / "a.mp4"), given)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("suffix", PYAV_ONLY)
+def test_formats_that_opencv_does_not_write_well(suffix, writer, tmp_path):
+    path = tmp_path / f"out{suffix}"
+    if writer == "opencv":
+        with pytest.raises(MienError, match=r"needs PyAV \(pip install 'mien\[video\]'\)"):
+            VideoSink(path, 10, SIZE)
+        assert names(tmp_path) == []
+        return
+    with VideoSink(path, 10) as sink:
+        for index in range(5):
+            sink.add(frame(index, index / 10, shade=40 * index), [])
+    assert shades(path) == [40 * index for index in range(5)]
+    assert sink.saved == [path]
+    assert sink.notes == []
+
+
+def test_a_video_plays_in_browsers_or_a_note_says_that_it_may_not(writer, tmp_path):
+    path = tmp_path / "out.mp4"
+    with VideoSink(path, 10) as sink:
+        for index in range(5):
+            sink.add(frame(index, index / 10, size=(161, 91)), [])
+    content = path.read_bytes()
+    if writer == "opencv":
+        (note,) = sink.notes
+        assert f"{path}: written as MPEG-4 without sound" in note
+        assert "pip install 'mien[video]'" in note
+        return
+    assert sink.notes == []
+    assert content.index(b"moov") < content.index(b"mdat")  # it plays before all has arrived
+    import av
+
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert stream.codec_context.codec.canonical_name == "h264"
+        assert stream.codec_context.pix_fmt == "yuv420p"
+        assert (stream.width, stream.height) == (162, 92)
+    with VideoSink(tmp_path / "out.webm", 10) as sink:
+        sink.add(frame(0, 0.0), [])
+    with av.open(str(tmp_path / "out.webm")) as container:
+        assert container.streams.video[0].codec_context.codec.canonical_name == "vp9"
+
+
+def test_colours_stay_as_they_are(tmp_path):
+    image = np.empty((96, 128, 3), np.uint8)
+    for number, colour in enumerate(((30, 60, 200), (220, 120, 40), (40, 200, 90), (120,) * 3)):
+        image[:, number * 32 : number * 32 + 32] = colour
+    with VideoSink(tmp_path / "out.mp4", 10) as sink:
+        for index in range(3):
+            sink.add(Frame(image, "a", index, index / 10), [])
+    copies = [*read_video(tmp_path / "out.mp4")[0]]
+    copies += [one.image for one in open_source(tmp_path / "out.mp4")]
+    assert len(copies) == 6
+    for copy in copies:
+        for x in (16, 48, 80, 112):
+            assert copy[48, x] == pytest.approx(image[48, x], abs=8)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+@pytest.mark.parametrize(
+    "name", [b"caf\xe9", b"a%03d", b"file:a", b"~a", b"caf\xe9 %d/\xff", b"a\nb", b"-a"]
+)
+def test_a_video_is_saved_under_any_name(name, suffix, tmp_path, monkeypatch):
+    relative = Path(os.fsdecode(name + suffix.encode()))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / relative).parent.mkdir(exist_ok=True)
+    for path in (tmp_path / relative, relative):
+        with VideoSink(path, 10) as sink:
+            for index in range(4):
+                sink.add(frame(index, index / 10), [])
+        assert sink.saved == [path]
+        assert names((tmp_path / relative).parent) == [relative.name]
+        assert len(list(open_source(tmp_path / relative))) == 4
+        (tmp_path / relative).unlink()
+
+
+FULL = """
+import resource, sys
+import numpy as np
+from mien.errors import MienError
+from mien.vision.sinks.video import VideoSink
+from mien.vision.sources.base import Frame
+
+path, size, has_pyav = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "pyav"
+if not has_pyav:
+    sys.modules["av"] = None
+resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+noise = np.random.default_rng(0)
+try:
+    with VideoSink(path, 10) as sink:
+        for index in range(30):
+            image = noise.integers(0, 255, (120, 160, 3), np.uint8)
+            sink.add(Frame(image, "a", index, index / 10), [])
+except MienError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.webm", "out.avi"])
+@pytest.mark.parametrize("size", [1_000, 90_000])
+def test_a_full_disk_leaves_no_half_of_a_video(name, size, writer, tmp_path):
+    pytest.importorskip("resource")
+    if writer == "opencv" and name == "out.webm":
+        return
+    (tmp_path / name).write_bytes(b"older")
+    result = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path / name), str(size), writer],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert f"{name}: cannot be written" in result.stdout
+    assert result.stderr == ""
+    assert names(tmp_path) == [name]
+    assert (tmp_path / name).read_bytes() == b"older"
+
+
+def test_a_source_that_is_no_file_has_no_sound(tmp_path):
+    with VideoSink.open(str(tmp_path / "out.mp4"), context(Given())) as sink:
+        sink.add(frame(0, 0.0), [])
+    assert len(read_video(tmp_path / "out.mp4")[0]) == 1

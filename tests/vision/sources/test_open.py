@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -53,6 +54,61 @@ def test_a_pattern_reaches_into_folders(tmp_path):
     odd = tmp_path / "e[1].png"
     odd.write_bytes(encoded(picture(), ".png"))
     assert names("e[1].png") == ["e[1].png"]  # a file of that name comes first
+    (tmp_path / "one [a]").mkdir()
+    odd.rename(tmp_path / "one [a]" / "e[1].png")
+    assert names("one [a]/*.png") == ["e[1].png"]  # and so does a folder
+    assert names("one [a]") == names("one [a]/") == ["e[1].png"]
+
+
+def test_what_a_folder_or_a_pattern_leaves_out_is_noted(tmp_path):
+    photo = encoded(picture(), ".png")
+    for name in ("a.png", "no-suffix"):
+        (tmp_path / name).write_bytes(photo)
+    write_video(tmp_path / "v.avi", frames=2).rename(tmp_path / "film")
+    for name in ("a.txt", "B.TXT", "c.pdf", "readme", ".hidden.txt", ".DS_Store"):
+        (tmp_path / name).write_text("I am text")
+    counted = "4 files left out: 2 .txt, 1 .pdf, 1 without a suffix"
+    for source in (tmp_path, str(tmp_path / "*")):
+        opened = open_source(source)
+        assert opened.notes == [f"{source}: {counted}"]
+        names = [Path(frame.source).name for frame in opened]
+        assert names == ["a.png", "film", "film", "no-suffix"]
+        assert opened.kind == "video"
+    several = open_source([tmp_path, tmp_path / "a.png"])
+    assert several.notes == [f"{tmp_path}: {counted}"]
+    assert open_source(str(tmp_path / "*.png")).notes == []
+    with pytest.raises(SourceError, match=r"matches no photo.*; there: 2 \.txt"):
+        open_source(str(tmp_path / "*.[tT][xX][tT]"))
+
+
+def test_a_name_that_cannot_be_read_is_no_file_left_out(tmp_path):
+    (tmp_path / "a.png").write_bytes(encoded(picture(), ".png"))
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    os.mkfifo(tmp_path / "pipe.mp4")
+    os.mkfifo(tmp_path / "pipe")
+    for source in (tmp_path, str(tmp_path / "*")):
+        opened = open_source(source)
+        assert [Path(frame.source).name for frame in opened] == ["a.png"]
+        assert opened.notes == [f"{source}: 1 file left out: 1 without a suffix"]
+        said = sorted(str(failure) for failure in opened.failures)
+        assert len(said) == 3
+        for line, part in zip(
+            said, ("a symbolic link to", "Too many levels", "not a file"), strict=True
+        ):
+            assert part in line
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".JPE", ".jif", ".dib", ".pgm", ".jp2", ".avif"])
+def test_what_is_read_when_it_is_named_is_also_taken_in_a_folder(suffix, tmp_path):
+    kinds = {".pgm": ".pgm", ".jp2": ".jp2", ".dib": ".bmp", ".avif": ".png"}
+    image = picture()[..., 0] if suffix == ".pgm" else picture()
+    content = encoded(image, kinds.get(suffix, ".jpg"))
+    (tmp_path / f"a{suffix}").write_bytes(content)
+    assert len(list(open_source(tmp_path / f"a{suffix}"))) == 1
+    opened = open_source(tmp_path)
+    assert len(list(opened)) == 1
+    assert (opened.kind, opened.failures) == ("photos", [])
 
 
 def test_of_several_a_bad_one_is_noted_and_the_others_are_read(photo, tmp_path):
@@ -64,9 +120,9 @@ def test_of_several_a_bad_one_is_noted_and_the_others_are_read(photo, tmp_path):
     gone = tmp_path / "gone.mp4"
     sources = [photo, tmp_path / "bad.jpg", wrong, tmp_path / "zero.png", empty, gone, picture()]
     with open_source(sources) as opened:
-        assert [frame.source for frame in opened] == [str(photo), ""]
+        assert [frame.source for frame in opened] == [str(photo), "item 6"]
         said = [str(failure) for failure in opened.failures]
-    expected = ["cannot be decoded", "number 3: ", "is empty", "folder without", "no such file"]
+    expected = ["cannot be decoded", "item 2: ", "is empty", "folder without", "no such file"]
     assert len(said) == len(expected)
     for line, part in zip(said, expected, strict=True):
         assert part in line

@@ -8,6 +8,7 @@ import zlib
 import cv2
 import numpy as np
 import PIL.Image
+import PIL.ImageCms
 import pytest
 from tests.vision.made import (
     SIZE,
@@ -213,10 +214,38 @@ def test_the_limit_knows_tiffs_of_64_bits(order):
         list(open_source(big_tiff(order, 80, 60)[:8] + b"\xff" * 8))
 
 
-def test_a_kind_whose_size_is_not_known_before_is_refused():
-    content = encoded(picture(), ".ppm")
-    with pytest.raises(SourceError, match="cannot be decoded as an image, expected PNG"):
+@pytest.mark.parametrize("suffix", [".sr", ".hdr"])
+def test_a_kind_whose_size_is_not_known_before_is_refused(suffix):
+    content = encoded(picture(), suffix)
+    with pytest.raises(SourceError, match="image cannot be decoded as an image; convert it"):
         list(open_source(content))
+
+
+@pytest.mark.parametrize("suffix", [".ppm", ".pgm", ".pbm", ".jp2", ".pam"])
+def test_the_limit_knows_kinds_with_other_headers(suffix):
+    image = picture(size=(80, 60))
+    content = encoded(image[..., 0] if suffix in (".pgm", ".pbm") else image, suffix)
+    (frame,) = open_source(content, max_pixels=4800)
+    assert frame.image.shape == (60, 80, 3)
+    with pytest.raises(SourceError, match="--max-pixels 4800"):
+        list(open_source(content[: len(content) - 40], max_pixels=4799))
+
+
+def test_a_comment_in_a_pnm_is_no_size():
+    content = b"P6 # 9 9\n#8 8\n4 3\n255\n" + bytes(range(36))
+    (frame,) = open_source(content)
+    assert frame.image.shape == (3, 4, 3)
+
+
+def test_the_limit_is_checked_before_a_heic_is_decoded():
+    pillow_heif = pytest.importorskip("pillow_heif")
+    content = io.BytesIO()
+    pillow_heif.from_pillow(PIL.Image.new("RGB", (80, 64), (9, 99, 9))).save(content, format="HEIF")
+    (frame,) = open_source(content.getvalue())
+    assert frame.image.shape == (64, 80, 3)
+    cut_off = content.getvalue()[:-20]
+    with pytest.raises(SourceError, match="--max-pixels"):
+        list(open_source(cut_off, max_pixels=5119))
 
 
 def test_the_limit_holds_for_pil_and_video(tmp_path):
@@ -230,3 +259,127 @@ def test_a_picture_that_pil_cannot_finish_is_said():
     whole = encoded(cv2.resize(picture(), (400, 400)), ".png")
     with pytest.raises(SourceError, match="PIL cannot decode"):
         list(open_source(PIL.Image.open(io.BytesIO(whole[: len(whole) // 2]))))
+
+
+LEVELS = np.tile(np.linspace(0, 255, 64).round().astype(np.uint8), (48, 1))
+
+
+@pytest.mark.parametrize(
+    "picture_of_pil",
+    [
+        PIL.Image.fromarray(LEVELS).convert("I"),
+        PIL.Image.fromarray(LEVELS.astype(np.int32) * 257),
+        PIL.Image.fromarray(LEVELS.astype("<u2") * 257),
+        PIL.Image.fromarray(LEVELS.astype(">u2") * 257),
+        PIL.Image.fromarray(LEVELS).convert("F"),
+        PIL.Image.fromarray((LEVELS / 255).astype(np.float32)),
+        PIL.Image.fromarray(LEVELS),
+        PIL.Image.fromarray(LEVELS).convert("LA"),
+        PIL.Image.fromarray(LEVELS).convert("PA"),
+    ],
+    ids=["I", "I of 16 bits", "I;16", "I;16B", "F", "F to 1", "L", "LA", "PA"],
+)
+def test_gray_levels_of_pil_keep_their_brightness(picture_of_pil):
+    (frame,) = open_source(picture_of_pil)
+    gray = frame.image if frame.image.ndim == 2 else frame.image[..., 0]
+    assert abs(gray.astype(int) - LEVELS).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [np.full((4, 4), 70_000, np.int32), np.full((4, 4), -1, np.int32),
+     np.full((4, 4), 256.5, np.float32), np.full((4, 4), -0.5, np.float32),
+     np.full((4, 4), np.nan, np.float32), np.array([[0, np.inf]], np.float32)],
+)  # fmt: skip
+def test_levels_out_of_range_are_refused(levels):
+    with pytest.raises(SourceError, match=r"of mode [IF] with levels from .*scale them first"):
+        list(open_source(PIL.Image.fromarray(levels)))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("mode", ["RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "P", "LAB"])
+def test_colours_of_pil_become_blue_green_red(mode):
+    image = PIL.Image.new("RGB", SIZE, (200, 100, 50))
+    if mode == "LAB":
+        profiles = [PIL.ImageCms.createProfile(name) for name in ("sRGB", "LAB")]
+        image = PIL.ImageCms.profileToProfile(image, *profiles, outputMode="LAB")
+    elif mode == "RGBa":
+        image = image.convert("RGBA").convert("RGBa")
+    else:
+        image = image.convert(mode)
+    if mode == "P":
+        image.info["transparency"] = b"\0" * 256  # as in a palette PNG
+    (frame,) = open_source(image)
+    np.testing.assert_allclose(frame.image.mean((0, 1)), (50, 100, 200), atol=4)
+
+
+def test_a_transparent_background_is_what_is_stored_under_it(tmp_path):
+    pixels = np.full((48, 64, 4), (200, 100, 50, 0), np.uint8)
+    (from_pil,) = open_source(PIL.Image.fromarray(pixels))
+    (from_array,) = open_source(np.ascontiguousarray(pixels[..., [2, 1, 0, 3]]))
+    for kind in ("PNG", "TIFF"):
+        PIL.Image.fromarray(pixels).save(tmp_path / "a", kind)
+        (from_file,) = open_source(tmp_path / "a")
+        np.testing.assert_array_equal(from_file.image, from_pil.image)
+    np.testing.assert_array_equal(from_array.image, from_pil.image)
+
+
+def test_a_pil_image_without_pixels_is_refused():
+    with pytest.raises(SourceError, match="0x0 pixels"):
+        list(open_source(PIL.Image.new("RGB", (0, 0))))
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")  # of PIL, when it opens a file
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("exif", [b"junk" * 8, b"MM\0*\0\0\0\x08\xff\xff\x01", b"II"])
+def test_exif_data_that_pil_cannot_parse_is_no_error(kind, exif, tmp_path, capfd):
+    path = tmp_path / f"odd.{kind.lower()}"
+    PIL.Image.fromarray(picture()[..., ::-1]).save(path, exif=b"Exif\0\0" + exif)
+    with PIL.Image.open(path) as opened:
+        (from_pil,) = open_source(opened)
+    (frame,) = open_source(path)
+    assert from_pil.image.shape == frame.image.shape == (48, 64, 3)
+    assert capfd.readouterr().err == ""
+
+
+def notes_of(spec) -> list[str]:
+    opened = open_source(spec)
+    assert len(list(opened)) == 1
+    assert opened.failures == []
+    assert len(list(opened)) == 1  # read twice, noted once
+    return opened.notes
+
+
+def test_a_photo_of_one_value_is_read_and_noted(tmp_path):
+    path = tmp_path / "black.png"
+    path.write_bytes(encoded(np.zeros((48, 64, 3), np.uint8), ".png"))
+    assert notes_of(path) == [f"{path}: a photo of one value: every pixel is the same"]
+    (note,) = notes_of(path.read_bytes())
+    assert note.startswith("the picture: ")
+    assert notes_of(np.zeros((48, 64, 3), np.uint8)) == []
+    one = np.zeros((48, 64, 3), np.uint8)
+    one[47, 63, 2] = 1
+    assert notes_of(encoded(one, ".png")) == []
+
+
+def test_what_is_left_out_of_a_picture_is_noted(tmp_path):
+    first, *rest = [PIL.Image.fromarray(picture(shade)) for shade in (40, 120, 200)]
+    for kind, expected in (("TIFF", "a TIFF of 3 pages"), ("GIF", "an animation"),
+                           ("WEBP", "an animation"), ("PNG", "an animation")):  # fmt: skip
+        path = tmp_path / f"several.{kind.lower()}"
+        first.save(path, save_all=True, append_images=rest)
+        (note,) = notes_of(path)
+        assert note.startswith(f"{path}: {expected}, of which only the first")
+        first.save(path)
+        assert notes_of(path) == []
+
+
+def test_a_video_with_the_name_of_a_photo_is_named(tmp_path):
+    video = write_video(tmp_path / "a.avi", frames=3)
+    photo = video.rename(tmp_path / "a.jpg")
+    with pytest.raises(SourceError, match=r"a\.jpg: an AVI video cannot be .*such as \.mp4"):
+        list(open_source(photo))
+    for name in ("a.foreign", "a"):
+        with open_source(photo.rename(tmp_path / name)) as opened:
+            assert (opened.kind, len(list(opened))) == ("video", 3)
+        photo = tmp_path / name

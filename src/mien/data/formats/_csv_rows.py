@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, cast
 
-from mien.data.formats._fields import LABEL_COLUMNS, SPLIT_COLUMNS, find_column
+from mien.data.formats._fields import LABEL_COLUMNS, SPLIT_COLUMNS, find_column, other_columns
 from mien.errors import DataError, nearest
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
 HEADER_BYTES: Final = 65_536  # longest header line that is read
 
+_DELIMITERS: Final = ",;\t"
+_PIXEL_COLUMN: Final = re.compile(r"(?:pixel|px|p)?[ _]?\d{1,5}(?:x\d{1,3})?")
 _BLOCK_BYTES: Final = 1 << 20  # about 125 rows: small enough for the CPU's cache
 
 
 @dataclass(frozen=True)
 class Header:
-    """Positions of the columns, and their number; ``usage`` is None if no column states it."""
+    """Positions of the columns, and their number; ``usage`` is None if no column states it.
+
+    ``note`` is a line about columns that are not read, though they could be; empty if there are
+    none.
+    """
 
     emotion: int
     pixels: int
     usage: int | None
     width: int
+    delimiter: bytes = b","
+    line_end: bytes = b"\n"
+    note: str = ""
 
 
 class Row(NamedTuple):
@@ -57,19 +67,39 @@ def read_header(handle: BinaryIO, path: Path) -> Header:
         line = handle.readline(HEADER_BYTES)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be decompressed ({error})") from error
+    line_end = b"\n"
+    if b"\r" in line.rstrip(b"\r\n"):  # lines that end in CR alone, as on old Macs
+        line, line_end = line.partition(b"\r")[0], b"\r"
+        handle.seek(len(line) + 1)
     text = line.decode("utf-8-sig", errors="replace")
     if not text.strip():
         raise DataError(f"{path}: the file is empty, expected the header emotion,pixels,Usage")
-    names = [name.strip().strip('"').strip().lower() for name in text.split(",")]
+    delimiter = max(_DELIMITERS, key=text.count)
+    names = [name.strip().strip('"').strip().lower() for name in text.split(delimiter)]
     label, pixels = find_column(names, LABEL_COLUMNS), find_column(names, ("pixels",))
     if label is None or pixels is None:
         wanted = "emotion" if label is None else "pixels"
-        shown = ",".join(names)[:60]
+        shown = ",".join(names)[:60].encode("unicode_escape").decode()  # may be binary
         raise DataError(
-            f"{path}: no column {wanted!r}{nearest(wanted, names)} in the header {shown!r}, "
-            "expected emotion,pixels,Usage, or path,label for a list of image files"
+            f"{path}: no column {wanted!r}{nearest(wanted, names)} in the header '{shown}', "
+            f"expected emotion,pixels,Usage, or path,label for a list of image files"
+            f"{_other_table(names)}"
         )
-    return Header(label, pixels, find_column(names, SPLIT_COLUMNS), len(names))
+    usage = find_column(names, SPLIT_COLUMNS)
+    read = {"labels": (label, LABEL_COLUMNS), "splits": (usage, SPLIT_COLUMNS)}
+    note = other_columns(path.name, names, read)
+    return Header(label, pixels, usage, len(names), delimiter.encode(), line_end, note)
+
+
+def _other_table(names: list[str]) -> str:
+    """Return what a table of another kind is, by its columns; empty if that is unknown."""
+    if {"image name", "contempt", "nf"} <= set(names):
+        return "; these are FER+'s votes, without images: give FER-2013's CSV, and these as --votes"
+    if sum(_PIXEL_COLUMN.fullmatch(name) is not None for name in names) > 1:
+        return "; this table has a column for each pixel: join them with spaces in one column"
+    if "pixels" in names:
+        return "; these faces have no labels, as the test images of the competition"
+    return ""
 
 
 def row_blocks(handle: BinaryIO, header: Header, path: Path) -> Iterator[list[Row]]:
@@ -84,7 +114,7 @@ def row_blocks(handle: BinaryIO, header: Header, path: Path) -> Iterator[list[Ro
                 f"{path}: cannot be decompressed past row {number:,} ({error}); "
                 "is the file complete?"
             ) from error
-        lines = (rest + block).split(b"\n")
+        lines = (rest + block).split(header.line_end)
         rest = lines.pop() if block else b""
         rows = []
         for line in lines:
@@ -99,7 +129,7 @@ def row_blocks(handle: BinaryIO, header: Header, path: Path) -> Iterator[list[Ro
 
 
 def _cut(line: bytes, number: int, header: Header) -> Row:
-    fields = [field.strip(b' "\r\t') for field in line.split(b",")]
+    fields = [field.strip(b' "\r\t') for field in line.split(header.delimiter)]
     fields += [b""] * (header.width - len(fields))
     usage = b"" if header.usage is None else fields[header.usage]
     return Row(number, fields[header.emotion], fields[header.pixels], usage)

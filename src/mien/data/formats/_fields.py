@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from mien.data.fer2013 import USAGES
@@ -67,6 +67,26 @@ def find_column(names: Sequence[str], wanted: Collection[str]) -> int | None:
         wanted: names to look for, the preferred first.
     """
     return next((names.index(name) for name in wanted if name in names), None)
+
+
+def other_columns(
+    table: str, names: Sequence[str], read: Mapping[str, tuple[int | None, Collection[str]]]
+) -> str:
+    """Return a line about columns that could be read as well as those that are; empty if none.
+
+    Args:
+        table: name of the table.
+        names: names of its columns, in lower case.
+        read: what is read from a column, such as ``labels``: the position of that column, and all
+            names that such a column may have.
+    """
+    lines = []
+    for what, (position, wanted) in read.items():
+        others = [name for at, name in enumerate(names) if name in wanted and at != position]
+        if position is not None and others:
+            shown = ", ".join(map(repr, others))
+            lines.append(f"the {what} come from the column {names[position]!r}, not from {shown}")
+    return f"{table}: {'; '.join(lines)}" if lines else ""
 
 
 def is_number(word: str) -> bool:

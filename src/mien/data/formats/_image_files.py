@@ -53,10 +53,12 @@ class Listing:
     Args:
         images: image files in the order of the data set.
         bad: one line for each file or row that is no image with a class.
+        notes: lines that the user should read about how the files were read.
     """
 
     images: list[ImageFile] = field(default_factory=list)
     bad: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 class ImageFilesFormat(Format):
@@ -82,7 +84,7 @@ class ImageFilesFormat(Format):
         if listing.bad and not options.skip_bad:
             raise DataError(f"{listing.bad[0]}; mend it, or leave it out with --skip-bad")
         labels, unknown = resolve_labels(source.name, listing.images, options)
-        notes = []
+        notes = [*listing.notes]
         if options.labels == FER2013 and any(map(is_number, labels)):
             numbers = ", ".join(f"{number} {name}" for number, name in enumerate(FER2013.names))
             notes.append(

@@ -8,7 +8,15 @@ from typing import Any, NamedTuple
 
 from mien.data.dataset import FaceDataset
 from mien.data.fer2013 import FERPLUS_VOTES
-from mien.data.formats._fields import UnknownLabelError, parse_label, parse_usage
+from mien.data.formats._fields import (
+    LABEL_COLUMNS,
+    SPLIT_COLUMNS,
+    UnknownLabelError,
+    find_column,
+    other_columns,
+    parse_label,
+    parse_usage,
+)
 from mien.data.formats.base import ReadOptions
 from mien.data.split import split_in_name
 from mien.errors import DataError, MienError, nearest
@@ -60,6 +68,11 @@ class RowReader:
                     f"{path}: the column 'ferplus' holds {kind}, expected a list of "
                     f"{len(FERPLUS_VOTES)} vote counts"
                 )
+        read = {
+            "labels": (schema.names.index("label"), LABEL_COLUMNS),
+            "splits": (find_column(schema.names, [self.split_column]), SPLIT_COLUMNS),
+        }
+        self.note = other_columns(path.name, schema.names, read)
         self.label_names = _label_names(schema.metadata)
         self._file_split = split_in_name(path.stem)
 
@@ -116,10 +129,10 @@ def schema_of(dataset: FaceDataset) -> Any:
         "usage": {"dtype": "string", "_type": "Value"},
     }
     if dataset.votes is not None:
-        fields.append(("ferplus", pa.list_(pa.int8(), len(FERPLUS_VOTES))))
+        # Not of a fixed length: pyarrow before 26 cannot write None among such lists.
+        fields.append(("ferplus", pa.list_(pa.int8())))
         features["ferplus"] = {
             "feature": {"dtype": "int8", "_type": "Value"},
-            "length": len(FERPLUS_VOTES),
             "_type": "Sequence",
         }
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}

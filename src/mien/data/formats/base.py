@@ -168,12 +168,6 @@ def writable_layouts() -> list[str]:
     return [name for name, kind in FORMATS.all().items() if kind.write is not Format.write]
 
 
-def visible_files(folder: Path, pattern: str) -> list[Path]:
-    """Return the files in a folder that match a pattern, sorted; hidden files are left out."""
-    found = sorted(path for path in folder.glob(pattern) if path.is_file())
-    return [path for path in found if not path.name.startswith(".")]
-
-
 def first_bytes(path: Path) -> bytes:
     """Return the first bytes of a file, enough to recognize its format.
 

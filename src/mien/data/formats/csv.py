@@ -21,7 +21,6 @@ from mien.data.dataset import FaceDataset
 from mien.data.fer2013 import USAGES
 from mien.data.formats._csv_pixels import parse_pixels, parse_row_pixels, side_of
 from mien.data.formats._csv_rows import (
-    GZIP_MAGIC,
     HEADER_BYTES,
     Row,
     open_csv,
@@ -34,14 +33,14 @@ from mien.data.formats._fields import (
     parse_label,
     parse_usage,
 )
+from mien.data.formats._files import visible_files
+from mien.data.formats._foreign import first_content, is_text
 from mien.data.formats.base import (
     DEFAULT_OPTIONS,
     FORMATS,
     Format,
     ReadOptions,
     Source,
-    first_bytes,
-    visible_files,
 )
 from mien.data.rows import Rows, collect_images, text_array
 from mien.errors import DataError
@@ -69,7 +68,11 @@ class CsvFormat(Format):
             return None
         (path,) = paths
         if path.is_dir():
-            tables = [table for table in visible_files(path, "*.csv*") if _has_pixels(table)]
+            tables = [
+                table
+                for table in visible_files(path, "*.csv*")
+                if is_text(table) and _has_pixels(table)
+            ]
             if not tables:
                 return None
             if len(tables) > 1:
@@ -77,11 +80,9 @@ class CsvFormat(Format):
                 raise DataError(f"{path}: has {len(tables)} CSV files ({names}); name one of them")
             (path,) = tables
         else:
-            start = first_bytes(path)
-            has_header = b"pixels" in start.lower()
-            if not (
-                start.startswith(GZIP_MAGIC) or has_header or path.name.lower().endswith(".csv")
-            ):
+            name = path.name.lower().removesuffix(".gz")
+            has_header = b"pixels" in first_content(path).lower()
+            if not (has_header or name.endswith(".csv")) or not is_text(path):
                 return None
         return Source(path.name.split(".")[0], (path,))
 
@@ -179,6 +180,7 @@ def read_csv(path: Path, options: ReadOptions = DEFAULT_OPTIONS) -> Rows:
         rows=np.array(read.numbers, np.int64),
         skipped=read.skipped,
         unknown=dict(read.unknown),
+        notes=[header.note] if header.note else [],
     )
 
 

@@ -15,11 +15,13 @@ from mien.data.formats._fields import (
     SPLIT_COLUMNS,
     find_column,
     fitting_sets,
+    other_columns,
     parse_usage,
 )
+from mien.data.formats._files import subfolders, visible_files
 from mien.data.formats._image_files import ImageFile, ImageFilesFormat, Listing
-from mien.data.formats.base import FORMATS, Source, first_bytes, visible_files
-from mien.data.formats.folders import list_files, subfolders
+from mien.data.formats.base import FORMATS, Source, first_bytes
+from mien.data.formats.folders import list_files
 from mien.data.split import split_in_name, split_of
 from mien.errors import DataError
 from mien.images.crop import RELEASE_EVERY, encode_png
@@ -45,6 +47,7 @@ class _Columns:
     label: int
     split: int | None
     delimiter: str
+    note: str = ""  # about columns that are not read, though they could be
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,7 @@ class ImageListFormat(ImageFilesFormat):
             columns = _columns(table)
             if columns is None:
                 break  # the images follow
+            listing.notes += [columns.note] if columns.note else []
             rows = list(_rows(table, columns))
             folder = _image_folder(table, rows[:_PROBED])
             split_of_list = split_in_name(table.stem)
@@ -157,7 +161,11 @@ def _columns(path: Path) -> _Columns | None:
     paths, labels = find_column(names, _PATH_COLUMNS), find_column(names, LABEL_COLUMNS)
     if paths is None or labels is None or "pixels" in names:
         return None
-    return _Columns(paths, labels, find_column(names, SPLIT_COLUMNS), delimiter)
+    splits = find_column(names, SPLIT_COLUMNS)
+    note = other_columns(
+        path.name, names, {"labels": (labels, LABEL_COLUMNS), "splits": (splits, SPLIT_COLUMNS)}
+    )
+    return _Columns(paths, labels, splits, delimiter, note)
 
 
 def _rows(table: Path, columns: _Columns) -> Iterator[_Row]:
@@ -202,6 +210,5 @@ def _has_class_folders(root: Path) -> bool:
     Some data sets have both these and lists; the folders are read unless a list is named.
     """
     with suppress(DataError):
-        images, _ = list_files(root)
-        return bool(fitting_sets({image.word for image in images}))
+        return bool(fitting_sets({image.word for image in list_files(root).images}))
     return False

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from mien.data.formats._files import subfolders, visible_files
 from mien.data.formats._image_files import ImageFile, ImageFilesFormat, Listing
-from mien.data.formats.base import FORMATS, Source, visible_files
-from mien.data.formats.folders import natural_key, subfolders
+from mien.data.formats.base import FORMATS, Source
+from mien.data.formats.folders import natural_key
 from mien.images.decode import IMAGE_SUFFIXES
 from mien.labels import FER2013
 

@@ -17,6 +17,7 @@ import numpy as np
 from mien.data.dataset import FaceDataset
 from mien.data.fer2013 import FERPLUS_VOTES, USAGES
 from mien.data.formats._fields import SKIP_BAD_ROWS, UnknownLabelError
+from mien.data.formats._files import visible_files
 from mien.data.formats._parquet_rows import (
     Face,
     RowReader,
@@ -31,7 +32,6 @@ from mien.data.formats.base import (
     ReadOptions,
     Source,
     first_bytes,
-    visible_files,
 )
 from mien.data.rows import Rows, collect_images, text_array
 from mien.errors import DataError, first_line
@@ -64,7 +64,7 @@ class ParquetFormat(Format):
         """Return one file of any name, several ``.parquet`` files, or those in a folder."""
         path = paths[0]
         if len(paths) > 1:
-            if not all(one.is_file() and one.suffix == self.suffix for one in paths):
+            if not all(one.is_file() and one.suffix.lower() == self.suffix for one in paths):
                 return None
             return Source(path.absolute().parent.name, tuple(sorted(paths)))
         if not path.is_dir():
@@ -102,7 +102,8 @@ class ParquetFormat(Format):
         """Write one file, with images as lossless PNG, and the names of the labels."""
         pa, pq = import_pyarrow()
         schema = schema_of(dataset)
-        with pq.ParquetWriter(path, schema) as writer:
+        # An open file, not its path: pyarrow takes no name that is not UTF-8.
+        with path.open("wb") as handle, pq.ParquetWriter(handle, schema) as writer:
             for start in range(0, len(dataset), _GROUP_ROWS):
                 rows = slice(start, start + _GROUP_ROWS)
                 columns: dict[str, Any] = {
@@ -177,6 +178,7 @@ def read_parquet(paths: Sequence[Path], options: ReadOptions = DEFAULT_OPTIONS) 
         votes=np.concatenate([_votes_or_zeros(part) for part in parts]) if any_votes else None,
         skipped=[line for part in parts for line in part.skipped],
         unknown=dict(sum((Counter(part.unknown) for part in parts), Counter())),
+        notes=[note for part in parts for note in part.notes],
     )
 
 
@@ -221,6 +223,7 @@ def _read_file(path: Path, start: int, options: ReadOptions, crops: RowsFile) ->
         ),
         skipped=skipped,
         unknown=dict(unknown),
+        notes=[reader.note] if reader.note else [],
     )
     return rows, count
 
@@ -230,7 +233,7 @@ def _reading(path: Path) -> Iterator[Any]:
     """Open a Parquet file; errors of reading it become a DataError."""
     pa, pq = import_pyarrow()
     try:
-        with pq.ParquetFile(path) as file:
+        with path.open("rb") as handle, pq.ParquetFile(handle) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
         reason = first_line(error)

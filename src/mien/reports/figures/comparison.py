@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mien.bundle.scores import Score
+from mien.io.names import escape_undecodable
 from mien.reports.svg import COLOURS, INK, STYLE, new_figure, plain_names
 
 _SHORT_NAME: Final = 20  # letters; three longer names do not fit side by side
@@ -105,7 +106,12 @@ def draw_tradeoff(points: Sequence[Point], quantity: str) -> Figure:
     axes.scatter(cost, accuracy, color=COLOURS[0], zorder=3)
     for point, x, y in zip(points, cost, accuracy, strict=True):
         axes.annotate(
-            point.name, (x, y), (4, 4), textcoords="offset points", fontsize=8, parse_math=False
+            escape_undecodable(point.name),
+            (x, y),
+            (4, 4),
+            textcoords="offset points",
+            fontsize=8,
+            parse_math=False,
         )
     if max(cost) > 8 * min(cost):
         axes.set_xscale("log")

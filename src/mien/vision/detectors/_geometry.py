@@ -1,14 +1,14 @@
-"""Shrink pictures before detection, and map detected boxes back to the original."""
+"""Shrink or tile pictures before detection, and map detected boxes back to the original."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 
 from mien.types import Image
-from mien.vision.detectors.base import Face
 from mien.vision.reading import Box
 
 
@@ -40,11 +40,18 @@ def original_box(left_top_size: Sequence[float], scale: float, image: Image) -> 
     )
 
 
-def largest_first(faces: Iterable[Face]) -> list[Face]:
-    """Return the faces that have an area, the largest first."""
-    return sorted((face for face in faces if _area(face) > 0), key=lambda face: -_area(face))
+def tiles(shape: Sequence[int], side_px: Sequence[int], overlap_px: int) -> Iterator[Box]:
+    """Yield the boxes of equal, overlapping tiles that cover a picture.
 
-
-def _area(face: Face) -> int:
-    left, top, right, bottom = face.box
-    return max(0, right - left) * max(0, bottom - top)
+    Args:
+        shape: height and width of the picture.
+        side_px: height and width of a tile, each more than `overlap_px`.
+        overlap_px: least overlap of neighbours: whatever is smaller is whole in one of them.
+    """
+    starts = []
+    for whole, side in zip(shape[:2], side_px, strict=True):
+        count = max(1, math.ceil((whole - overlap_px) / (side - overlap_px)))
+        starts.append([int(start) for start in np.linspace(0, max(0, whole - side), count)])
+    for top in starts[0]:
+        for left in starts[1]:
+            yield left, top, min(left + side_px[1], shape[1]), min(top + side_px[0], shape[0])

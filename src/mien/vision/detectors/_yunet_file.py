@@ -50,13 +50,19 @@ def find_yunet(path: str | Path | None = None) -> Path | None:
     """
     if path is None:
         kept = cached_path()
-        return kept if kept.is_file() and _digest(kept) == SHA256 else None
+        with suppress(OSError):  # it may not be read
+            return kept if kept.is_file() and _digest(kept) == SHA256 else None
+        return None
     named = expand_user(path)
-    if not named.is_file():
-        raise MienError(f"{path}: no such file, expected YuNet's {FILE_NAME}")
-    if (digest := _digest(named)) != SHA256:
+    try:
+        if not named.is_file():
+            raise MienError(f"{named}: no such file, expected YuNet's {FILE_NAME}")
+        digest = _digest(named)
+    except OSError as error:  # a name that is too long, a file that may not be read
+        raise MienError(f"{named}: cannot be read ({error.strerror})") from error
+    if digest != SHA256:
         raise MienError(
-            f"{path}: not YuNet's {FILE_NAME}: its SHA-256 is {digest[:16]}…, expected "
+            f"{named}: not YuNet's {FILE_NAME}: its SHA-256 is {digest[:16]}…, expected "
             f"{SHA256[:16]}…; download it again: mien fetch"
         )
     return named
@@ -112,4 +118,5 @@ def _failure_mark() -> Path:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:  # a wrong file may be larger than the memory
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -13,8 +13,8 @@ from mien.registry import Registry
 from mien.types import Image
 from mien.vision.reading import Box
 
-# Larger pictures are shrunk to this side for detection: its time grows with the area, and a face
-# that disappears at this size has too few pixels to be read.
+# Larger photos are shrunk to this side for detection: its time grows with the area. A detector may
+# search them at further scales; frames of a video have a smaller side, for they come fast.
 LONGEST_SIDE_PX: Final = 1280
 # Frames of a video are shrunk to half their size, within these bounds: faces are found from about
 # 20 px on, and are cropped from the whole frame.

@@ -10,14 +10,20 @@ import numpy as np
 
 from mien.errors import MienError
 from mien.types import Image
-from mien.vision.detectors._geometry import largest_first, original_box, shrink
+from mien.vision.detectors._geometry import original_box, shrink
 from mien.vision.detectors.base import DETECTORS, LONGEST_SIDE_PX, Detector, Face
+from mien.vision.overlap import without_duplicates
 
 _MIN_FACE: Final = 1 / 30  # smallest face, as a share of the picture's shorter side
 _WINDOW_PX: Final = 24  # of the cascade: no smaller face can be found
 _SCALE_STEP: Final = 1.1
 _MIN_NEIGHBOURS: Final = 6  # overlapping hits that make a face; with fewer, textures become faces
+_MAX_OVERLAP: Final = 0.3  # two boxes with a higher overlap are one face
+_CLOSE_UP_SIDE_PX: Final = 240
+_CLOSE_UP_BORDER: Final = 0.25  # on each side, as a share of the longer side
+_MIN_CLOSE_UP: Final = 0.5  # smallest face of that search, as a share of the shorter side
 _HALF_SCORE_MARGIN: Final = 3.0
+_LEAST_MARGIN: Final = 0.03  # a score of 0.01; the margins of some faces are negative
 
 
 @DETECTORS.register("haar")
@@ -40,24 +46,46 @@ class HaarDetector(Detector):
             raise MienError(f"{path}: OpenCV came without its cascade; reinstall opencv")
 
     def detect(self, image: Image, *, longest_side_px: int = LONGEST_SIDE_PX) -> list[Face]:
-        """Return the faces in a picture, the largest first (see `Detector`)."""
+        """Return the faces in a picture, the largest first (see `Detector`).
+
+        The cascade needs something around a face. Photos, and frames in which no face was found,
+        are therefore searched again, small and with a border, for a face that fills the picture.
+        """
         gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
         shrunk, scale = shrink(np.asarray(gray, np.uint8), longest_side_px)
-        smallest_px = max(_WINDOW_PX, round(min(shrunk.shape) * _MIN_FACE))
+        faces = self._search(shrunk, scale, image, min_share=_MIN_FACE)
+        close_ups: list[Face] = []
+        if not faces or longest_side_px >= LONGEST_SIDE_PX:
+            small, more = shrink(shrunk, min(longest_side_px, _CLOSE_UP_SIDE_PX))
+            border_px = round(max(small.shape) * _CLOSE_UP_BORDER)
+            close_ups = self._search(
+                small, scale * more, image, min_share=_MIN_CLOSE_UP, border_px=border_px
+            )
+        # At a fine scale, parts of a face that fills the picture have higher scores than all of it.
+        return without_duplicates(faces, _MAX_OVERLAP, sure=close_ups)
+
+    def _search(
+        self, shrunk: Image, scale: float, image: Image, *, min_share: float, border_px: int = 0
+    ) -> list[Face]:
+        smallest_px = max(_WINDOW_PX, round(min(shrunk.shape) * min_share))
+        px = border_px
         boxes, _, margins = self._cascade.detectMultiScale3(
-            shrunk,
+            cv2.copyMakeBorder(shrunk, px, px, px, px, cv2.BORDER_CONSTANT) if px else shrunk,
             scaleFactor=_SCALE_STEP,
             minNeighbors=_MIN_NEIGHBOURS,
             minSize=(smallest_px, smallest_px),
             outputRejectLevels=True,
         )
-        return largest_first(
-            Face(original_box(box, scale, image), _score(float(margin)))
-            for box, margin in zip(boxes, np.ravel(margins), strict=True)
-        )
+        return [
+            Face(
+                original_box((x - border_px, y - border_px, width, height), scale, image),
+                _score(float(margin)),
+            )
+            for (x, y, width, height), margin in zip(boxes, np.ravel(margins), strict=True)
+        ]
 
 
 def _score(margin: float) -> float:
-    """Map the cascade's margin, which has no upper bound, to 0 to 1: 3 gives 0.5, 9 gives 0.75."""
-    margin = max(0.0, margin)
+    """Map the cascade's margin, which has no bounds, to 0 to 1: 3 gives 0.5, 9 gives 0.75."""
+    margin = max(_LEAST_MARGIN, margin)
     return margin / (margin + _HALF_SCORE_MARGIN)

@@ -57,6 +57,7 @@ class Sink(ABC):
             ``text``, or ``nothing``.
         saved: paths of the files and folders that are complete and in place.
         failures: errors of outputs that were left out, while the others were written.
+        notes: what a user of an output that was written should know, one line each.
     """
 
     target: ClassVar[Literal["file", "folder", "text", "nothing"]] = "file"
@@ -64,6 +65,7 @@ class Sink(ABC):
     def __init__(self) -> None:
         self.saved: list[Path] = []
         self.failures: list[MienError] = []
+        self.notes: list[str] = []
 
     @classmethod
     @abstractmethod

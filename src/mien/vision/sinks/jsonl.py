@@ -59,5 +59,10 @@ class JsonlSink(Sink):
 
 def no_face(frame: Frame) -> dict[str, Any]:
     """Return the record of a frame without a face: the keys of a reading, null if unknown."""
-    known = {"source": frame.source, "frame": frame.index, "seconds": frame.seconds}
+    known = {
+        "source": frame.source,
+        "frame": frame.index,
+        "seconds": frame.seconds,
+        "item": frame.item,
+    }
     return {field.name: known.get(field.name) for field in fields(Reading)}

@@ -30,6 +30,8 @@ _BETWEEN_KEYS_S: Final = 0.05
 class WindowSink(Sink):
     """A window in which a video file plays at its own speed; it is done once it is closed.
 
+    Each of several cameras has a window of its own, and closing one of them ends all.
+
     Args:
         title: title of the window.
         is_live: whether frames are shown immediately, instead of at the speed at which they were
@@ -44,7 +46,9 @@ class WindowSink(Sink):
 
     def __init__(self, title: str = "mien", *, is_live: bool = False, stop: Stop = never) -> None:
         super().__init__()
-        self._window = Window(title)
+        self._title = title
+        self._window = Window(title)  # opened now, to fail before any work
+        self._of_cameras: dict[str, Window] = {}
         self._pacing = None if is_live else Pacing()
         self._stop = stop
 
@@ -57,8 +61,9 @@ class WindowSink(Sink):
     @property
     def done(self) -> bool:
         """Return whether the user has closed the window; keys and clicks are handled now."""
-        self._window.update()
-        return not self._window.is_open
+        for window in self._windows():
+            window.update()
+        return not all(window.is_open for window in self._windows())
 
     def add(self, frame: Frame, readings: Sequence[Reading]) -> None:
         """Show a frame with its readings, when it is due."""
@@ -67,11 +72,24 @@ class WindowSink(Sink):
             due = self._pacing.due(frame, time.monotonic())
             while (left_s := due - time.monotonic()) > 0 and not (self.done or self._stop()):
                 time.sleep(min(_BETWEEN_KEYS_S, left_s))
-        self._window.show(picture)
+        self._window_of(frame).show(picture)
 
     def close(self) -> None:
-        """Close the window."""
-        self._window.close()
+        """Close the windows."""
+        for window in self._windows():
+            window.close()
+
+    def _windows(self) -> list[Window]:
+        return list({self._window, *self._of_cameras.values()})
+
+    def _window_of(self, frame: Frame) -> Window:
+        """Return the window of a frame: one for all photos and videos, and one for each camera."""
+        if self._pacing:
+            return self._window
+        if frame.source not in self._of_cameras:
+            window = Window(f"{self._title} {frame.source}") if self._of_cameras else self._window
+            self._of_cameras[frame.source] = window
+        return self._of_cameras[frame.source]
 
 
 class Window:

@@ -11,14 +11,26 @@ from mien.lazy import lazy_names
 
 if TYPE_CHECKING:
     from mien.vision.sources._open import expected_kind, open_picture, open_source
-    from mien.vision.sources.base import SOURCES, Frame, Limits, Opener, Source
+    from mien.vision.sources.base import (
+        SOURCES,
+        Color,
+        Frame,
+        Limits,
+        Opener,
+        Selection,
+        Source,
+        SourceLike,
+    )
 
 _MODULES: Final = {
     "SOURCES": "mien.vision.sources.base",
+    "Color": "mien.vision.sources.base",
     "Frame": "mien.vision.sources.base",
     "Limits": "mien.vision.sources.base",
     "Opener": "mien.vision.sources.base",
+    "Selection": "mien.vision.sources.base",
     "Source": "mien.vision.sources.base",
+    "SourceLike": "mien.vision.sources.base",
     "expected_kind": "mien.vision.sources._open",
     "open_picture": "mien.vision.sources._open",
     "open_source": "mien.vision.sources._open",
@@ -26,10 +38,13 @@ _MODULES: Final = {
 
 __all__ = [
     "SOURCES",
+    "Color",
     "Frame",
     "Limits",
     "Opener",
+    "Selection",
     "Source",
+    "SourceLike",
     "expected_kind",
     "open_picture",
     "open_source",

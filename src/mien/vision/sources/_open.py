@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
-import glob
+import math
 import os
-import stat
-from collections.abc import Sequence
-from pathlib import Path
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from mien.errors import SourceError
 from mien.types import Image
 from mien.vision.defaults import MAX_PIXELS, RETRIES, TIMEOUT_S
-from mien.vision.sources._several import SUPPORTED, Part, SeveralSources, open_one
-from mien.vision.sources._specs import as_path, is_path
-from mien.vision.sources.base import SOURCES, Kind, Limits, Opener, Source, Stop, never
+from mien.vision.sources._folders import is_folder, list_files
+from mien.vision.sources._opening import SUPPORTED, Opening, Part
+from mien.vision.sources._several import SeveralSources
+from mien.vision.sources._specs import as_path, is_path, suffix_of
+from mien.vision.sources.animation import ANIMATED_SUFFIXES, Animation
+from mien.vision.sources.base import (
+    SOURCES,
+    Color,
+    Frame,
+    Kind,
+    Limits,
+    Opener,
+    Selection,
+    Source,
+    SourceLike,
+    Stop,
+    never,
+)
+from mien.vision.sources.frames import FrameFolder, FrameIterator
 from mien.vision.sources.photo import wrong_array
 
 
 def open_source(
-    source: object,
+    source: SourceLike,
     *,
+    color: Color = "bgr",
+    every: int = 1,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    fps: float | None = None,
+    animated: bool = False,
+    as_items: bool = False,
     max_pixels: int = MAX_PIXELS,
     timeout_s: float = TIMEOUT_S,
     retries: int = RETRIES,
@@ -32,8 +55,21 @@ def open_source(
     Args:
         source: path of a photo, a video, or a folder, whose photos and videos are taken in the
             order of their names, without subfolders; a glob pattern (``**`` for folders at any
-            depth); number of a camera, as an integer or as text; http, https or rtsp address;
-            picture as an array or a PIL image; content of an image file; or a list of any of these.
+            depth); number of a camera, as an integer or as text, or path of its device; http, https
+            or rtsp address; data URI; picture as an array or a PIL image; content of an image or a
+            video file, as bytes or as an open file; a list of any of these; or an iterator of
+            pictures, of pairs of a picture and its time in seconds, or of Frames. The cameras and
+            streams in a list are read at the same time, after everything else in it.
+        color: order of the channels of arrays: ``bgr``, as OpenCV has them, or ``rgb``.
+        every: 1 for every frame of videos and streams, n for the first and every n-th one after it.
+        start_s: time of the first wanted frame of videos and streams, in seconds.
+        end_s: time at which the wanted part ends, in seconds; None for the end.
+        fps: frame rate at which photos are the frames of one video, in the order of the numbers in
+            their names; None for photos by themselves.
+        animated: whether animated GIF, PNG, WebP and AVIF files are videos, instead of their first
+            frame as a photo.
+        as_items: whether the files of a folder in a list of one are all item 0, as they are in a
+            longer list, instead of an item each.
         max_pixels: largest number of pixels in one picture; a larger one is refused before it is
             decoded.
         timeout_s: idle timeout of an address, in seconds.
@@ -52,24 +88,107 @@ def open_source(
     Shape: an array is uint8 (height, width), (height, width, 3), blue-green-red, or (height,
     width, 4), blue-green-red-alpha, whose alpha channel is ignored.
     """
-    while isinstance(source, list | tuple) and len(source) == 1:
+    while isinstance(source, list | tuple) and len(source) == 1 and not as_items:
         (source,) = source
+    if isinstance(source, Source):
+        return source
     limits, stop, openers = Limits(max_pixels, timeout_s, retries), stop or never, _openers()
-    specs = _expand(source, openers)
+    opening = Opening(openers, limits, stop, Selection(every, start_s, end_s))
+
+    def prepared(spec: object) -> object:
+        """Return a spec in the form that its opener accepts."""
+        if _is_iterator(spec):
+            return FrameIterator(spec, open_picture_of)
+        if animated and suffix_of(spec) in ANIMATED_SUFFIXES:
+            return Animation(spec)
+        return in_bgr(spec, color)
+
+    def open_picture_of(spec: object) -> Frame:
+        return opening.open_picture(in_bgr(spec, color))
+
+    notes: list[str] = []
+    specs = _expand(source, openers, notes)
+    name = "" if isinstance(source, list | tuple) else _name(source)
+    if fps is not None:
+        opened = opening.open(_frame_folder(name, specs, fps, opening))
+        opened.notes += notes
+        return opened
     if specs is None:
-        return open_one(Part.of(source, openers), limits=limits, stop=stop)
-    parts = [Part.of(spec, openers) for spec in specs]
-    name = "" if isinstance(source, list | tuple) else str(source)
-    return SeveralSources(name, parts, limits=limits, stop=stop)
+        return opening.open(prepared(source))
+    parts = [opening.part(prepared(spec), item) for item, spec in specs]
+    several = SeveralSources(name, parts, opening)
+    several.notes += notes
+    return several
+
+
+def in_bgr(spec: object, color: Color) -> object:
+    """Return an array with its channels in the order of OpenCV; any other spec as it is.
+
+    Raises:
+        SourceError: if there is no such order of channels.
+    """
+    if color not in ("bgr", "rgb"):
+        raise SourceError(f"color = {color!r}: expected 'bgr', as OpenCV has it, or 'rgb'")
+    if color == "bgr" or not isinstance(spec, np.ndarray):
+        return spec
+    if spec.ndim == 3 and spec.shape[2] in (3, 4):
+        return np.ascontiguousarray(spec[..., 2::-1])  # also drops the alpha channel
+    return spec
+
+
+def _is_iterator(spec: object) -> TypeGuard[Iterator[Any]]:
+    """Return whether a spec is an iterator of frames; an open file is one of lines."""
+    return isinstance(spec, Iterator) and not hasattr(spec, "read")
+
+
+def _name(source: object) -> str:
+    return os.fsdecode(source) if isinstance(source, str | os.PathLike) else ""
+
+
+def _frame_folder(
+    name: str, specs: Sequence[tuple[int, object]] | None, fps: float, opening: Opening
+) -> FrameFolder:
+    """Return the photos among some specs as the frames of a video.
+
+    Raises:
+        SourceError: if the frame rate is not positive, or not all of them are photos.
+    """
+    if not 0 < fps < math.inf:
+        raise SourceError(f"fps = {fps:g}: expected a number of frames per second above 0")
+    if specs is None:
+        raise SourceError(
+            f"{name or 'the source'}: fps is for a folder, a pattern or a list of photos that are "
+            "the frames of a video; leave it out for anything else"
+        )
+    photos = [spec for _, spec in specs]
+    for photo in photos:
+        part = opening.part(photo)
+        if part.kind != "photos":
+            raise SourceError(f"{part.name}: expected photos only, as the frames of a video (fps)")
+    if name:  # the files of a folder or a pattern, in the order of their numbers
+        photos.sort(key=lambda photo: _natural(os.fspath(photo)))  # type: ignore[call-overload]
+    return FrameFolder(name, photos, fps, opening.open_picture)
+
+
+def _natural(path: str) -> list[tuple[int, str]]:
+    """Return a sort key by which frame 9 comes before frame 10."""
+    return [
+        (int(word), "") if word.isdecimal() else (-1, word) for word in re.split(r"(\d+)", path)
+    ]
 
 
 def open_picture(
-    source: object, *, max_pixels: int = MAX_PIXELS, timeout_s: float = TIMEOUT_S
+    source: SourceLike,
+    *,
+    color: Color = "bgr",
+    max_pixels: int = MAX_PIXELS,
+    timeout_s: float = TIMEOUT_S,
 ) -> tuple[Image, str]:
     """Return the pixels of a single picture and its name, which is empty for pixels.
 
     Args:
         source: path or http address of an image file, its content, a PIL image or an array.
+        color: order of the channels of an array: ``bgr`` or ``rgb``.
         max_pixels: largest number of pixels; a larger picture is refused before it is decoded.
         timeout_s: idle timeout of an address, in seconds.
 
@@ -78,13 +197,10 @@ def open_picture(
     """
     if isinstance(source, np.ndarray) and source.ndim == 3 and source.shape[2] == 4:
         raise wrong_array(source)
-    if is_path(source) and _is_folder(path := as_path(source)):
+    if is_path(source) and is_folder(path := as_path(source)):
         raise SourceError(f"{path}: a folder, expected an image file")
-    part = Part.of(source, _openers())
-    with open_one(part, limits=Limits(max_pixels, timeout_s), stop=never) as opened:
-        if opened.kind != "photos":
-            raise SourceError(f"{opened.name}: a {opened.kind} source, expected a photo")
-        frame = next(iter(opened))
+    opening = Opening(_openers(), Limits(max_pixels, timeout_s), never)
+    frame = opening.open_picture(in_bgr(source, color))
     return frame.image, frame.source
 
 
@@ -99,67 +215,31 @@ def _openers() -> list[Opener]:
     return sorted(openers, key=lambda opener: opener.is_fallback)
 
 
-def _expand(source: object, openers: Sequence[Opener]) -> list[object] | None:
-    """Return the specs in a list, a folder or a pattern; None for a single source.
+def _expand(
+    source: object, openers: Sequence[Opener], notes: list[str]
+) -> list[tuple[int, object]] | None:
+    """Return the specs in a list, a folder or a pattern with their items; None for a single source.
 
     An item of a list that cannot be expanded becomes its error, which is raised when its turn
-    comes.
+    comes. Lines about files that are left out are added to ``notes``.
     """
     if isinstance(source, list | tuple):
         if not source:
             raise SourceError(f"an empty list, {SUPPORTED}")
-        specs: list[object] = []
-        for item in source:
+        specs: list[tuple[int, object]] = []
+        for item, spec in enumerate(source):
             try:
-                specs += _expand(item, openers) or [item]
+                found = _expand(spec, openers, notes) or [(item, spec)]
             except SourceError as error:
-                specs.append(error)
+                found = [(item, error)]
+            specs += [(item, part) for _, part in found]
         return specs
     if not is_path(source):
         return None
     path = as_path(source)
-    if _is_folder(path):
-        try:
-            with os.scandir(path) as entries:  # tells files from folders without a stat of each
-                files = [Path(entry) for entry in entries if entry.is_file()]
-        except OSError as error:
-            raise SourceError(f"{path}: cannot be read ({error.strerror})") from None
-        return _media(path, files, openers, problem="a folder without a")
-    if glob.has_magic(str(path)) and not _exists(path):
-        # Unlike Path.glob, this skips hidden files and folders.
-        matches = [Path(one) for one in glob.iglob(str(path), recursive=True)]  # noqa: PTH207
-        files = [one for one in matches if one.is_file()]
-        return _media(path, files, openers, problem="a pattern that matches no")
-    return None
-
-
-def _media(
-    path: Path, files: Sequence[Path], openers: Sequence[Opener], *, problem: str
-) -> list[object]:
-    """Return the photos and videos among some files, by name."""
-    suffixes = frozenset().union(*(opener.suffixes for opener in openers))
-    found: list[object] = [
-        one
-        for one in sorted(files)
-        if one.suffix.lower() in suffixes and not one.name.startswith(".")
-    ]
-    if not found:
-        raise SourceError(
-            f"{path}: {problem} photo or video, expected files such as .jpg, .png, .webp or .mp4 "
-            "(for folders in folders write 'FOLDER/**/*', with the quotes)"
-        )
-    return found
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return stat.S_ISDIR(path.stat().st_mode)
-    except (OSError, ValueError):  # the error is reported when the source is opened
-        return False
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:
-        return False
+    listing = list_files(path, frozenset().union(*(opener.suffixes for opener in openers)))
+    if listing is None:
+        return None
+    if listing.note:
+        notes.append(listing.note)
+    return list(enumerate(listing.files))

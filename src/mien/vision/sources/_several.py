@@ -1,60 +1,42 @@
-"""Several sources as one: they are opened one after another, and those that fail are left out."""
+"""Several sources as one; those that fail are left out.
+
+Photos and videos are opened one after another. Cameras and streams, which have no end, are read at
+the same time.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final, Self
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Final, Protocol, cast
 
 from mien.errors import SourceError
-from mien.vision.sources.base import Frame, Kind, Limits, Opener, Source, Stop
+from mien.vision.sources._opening import Opening, Part
+from mien.vision.sources.base import Frame, Kind, Source
 
-SUPPORTED: Final = (
-    "expected a photo, a folder, a pattern such as 'photos/**/*.jpg', a video, the number of a "
-    "camera, an address (http://, https://, rtsp://), a numpy array, a PIL image, the bytes of an "
-    "image file, or a list of these"
-)
+_WAIT_S: Final = 0.2  # the stop condition is checked between waits
 
 
-@dataclass(frozen=True)
-class Part:
-    """A spec and the opener that accepts it.
+class Polled(Protocol):
+    """What cameras and streams have beyond a `Source`: they can be asked without waiting.
 
-    Args:
-        spec: spec of a single source, or the error that is raised when its turn comes.
-        opener: opener that accepts the spec; None if none does.
+    Attributes:
+        news: condition that is notified of each frame and of the end; set it before `start`.
     """
 
-    spec: object
-    opener: Opener | None
-
-    @classmethod
-    def of(cls, spec: object, openers: Sequence[Opener]) -> Self:
-        """Return a part: a spec with the first opener that accepts it."""
-        return cls(spec, next((opener for opener in openers if opener.opens(spec)), None))
+    news: threading.Condition
 
     @property
-    def kind(self) -> Kind:
-        """Return the kind that the part is expected to be, by its name alone."""
-        return self.opener.kind(self.spec) if self.opener else "photos"
+    def has_ended(self) -> bool:
+        """Return whether no more frames will come."""
 
-    @property
-    def name(self) -> str:
-        """Return the name by which the part is shown; an empty string for pixels and errors."""
-        return self.opener.name(self.spec) if self.opener else ""
+    def start(self) -> None:
+        """Begin to read frames in a thread."""
 
-
-def open_one(part: Part, *, limits: Limits, stop: Stop) -> Source:
-    """Open a single source.
-
-    Raises:
-        SourceError: if no opener accepts the spec, or the source cannot be opened.
-    """
-    if isinstance(part.spec, SourceError):
-        raise part.spec
-    if part.opener is None:
-        raise SourceError(f"a source of type {type(part.spec).__name__}, {SUPPORTED}")
-    return part.opener.open(part.spec, limits=limits, stop=stop)
+    def poll(self) -> Frame | None:
+        """Return the newest frame, once; None if none came since the last call."""
 
 
 class SeveralSources(Source):
@@ -62,53 +44,109 @@ class SeveralSources(Source):
 
     Args:
         name: folder or pattern that they come from; an empty string for a list.
-        parts: specs of the sources and their openers.
-        limits: limits on each source.
-        stop: condition that ends the iteration.
+        parts: specs of the sources, their openers and their items.
+        opening: settings with which each is opened.
     """
 
-    def __init__(self, name: str, parts: Sequence[Part], *, limits: Limits, stop: Stop) -> None:
+    def __init__(self, name: str, parts: Sequence[Part], opening: Opening) -> None:
         kinds = {part.kind for part in parts}
         kind: Kind = "live" if "live" in kinds else "video" if "video" in kinds else "photos"
         super().__init__(name, kind, total=len(parts) if kind == "photos" else None)
         self.names = [part.name for part in parts]
         self._parts = parts
-        self._limits = limits
-        self._stop = stop
+        self._opening = opening
         self._is_closed = False
-        self._current: Source | None = None
+        self._open: list[Source] = []
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames of each source; an error of one is added to ``failures``."""
         self.failures.clear()
-        for number, part in enumerate(self._parts, 1):
-            if self._is_closed or self._stop():
-                return
-            try:
-                yield from self._frames(part)
-            except SourceError as error:
-                has_name = part.name or part.spec is error  # an error names its own source
-                where = "" if has_name else f"number {number:,}: "
-                self.failures.append(SourceError(f"{where}{error}"))
+        self._is_closed = False
+        with ExitStack() as stack:
+            live: list[tuple[Part, Source]] = []
+            for part in self._parts:
+                if self._is_over():
+                    return
+                try:
+                    source = self._opening.open_part(part)
+                    stack.callback(source.close)
+                    self._open.append(source)
+                    self._refuse_other_kind(source)
+                    if hasattr(source, "poll"):
+                        live.append((part, source))
+                    else:
+                        yield from self._frames(part, source)
+                except SourceError as error:
+                    self._fail(part, error)
+            yield from self._live_frames(live)
 
     def close(self) -> None:
-        """End the iteration and close the source that is being read."""
+        """End the iteration and close the sources that are being read."""
         self._is_closed = True
-        if self._current is not None:
-            self._current.close()
+        while self._open:
+            self._open.pop().close()
 
-    def _frames(self, part: Part) -> Iterator[Frame]:
-        self._current = open_one(part, limits=self._limits, stop=self._stop)
-        with self._current as current:
+    def _refuse_other_kind(self, source: Source) -> None:
+        if self.kind == "photos" and source.kind != "photos":
+            raise SourceError(
+                f"{source.name}: a video or a stream with the name of a photo; open it separately"
+            )
+
+    def _is_over(self) -> bool:
+        return self._is_closed or self._opening.stop()
+
+    def _fail(self, part: Part, error: SourceError) -> None:
+        has_name = part.name or part.spec is error  # an error names its own source
+        failure = SourceError(f"{error}" if has_name else f"item {part.item:,}: {error}")
+        failure.item = part.item
+        self.failures.append(failure)
+
+    def _frames(self, part: Part, source: Source) -> Iterator[Frame]:
+        """Yield the frames of a source that has an end, and close it."""
+        with source:
             if self._is_closed:  # by another thread, while the source was being opened
                 return
-            if self.kind == "photos" and current.kind != "photos":
-                raise SourceError(
-                    f"{current.name}: a video or a stream with the name of a photo; open it "
-                    f"separately"
-                )
             try:
-                yield from current
+                for frame in source:
+                    yield self._named(part, frame)
             finally:
-                self.failures += current.failures
-                self.dropped += current.dropped
+                self._close(part, source)
+
+    def _live_frames(self, live: Sequence[tuple[Part, Source]]) -> Iterator[Frame]:
+        """Yield the newest frames of cameras and streams in turn, until all have ended."""
+        news = threading.Condition()
+        for _, source in live:
+            polled = cast(Polled, source)
+            polled.news = news
+            polled.start()
+        waiting = list(live)
+        while waiting and not self._is_over():
+            with news:
+                frames = [
+                    (part, frame)
+                    for part, source in waiting
+                    if (frame := cast(Polled, source).poll()) is not None
+                ]
+                ended = [one for one in waiting if cast(Polled, one[1]).has_ended]
+                if not frames and not ended:
+                    news.wait(_WAIT_S)
+            for part, frame in frames:
+                yield self._named(part, frame)
+            for one in ended if not frames else ():  # its last frame may still have been there
+                waiting.remove(one)
+                self._close(*one)
+        for one in waiting:
+            self._close(*one)
+
+    def _close(self, part: Part, source: Source) -> None:
+        source.close()
+        if source in self._open:
+            self._open.remove(source)
+        for failure in source.failures:
+            self._fail(part, failure)
+        self.notes += source.notes
+        self.dropped += source.dropped
+
+    def _named(self, part: Part, frame: Frame) -> Frame:
+        """Return a frame with its item, and a name if it has none."""
+        return replace(frame, item=part.item, source=frame.source or f"item {part.item}")

@@ -1,4 +1,4 @@
-"""Recognize the kind of a spec (number, address or path), and check the file that it names."""
+"""Tell numbers, addresses, data URIs and paths apart, and check the file that a path names."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from urllib.parse import unquote
 
 import numpy as np
 
 from mien.errors import MienError, SourceError
 from mien.io.files import expand_user
+
+_SHOWN_CHARACTERS: Final = 200  # of a longer name only both ends are shown
+_FILE_ADDRESS: Final = re.compile(r"file://(?:localhost)?(?=/)", re.IGNORECASE)
 
 
 def is_number(spec: object) -> bool:
@@ -26,29 +30,52 @@ def is_address(spec: object) -> bool:
     return isinstance(spec, str) and re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", spec) is not None
 
 
+def is_data(spec: object) -> bool:
+    """Return whether a spec is a data URI, which holds the content of a file as text."""
+    return isinstance(spec, str) and spec[:5].lower() == "data:" and not os.path.lexists(spec)
+
+
 def is_path(spec: object) -> bool:
-    """Return whether a spec is a path, which is neither a number nor an address as text."""
+    """Return whether a spec is a path; as text, neither a number, an address nor a data URI.
+
+    The address of a local file (``file:///photos/a.jpg``) is a path.
+    """
     if isinstance(spec, str):
-        return not is_number(spec) and not is_address(spec)
+        return bool(_FILE_ADDRESS.match(spec)) or not (
+            is_number(spec) or is_address(spec) or is_data(spec)
+        )
     return isinstance(spec, os.PathLike)
+
+
+def name_of(spec: object) -> str:
+    """Return the text of a path or an address, as it is shown and given to frames."""
+    return os.fsdecode(spec) if isinstance(spec, os.PathLike) else str(spec)
 
 
 def suffix_of(spec: object) -> str:
     """Return the suffix of a path or an address, in lower case; empty for other specs."""
-    if not isinstance(spec, str | os.PathLike):
+    if not isinstance(spec, str | os.PathLike) or is_data(spec):
         return ""
     text = os.fsdecode(spec)
-    return Path(re.split("[?#]", text)[0] if is_address(spec) else text).suffix.lower()
+    return Path(text if is_path(spec) else re.split("[?#]", text)[0]).suffix.lower()
 
 
 def as_path(spec: Any) -> Path:
     """Return a spec that `is_path` accepts as a Path, with ``~`` expanded.
 
     Raises:
-        SourceError: if there is no such user.
+        SourceError: if the path is empty or blank, or there is no such user.
     """
+    text = os.fsdecode(spec)
+    if not text.strip() and not (text and os.path.lexists(text)):
+        raise SourceError(
+            f"the path {text!r} is empty, expected a photo, a video or a folder (is a variable "
+            "unset?)"
+        )
+    if found := _FILE_ADDRESS.match(text):
+        return Path(unquote(text[found.end() :]))
     try:
-        return expand_user(os.fspath(spec))
+        return expand_user(text)
     except MienError as error:
         raise SourceError(str(error)) from None
 
@@ -59,15 +86,22 @@ def existing_file(spec: object) -> tuple[Path, int]:
     Raises:
         SourceError: if there is no such file, or it is empty or not a regular file.
     """
-    path, name = as_path(spec), str(spec)
+    path, name = as_path(spec), name_of(spec)
+    if len(name) > _SHOWN_CHARACTERS:
+        name = f"{name[:80]}…{name[-80:]}"
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
+        if path.is_symlink():
+            raise SourceError(
+                f"{name}: a symbolic link to {path.readlink()}, which does not exist"
+            ) from None
         raise SourceError(f"{name}: no such file, expected a photo, a video or a folder") from None
     except (OSError, ValueError) as error:
-        short = name if len(name) < 200 else f"{name[:80]}…{name[-80:]}"
         reason = getattr(error, "strerror", None) or error
-        raise SourceError(f"{short}: cannot be read ({reason})") from None
+        raise SourceError(f"{name}: cannot be read ({reason})") from None
+    if stat.S_ISDIR(status.st_mode):
+        raise SourceError(f"{name}: a folder, expected a photo or a video")
     if not stat.S_ISREG(status.st_mode):
         raise SourceError(f"{name}: not a file, expected a photo or a video")
     if status.st_size == 0:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Protocol, Self, TypeAlias
 
 from mien.errors import SourceError
 from mien.registry import Registry
@@ -13,7 +15,25 @@ from mien.types import Image
 from mien.vision.defaults import MAX_PIXELS, RETRIES, TIMEOUT_S
 
 Kind = Literal["photos", "video", "live"]
+Color = Literal["bgr", "rgb"]  # order of the channels of arrays
 Stop = Callable[[], bool]
+
+
+class PilImage(Protocol):
+    """An image of PIL."""
+
+    mode: str
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Return the width and the height in pixels."""
+
+
+class BinaryFile(Protocol):
+    """An open file, or an object like it, such as ``io.BytesIO``."""
+
+    def read(self, size: int = ..., /) -> bytes:
+        """Return the next bytes."""
 
 
 def never() -> bool:
@@ -31,12 +51,46 @@ class Frame:
         source: path or address that the picture comes from; an empty string for an array.
         index: number of the frame in its video or stream, from 0; 0 for a photo.
         seconds: time since the video or stream began, in seconds; None for a photo.
+        item: position, from 0, of the picture's item in the list of sources that was given, or of
+            its file in the folder or pattern that was given alone; 0 for a single source.
     """
 
     image: Image
     source: str = ""
     index: int = 0
     seconds: float | None = None
+    item: int = 0
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The frames of a video or a stream that are wanted; all of them by default.
+
+    Args:
+        every: 1 for every frame, n for the first one and every n-th one after it.
+        start_s: time of the first wanted frame, in seconds since the video began.
+        end_s: time at which the wanted part ends, in seconds since the video or stream began; None
+            for its end.
+
+    Raises:
+        SourceError: if `every` is less than 1, or the part is empty.
+    """
+
+    every: int = 1
+    start_s: float = 0.0
+    end_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise SourceError(f"every = {self.every}: expected 1 for every frame, or more")
+        if not 0 <= self.start_s < (math.inf if self.end_s is None else self.end_s):
+            raise SourceError(
+                f"the part from {self.start_s:g} s to {self.end_s} s is empty; expected a start of "
+                "0 s or more, and an end after it"
+            )
+
+
+ALL_FRAMES: Final = Selection()
 
 
 @dataclass(frozen=True)
@@ -90,8 +144,12 @@ class Source(ABC):
     Attributes:
         names: path or address of each part of the source; an empty string for pixels.
         failures: errors of the current iteration: parts that could not be read, or not completely.
+        notes: suspicious things that were read all the same, such as frames of a single value.
         dropped: number of frames of a live source that newer ones replaced before they were read.
+        reads_ahead: whether frames may be requested before earlier ones have been read.
     """
+
+    reads_ahead: bool = True
 
     def __init__(
         self, name: str, kind: Kind, *, total: int | None = None, fps: float | None = None
@@ -102,6 +160,7 @@ class Source(ABC):
         self.fps = fps
         self.names: Sequence[str] = [name]
         self.failures: list[SourceError] = []
+        self.notes: list[str] = []
         self.dropped = 0
 
     @abstractmethod
@@ -115,6 +174,19 @@ class Source(ABC):
     @abstractmethod
     def close(self) -> None:
         """End the iteration and release the device or the file; safe to repeat."""
+
+    def select(self, selection: Selection) -> None:
+        """Yield only the selected frames from now on; a photo is always yielded.
+
+        A source that can do so overrides this.
+
+        Raises:
+            SourceError: if it is a video or a stream that cannot be read in part.
+        """
+        if self.kind != "photos" and selection != ALL_FRAMES:
+            raise SourceError(
+                f"{self.name}: cannot be read in part; leave out every, start_s and end_s"
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -162,6 +234,12 @@ class Opener(ABC):
         """Return the name by which a spec is shown: no passwords; an empty string for pixels."""
         return str(spec)
 
+
+# What is read: see `mien.vision.sources.open_source`. The last two may hold any of the others.
+SourceLike: TypeAlias = (
+    "str | os.PathLike[str] | os.PathLike[bytes] | int | bytes | bytearray | memoryview | Image "
+    "| PilImage | BinaryFile | Source | Sequence[Any] | Iterator[Any]"
+)
 
 SOURCES: Final[Registry[type[Opener]]] = Registry(
     "source", group="mien.sources", package="mien.vision.sources", base=Opener

@@ -1,49 +1,36 @@
-"""Photos from files, bytes, PIL images and arrays: 8-bit, upright, of limited size."""
+"""Photos from files, bytes, open files, data URIs, PIL images and arrays.
+
+What a file or its content is, its first bytes say: a video under an unknown name is read as one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from mien.errors import DataError, SourceError
-from mien.images.decode import IMAGE_SUFFIXES, decode_image
-from mien.images.header import header_size, is_whole_jpeg
-from mien.images.repair import PNG_MAGIC, repair_png
-from mien.types import Array, Image
-from mien.vision.sources._specs import existing_file, is_path
-from mien.vision.sources.base import SOURCES, Frame, Kind, Limits, Opener, Source, Stop
+from mien.errors import SourceError
+from mien.images.decode import IMAGE_SUFFIXES
+from mien.images.kinds import HEAD_BYTES, is_video
+from mien.vision.sources._content import data_content, file_blocks, open_content
+from mien.vision.sources._picture import PIXELS, PhotoSource, photo_source
+from mien.vision.sources._pixels import (
+    check_array,
+    from_pil,
+    is_pil,
+    is_tensor,
+    wrong_array,
+    wrong_tensor,
+)
+from mien.vision.sources._specs import existing_file, is_data, is_path, name_of, suffix_of
+from mien.vision.sources.base import SOURCES, Kind, Limits, Opener, Source, Stop
+from mien.vision.sources.video import open_video
+
+__all__ = ["PHOTO_SUFFIXES", "PhotoOpener", "PhotoSource", "check_array", "wrong_array"]
 
 PHOTO_SUFFIXES: Final = IMAGE_SUFFIXES
-_JPEG_MAGIC, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
-_AGAIN: Final = "copy or download it again"
-_ORIENTATION: Final = 0x0112  # EXIF tag
-
-# Returns the pixels of a photo, and appends the damage of a photo to the list.
-Load = Callable[[list[SourceError]], Image]
-
-
-class PhotoSource(Source):
-    """A single picture.
-
-    Args:
-        name: path or address of the picture; an empty string for pixels.
-        load: function that returns its pixels.
-    """
-
-    def __init__(self, name: str, load: Load) -> None:
-        super().__init__(name, "photos", total=1)
-        self._load = load
-
-    def __iter__(self) -> Iterator[Frame]:
-        """Yield the picture."""
-        self.failures.clear()
-        yield Frame(self._load(self.failures), self.name)
-
-    def close(self) -> None:
-        """Do nothing: no file stays open."""
+_Bytes = bytes | bytearray | memoryview
 
 
 @SOURCES.register("photo")
@@ -54,16 +41,32 @@ class PhotoOpener(Opener):
     is_fallback = True  # a file whose suffix no other kind knows may still be a photo
 
     def opens(self, spec: object) -> bool:
-        """Return whether a spec holds pixels or is a path."""
-        return isinstance(spec, np.ndarray | _Bytes) or _is_pil(spec) or is_path(spec)
+        """Return whether a spec holds pixels or the content of a file, or is a path."""
+        holds = isinstance(spec, np.ndarray | _Bytes) or _is_file(spec) or is_data(spec)
+        return holds or is_pil(spec) or is_tensor(spec) or is_path(spec)
 
     def kind(self, spec: object) -> Kind:
-        """Return ``photos``."""
-        return "photos"
+        """Return ``video`` if the content of a file without a photo's suffix is one."""
+        if isinstance(spec, _Bytes):
+            head = bytes(spec[:HEAD_BYTES])
+        elif is_data(spec):
+            return "video" if str(spec)[5:].lower().startswith("video/") else "photos"
+        elif is_path(spec) and suffix_of(spec) not in PHOTO_SUFFIXES:
+            try:
+                head = _head(existing_file(spec)[0], "")
+            except SourceError:  # reported when it is opened
+                return "photos"
+        elif _is_file(spec):
+            head = _peek(spec)
+        else:
+            return "photos"
+        return "video" if is_video(head) else "photos"
 
     def name(self, spec: object) -> str:
         """Return the path; an empty string for pixels."""
-        return str(spec) if is_path(spec) else ""
+        if is_path(spec):
+            return name_of(spec)
+        return _file_name(spec) if _is_file(spec) else ""
 
     def open(self, spec: Any, *, limits: Limits, stop: Stop) -> Source:
         """Open a photo; a file is read and decoded when its frame is requested.
@@ -75,140 +78,77 @@ class PhotoOpener(Opener):
             image = check_array(spec)
             return PhotoSource("", lambda _: image)
         if isinstance(spec, _Bytes):
-            content = bytes(spec)
-            return PhotoSource(
-                "", lambda wrong: decode_photo(content, "the picture", limits, wrong)
-            )
-        if _is_pil(spec):
+            return open_content([bytes(spec)], "", limits=limits, stop=stop)
+        if is_data(spec):
+            return open_content([data_content(spec, limits)], "", limits=limits, stop=stop)
+        if is_pil(spec):
             name = str(getattr(spec, "filename", "") or "")
-            return PhotoSource(name, lambda _: from_pil(spec, name or "the picture", limits))
-        path, size_bytes = existing_file(spec)
-        name = str(spec)
-        if size_bytes > limits.max_bytes:
-            raise SourceError(
-                f"{name}: a file of {size_bytes >> 20:,} MB, too large for a picture of "
-                f"{limits.max_pixels / 1e6:,.1f} million pixels; raise the limit with "
-                f"--max-pixels, "
-                "or give a video a suffix such as .mp4"
-            )
-        return PhotoSource(name, lambda wrong: read_photo(path, name, limits, wrong))
+            return PhotoSource(name, lambda _: from_pil(spec, name or PIXELS, limits))
+        if _is_file(spec):
+            name = _file_name(spec)
+            return open_content(file_blocks(spec, name), name, limits=limits, stop=stop)
+        if is_path(spec):
+            return _open_path(spec, limits=limits, stop=stop)
+        raise wrong_tensor(spec)
 
 
-_Bytes = bytes | bytearray | memoryview
-
-
-def _is_pil(spec: object) -> bool:
-    return isinstance(getattr(spec, "mode", None), str) and hasattr(spec, "convert")
-
-
-def read_photo(path: Path, name: str, limits: Limits, wrong: list[SourceError]) -> Image:
-    """Return the pixels of an image file.
-
-    Args:
-        path: path of the file.
-        name: name of the file in errors.
-        limits: limits on its size.
-        wrong: list that receives damage which leaves a part of the picture readable.
+def _open_path(spec: Any, *, limits: Limits, stop: Stop) -> Source:
+    """Open a file that may be a photo or a video.
 
     Raises:
-        SourceError: if the file cannot be read or decoded, or is too large.
+        SourceError: if there is no such file, or it is too large for a picture.
+    """
+    path, size_bytes = existing_file(spec)
+    name = name_of(spec)
+    if suffix_of(spec) not in PHOTO_SUFFIXES and is_video(_head(path, name)):
+        return open_video(path, name, limits=limits, stop=stop)
+    if size_bytes > limits.max_bytes:
+        raise SourceError(
+            f"{name}: a file of {size_bytes >> 20:,} MB, too large for a picture of "
+            f"{limits.max_pixels / 1e6:,.1f} million pixels; raise the limit with --max-pixels, "
+            "or give a video a suffix such as .mp4"
+        )
 
-    Shape: -> uint8 (height, width, 3).
+    def content() -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise SourceError(f"{name}: cannot be read ({error.strerror})") from None
+
+    return photo_source(content, name, limits)
+
+
+def _head(path: Path, name: str) -> bytes:
+    """Return the first bytes of a file.
+
+    Raises:
+        SourceError: if it cannot be read.
     """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as handle:
+            return handle.read(HEAD_BYTES)
     except OSError as error:
         raise SourceError(f"{name}: cannot be read ({error.strerror})") from None
-    return decode_photo(content, name, limits, wrong)
 
 
-def decode_photo(content: bytes, name: str, limits: Limits, wrong: list[SourceError]) -> Image:
-    """Return the pixels of an image file's content, as far as they can be read.
+def _is_file(spec: object) -> bool:
+    """Return whether a spec is an open file, or an object like one."""
+    return callable(getattr(spec, "read", None)) and not isinstance(spec, type) and not is_pil(spec)
 
-    Args:
-        content: content of the file.
-        name: name of the file in errors.
-        limits: limits on its size.
-        wrong: list that receives damage which leaves a part of the picture readable.
 
-    Raises:
-        SourceError: if the content cannot be decoded, or the picture is too large.
+def _file_name(file: object) -> str:
+    name = getattr(file, "name", "")
+    return name if isinstance(name, str) else ""
 
-    Shape: -> uint8 (height, width, 3).
-    """
-    width, height = header_size(content)
-    limits.check_pixels(name, width * height)
-    damage = ""
-    if content.startswith(PNG_MAGIC):
-        content, is_whole = repair_png(content)
-        if not content:
-            raise SourceError(f"{name}: a PNG of which nothing can be read; {_AGAIN}")
-        damage = "" if is_whole else "a PNG that is damaged or cut off"
-    elif not width * height:  # OpenCV also decodes formats whose header is not checked here
-        raise SourceError(
-            f"{name}: cannot be decoded as an image, expected PNG, JPEG, WebP, BMP, TIFF, GIF or "
-            "AVIF (is the file damaged, or of another format than its name says?)"
-        )
-    elif content.startswith(_JPEG_MAGIC) and not is_whole_jpeg(content):
-        content += _JPEG_END
-        damage = "a JPEG that is cut off"
+
+def _peek(file: Any) -> bytes:
+    """Return the first bytes of an open file, and leave its position; nothing if it has none."""
     try:
-        image = decode_image(content, name)
-    except DataError as error:
-        raise SourceError(str(error)) from None
-    limits.check_pixels(name, image.shape[0] * image.shape[1])  # the header may have been wrong
-    if damage:
-        wrong.append(SourceError(f"{name}: {damage}; its readable part was used; {_AGAIN}"))
-    return image
-
-
-def from_pil(picture: Any, name: str, limits: Limits) -> Image:
-    """Return the pixels of a PIL image, turned upright by its EXIF orientation.
-
-    Raises:
-        SourceError: if PIL cannot decode the image, or it is too large.
-
-    Shape: -> uint8 (height, width, 3), blue-green-red, or gray (height, width) for 16 bits.
-    """
-    width, height = picture.size
-    limits.check_pixels(name, width * height)
-    try:
-        if picture.mode.startswith("I"):  # 16 bits, which PIL would clip
-            pixels = (np.asarray(picture).clip(0, 0xFFFF) >> 8).astype(np.uint8)
-        else:
-            pixels = np.asarray(picture.convert("RGB"), np.uint8)[..., ::-1]
-        orientation = picture.getexif().get(_ORIENTATION, 1) if hasattr(picture, "getexif") else 1
-    except Exception as error:  # PIL's decoders raise errors of every type
-        raise SourceError(
-            f"{name}: PIL cannot decode it ({error}); is the file complete?"
-        ) from None
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return np.ascontiguousarray(pixels)
-
-
-def check_array(array: Array) -> Image:
-    """Check that an array is a picture, and return it without its alpha channel.
-
-    Raises:
-        SourceError: if the array is not a picture.
-
-    Shape: uint8 (height, width), (height, width, 3) or (height, width, 4) -> (height, width) or
-        (height, width, 3).
-    """
-    is_colour = array.ndim == 3 and array.shape[2] in (3, 4)
-    if array.dtype != np.uint8 or not (is_colour or array.ndim == 2) or array.size == 0:
-        raise wrong_array(array)
-    return array if array.ndim == 2 or array.shape[2] == 3 else np.ascontiguousarray(array[..., :3])
-
-
-def wrong_array(array: Array) -> SourceError:
-    """Return the error for an array that is not a picture."""
-    return SourceError(
-        f"the picture is {array.dtype} {array.shape}, expected uint8 (height, width, 3), "
-        "blue-green-red, or gray (height, width)"
-    )
+        if not file.seekable():
+            return b""
+        at = file.tell()
+        head = file.read(HEAD_BYTES)
+        file.seek(at)
+    except Exception:  # reported when it is opened
+        return b""
+    return head if isinstance(head, bytes) else b""
