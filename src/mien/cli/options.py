@@ -108,7 +108,8 @@ MinScoreOption = Annotated[
 TurnedOption = Annotated[
     bool,
     typer.Option(
-        "--turned", help="Also find faces on their side or upside down; takes four times as long."
+        "--turned",
+        help="Also find faces on their side or upside down; takes at least 4 times as long.",
     ),
 ]
 MaxPixelsOption = Annotated[

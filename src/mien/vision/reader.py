@@ -64,8 +64,8 @@ class Reader:
             ``directml``, ``openvino``, or ``auto`` for the best that is installed.
         min_face_px: shorter side of the smallest face that is read, in pixels of the picture.
         min_score: lowest detector score of a face that is read, 0 to 1.
-        turned: whether faces that lie on their side or stand on their head are also found, which
-            takes four times as long.
+        turned: True to find faces on their side or upside down as well. The picture is searched in
+            four orientations, so detection takes at least four times as long.
 
     Raises:
         BundleError: if there is no such Bundle.
@@ -162,8 +162,8 @@ class Reader:
         Args:
             sources: sources that `read` accepts. Each of them is one item, a folder too.
             color: order of the channels of arrays: ``bgr`` or ``rgb``.
-            return_errors: whether a source that cannot be read has its SourceError in place of its
-                readings, so that the others are not lost.
+            return_errors: True to return the SourceError of a source that cannot be read, or not
+                completely, in place of its readings, and to go on with the other sources.
 
         Raises:
             SourceError: if a source cannot be read, unless `return_errors`.
@@ -320,8 +320,8 @@ class _Follower:
 
     Args:
         smoothing_s: time constant, in seconds.
-        keeps_all: whether the frames of several sources come mixed, as those of cameras do, so
-            that none is forgotten when another one has its turn.
+        keeps_all: True for cameras, whose frames come mixed: the tracks of one are kept while
+            another one has its turn. False for videos, which come one after another.
     """
 
     def __init__(self, smoothing_s: float, *, keeps_all: bool) -> None:

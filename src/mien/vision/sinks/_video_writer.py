@@ -27,7 +27,7 @@ class VideoWriter(ABC):
     """A video file that is being written.
 
     Attributes:
-        notes: what a user of the file should know, one line each.
+        notes: warnings about the file for its user, one line each.
     """
 
     def __init__(self) -> None:

@@ -57,7 +57,7 @@ class Sink(ABC):
             ``text``, or ``nothing``.
         saved: paths of the files and folders that are complete and in place.
         failures: errors of outputs that were left out, while the others were written.
-        notes: what a user of an output that was written should know, one line each.
+        notes: warnings about the written outputs for their user, one line each.
     """
 
     target: ClassVar[Literal["file", "folder", "text", "nothing"]] = "file"

@@ -121,20 +121,17 @@ class SeveralSources(Source):
             polled.start()
         waiting = list(live)
         while waiting and not self._is_over():
-            with news:
-                frames = [
-                    (part, frame)
-                    for part, source in waiting
-                    if (frame := cast(Polled, source).poll()) is not None
-                ]
-                ended = [one for one in waiting if cast(Polled, one[1]).has_ended]
-                if not frames and not ended:
+            with news:  # no frame comes between the two questions
+                frames = [cast(Polled, source).poll() for _, source in waiting]
+                ended = [cast(Polled, source).has_ended for _, source in waiting]
+                if not any(ended) and all(frame is None for frame in frames):
                     news.wait(_WAIT_S)
-            for part, frame in frames:
-                yield self._named(part, frame)
-            for one in ended if not frames else ():  # its last frame may still have been there
-                waiting.remove(one)
-                self._close(*one)
+            for (part, source), frame, has_ended in zip(list(waiting), frames, ended, strict=True):
+                if frame is not None:
+                    yield self._named(part, frame)
+                elif has_ended:
+                    waiting.remove((part, source))
+                    self._close(part, source)
         for one in waiting:
             self._close(*one)
 
@@ -144,7 +141,7 @@ class SeveralSources(Source):
             self._open.remove(source)
         for failure in source.failures:
             self._fail(part, failure)
-        self.notes += source.notes
+        self.notes += [note for note in source.notes if note not in self.notes]
         self.dropped += source.dropped
 
     def _named(self, part: Part, frame: Frame) -> Frame:
