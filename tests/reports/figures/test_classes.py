@@ -37,7 +37,7 @@ def test_figures_have_room_for_any_number_of_classes(classes):
         for name in names
     ]
     with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)  # Matplotlib warns where axes have no room
+        warnings.filterwarnings("error", message=".*layout")  # where axes have no room
         for figure in (
             draw_class_counts(counts),
             draw_class_shares(counts),
