@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mien.training.export import export
     from mien.training.train import continue_training, resume, train
     from mien.vision import Reader, Reading, read
+    from mien.vision.sample import sample_photo
     from mien.vision.sinks._drawing import draw_readings as draw
     from mien.vision.sources import Frame, open_source
 
@@ -68,6 +69,7 @@ _MODULES: Final = {
     "open_source": "mien.vision.sources",
     "read": "mien.vision",
     "resume": "mien.training.train",
+    "sample_photo": "mien.vision.sample",
     "sinks": "mien.sinks",
     "sweep": "mien.sweeps.runner",
     "synthetic_faces": "mien.data.synthetic.faces",
@@ -103,6 +105,7 @@ __all__ = [
     "open_source",
     "read",
     "resume",
+    "sample_photo",
     "sinks",
     "sweep",
     "synthetic_faces",
