@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -79,3 +80,20 @@ def test_crops_of_any_kind_are_quantized(crop, tmp_path):
     with pytest.raises(BundleError, match=f"{crop} as mean-colour reads them"):
         quantize(bundle, images[:, 1:], tmp_path / "other.onnx")
     assert not (tmp_path / "other.onnx").exists()
+
+
+@pytest.mark.parametrize("threads", [1, 3, 8])
+@pytest.mark.parametrize("name", ["trained", "mien-s", "mien-xs"])
+def test_an_answer_does_not_depend_on_the_other_faces_of_a_call(name, threads, int8):
+    bundle = Bundle(int8.path if name == "trained" else name, threads=threads)
+    noise = np.random.default_rng(0).integers(0, 256, (65, *bundle.crop.shape), np.uint8)
+    smooth = np.stack([cv2.GaussianBlur(image, (0, 0), 4) for image in noise])
+    for faces in (noise[::4], (smooth - smooth.min()) * 4):
+        together = bundle.predict(faces)  # 65 faces: the last one is alone in its call
+        alone = [bundle.predict(face[None]) for face in faces]
+        pairs = [bundle.predict(faces[start : start + 2]) for start in range(0, len(faces), 2)]
+        for part in (0, 1):
+            for several in (alone, pairs):
+                np.testing.assert_array_equal(
+                    np.concatenate([answer[part] for answer in several]), together[part]
+                )

@@ -140,7 +140,7 @@ def test_a_server_that_falls_silent_is_given_up(tmp_path, monkeypatch):
 
 
 def test_a_server_that_drips_is_given_up(serve, tmp_path, monkeypatch):
-    monkeypatch.setattr(fetch, "_TOTAL_TIMEOUT_S", 0)
+    monkeypatch.setenv("MIEN_MAX_SECONDS", "0")
     with pytest.raises(MienError) as error:
         fetch_ferplus(tmp_path / "out", url=serve(WHOLE))
     assert_one_line_and_nothing_kept(error, tmp_path / "out", "it took more than 0 s")

@@ -9,7 +9,8 @@ import pytest
 
 from mien.errors import DataError
 from mien.images.decode import decode_image
-from mien.images.header import header_size, image_size
+from mien.images.header import header_size
+from mien.images.size import image_size
 
 WIDTH, HEIGHT = 13, 7
 rng = np.random.default_rng(0)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import sys
 import threading
@@ -12,11 +13,13 @@ import PIL.Image
 import PIL.ImageOps
 import PIL.TiffImagePlugin
 import pytest
+from tests.memory import at_most, needs_linux
 
 from mien.errors import DataError
 from mien.images.decode import decode_image, quiet_opencv, read_image, set_log_level
-from mien.images.header import header_size, image_size
+from mien.images.header import header_size
 from mien.images.orientation import turn_upright
+from mien.images.size import image_size
 
 
 def test_exif_orientation_is_applied():
@@ -47,8 +50,54 @@ def test_a_header_that_promises_too_much_is_refused():
     chunk = b"IHDR" + header
     png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk
     png += struct.pack(">I", zlib.crc32(chunk))
-    with pytest.raises(DataError, match="cannot be decoded"):
+    with pytest.raises(DataError, match=r"bomb.png: 100,000x100,000 pixels, more than the limit"):
         decode_image(png, "bomb.png")
+
+
+def test_the_limit_of_pixels_is_said_and_raised_by_one_variable(monkeypatch, tmp_path):
+    content = cv2.imencode(".png", np.zeros((30, 50, 3), np.uint8))[1].tobytes()
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+    monkeypatch.setenv("MIEN_MAX_PIXELS", "1499")
+    with pytest.raises(DataError, match=r"50x30 pixels, more than .* 1,499;.*MIEN_MAX_PIXELS=1500"):
+        read_image(path)
+    monkeypatch.setenv("MIEN_MAX_PIXELS", "1500")
+    assert read_image(path).shape == (30, 50, 3)
+    with path.open("ab") as handle:  # a file that no image of so many pixels needs
+        handle.truncate(8 * 1500 + (1 << 20) + 1)
+    with pytest.raises(
+        DataError, match=r"a.png: a file of 1 MB, too large for 1,500 pixels; raise"
+    ):
+        read_image(path)
+
+
+def with_length(png, kind, length):
+    """A PNG of which one chunk promises a length."""
+    at = png.index(kind) - 4
+    return png[:at] + struct.pack(">I", length) + png[at + 4 :]
+
+
+@needs_linux
+@pytest.mark.parametrize("kind", [b"IDAT", b"IEND"])
+def test_a_png_whose_chunk_promises_more_than_the_file_has_costs_no_memory(kind):
+    png = cv2.imencode(".png", np.zeros((30, 50, 3), np.uint8))[1].tobytes()
+    content = with_length(png, kind, 0x7FFF_FFF0)
+    with at_most(100), pytest.raises(DataError, match="a PNG that cannot be decoded"):
+        decode_image(content, "a.png")
+
+
+def test_a_jpeg_without_a_height_is_refused():
+    jpeg = bytearray(cv2.imencode(".jpg", np.zeros((30, 50, 3), np.uint8))[1].tobytes())
+    at = jpeg.index(b"\xff\xc0") + 5
+    jpeg[at : at + 2] = b"\0\0"
+    with pytest.raises(DataError, match="a JPEG that cannot be decoded"):
+        decode_image(bytes(jpeg), "a.jpg")
+
+
+def test_a_pipe_is_no_image(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(DataError, match="not a file"):
+        read_image(tmp_path / "a.png")
 
 
 def test_a_folder_is_no_image(tmp_path):

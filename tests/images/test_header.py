@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mien.errors import DataError
-from mien.images.header import image_size
+from mien.images.size import image_size
 
 
 def encoded(suffix, *options):

@@ -34,9 +34,9 @@ def copy(trained, tmp_path):
     return tmp_path / "copy"
 
 
-def test_two_runs_on_the_split_that_both_have(run, copy):
+def test_two_runs_are_compared_on_val(run, copy):
     ours, theirs = load_compared_runs([run.path, copy])
-    assert ours.evaluation.protocol.split == "test"
+    assert ours.evaluation.protocol.split == "val"
     assert (ours.name, theirs.name) == (run.path.name, "copy")
     assert ours.parameters == run.record.parameters
     assert ours.macs == run.record.macs

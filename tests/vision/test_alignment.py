@@ -3,6 +3,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from tests.memory import at_most, needs_linux
 
 from mien.images.crop import CropSpec, to_crop
 from mien.vision.alignment import crop_face, cut_face
@@ -86,3 +87,21 @@ def test_a_turned_face_in_a_picture_too_wide_for_opencv_is_the_same():
     wide = np.concatenate([np.zeros((300, 40_000), np.uint8), image], axis=1)
     face, far = (Face((left, 100, left + 100, 200), 1.0, 25.0) for left in (150, 40_150))
     np.testing.assert_array_equal(cut_face(wide, far, 0.2), cut_face(image, face, 0.2))
+
+
+@needs_linux
+@pytest.mark.parametrize("tilt", [0, 20])
+@pytest.mark.parametrize("size", [(60_000, 1), (1, 60_000), (1_000_000, 1)])
+def test_the_square_around_a_line_takes_little_memory(size, tilt):
+    image = np.full((size[1], size[0], 3), 90, np.uint8)
+    with at_most(900):
+        crop = crop_face(image, Face((0, 0, *size), 1.0, tilt), 0.0)
+    assert crop.shape == (48, 48)
+    assert (crop == 90).all()
+
+
+def test_a_square_that_is_shrunk_first_shows_the_same():
+    columns = np.tile(np.linspace(0, 255, 12_000).astype(np.uint8), (12, 1))
+    shown = cut_face(columns, Face((0, 0, 12_000, 12), 1.0), 0.0)
+    assert shown.shape == (10_000, 10_000)
+    assert np.allclose(to_crop(shown), np.linspace(0, 255, 48), atol=3)

@@ -83,10 +83,11 @@ def _write_csv(path: Path, speeds: list[Speed]) -> None:
     import io
 
     from mien.io.files import write_text
+    from mien.io.text import csv_cell
 
     rows = [speed.as_dict() for speed in speeds]
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(rows[0])
+    writer.writerows(map(csv_cell, row.values()) for row in rows)
     write_text(path, text.getvalue())

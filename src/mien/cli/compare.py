@@ -9,6 +9,7 @@ import typer
 
 from mien.cli.console import err, print_json, print_table, say_path
 from mien.cli.options import JsonOption, Split
+from mien.io.text import one_line
 
 
 def compare(
@@ -17,9 +18,9 @@ def compare(
         typer.Argument(metavar="RUN", help="Paths of two or more finished run directories."),
     ],
     split: Annotated[
-        Split | None,
-        typer.Option(help="Split to compare on. Default: test if every run has one, else val."),
-    ] = None,
+        Split,
+        typer.Option(help="Split to compare on. Choose on val, and look at test once, at the end."),
+    ] = Split.val,
     path: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Folder for the page and the tables.")
     ] = Path("runs/compare"),
@@ -32,7 +33,7 @@ def compare(
     from mien.reports.comparison import comparison_records, comparison_tables, write_comparison
     from mien.runs.compare import compare_runs
 
-    comparison = compare_runs(runs, split.value if split else None)
+    comparison = compare_runs(runs, split.value)
     page = write_comparison(comparison, path)
     if as_json:
         print_json(comparison_records(comparison))
@@ -40,7 +41,7 @@ def compare(
     for table in comparison_tables(comparison):
         print_table(table)
     if comparison.why_apart:
-        err.print(f"{comparison.why_apart}\n")
+        err.print(f"{one_line(comparison.why_apart)}\n")
     say_path("page", page)
     say_path("tables", page.with_suffix(".md"))
     say_path("figures", page.with_suffix(".csv"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -12,20 +11,45 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from mien.io.text import one_line, plain_lines, safe_json
 
 if TYPE_CHECKING:
     from mien.reports.pages import TextTable
 
-# Without markup and emojis, because names of files may contain [b] and :smile:.
-out = Console(highlight=False, markup=False, emoji=False)  # results
-err = Console(stderr=True, highlight=False, markup=False, emoji=False)  # everything else
+
+class _PlainConsole(Console):
+    """A console that shows text and obeys nothing in it: no escape sequence, no markup, no emoji.
+
+    Names of files may contain any of these. Line breaks in them are for the callers (`one_line`).
+    """
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return text for the terminal, without what a terminal would obey."""
+        return super().render_str(plain_lines(text), **options)
+
+
+class PlainTable(Table):
+    """A table of which every cell is one line."""
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        """Add a row of cells."""
+        super().add_row(*(one_line(c) if isinstance(c, str) else c for c in cells), **options)
+
+
+out = _PlainConsole()  # results
+err = _PlainConsole(stderr=True)  # everything else
 
 _MOST_SKIPPED: Final = 20  # lines
 
 
 def print_json(value: Any) -> None:
     """Print plain data as JSON on standard output."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    print(safe_json(value))
 
 
 def new_table(*columns: str, title: str | None = None) -> Table:
@@ -35,7 +59,13 @@ def new_table(*columns: str, title: str | None = None) -> Table:
         columns: headings of the columns.
         title: heading of the table.
     """
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table = PlainTable(
+        title=title and one_line(title),
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+    )
     for index, column in enumerate(columns):
         table.add_column(
             column, justify="right" if index else "left", header_style="dim", overflow="fold"
@@ -48,14 +78,16 @@ def print_table(table: TextTable) -> None:
     widest = [max(map(len, cells), default=0) for cells in zip(*table.rows, strict=True)]
     headings = [  # a heading that is wider than its figures takes two lines
         column.replace(" ", "\n", 1) if len(column) > width else column
-        for column, width in zip(table.columns, widest or [0] * len(table.columns), strict=True)
+        for column, width in zip(
+            map(one_line, table.columns), widest or [0] * len(table.columns), strict=True
+        )
     ]
     shown = new_table(*headings, title=table.title)
     for row in table.rows:
         shown.add_row(*row)
     out.print(shown)
     if table.note:
-        out.print(table.note, style="dim")
+        out.print(one_line(table.note), style="dim")
     out.print()
 
 
@@ -69,7 +101,7 @@ def say_skipped(skipped: tuple[str, ...]) -> None:
         return
     err.print(f"Left out {len(skipped):,} unusable images:")
     for line in skipped[:_MOST_SKIPPED]:
-        err.print(f"  {line}", soft_wrap=True)
+        err.print(f"  {one_line(line)}", soft_wrap=True)
     if len(skipped) > _MOST_SKIPPED:
         err.print(f"  and {len(skipped) - _MOST_SKIPPED:,} more")
 
@@ -77,7 +109,12 @@ def say_skipped(skipped: tuple[str, ...]) -> None:
 def say_notes(notes: Iterable[str]) -> None:
     """Print the notes on how a data set was read, on standard error, each on a line of its own."""
     for note in dict.fromkeys(notes):
-        err.print(f"{note}.", soft_wrap=True)
+        say_line(f"{note}.")
+
+
+def say_line(text: str, *, style: str | None = None) -> None:
+    """Print text with names of files in it on standard error, as one line."""
+    err.print(one_line(text), soft_wrap=True, style=style)
 
 
 def say_path(label: str, path: Path) -> None:
@@ -87,7 +124,7 @@ def say_path(label: str, path: Path) -> None:
         label: kind of file at the path, in one word.
         path: path to print.
     """
-    out.print(f"{label:<12}{path}", soft_wrap=True)
+    out.print(f"{label:<12}{one_line(str(path))}", soft_wrap=True)
 
 
 @contextmanager

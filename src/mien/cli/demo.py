@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from mien.cli.console import out, say_path
 from mien.cli.options import SettingsOption, SkipBadOption
+from mien.io.text import one_line
 
 _RECIPE = "quick"
 _FACES = 6000  # a minute of training on two cores
@@ -29,7 +29,7 @@ def demo(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Photo to read. Default: the picture of an astronaut in scikit-image.",
+            help="Photo to read. Default: the photo that comes with mien.",
         ),
     ] = None,
     skip_bad: SkipBadOption = False,
@@ -38,11 +38,11 @@ def demo(
     """Do everything once: draw faces, train on them, measure, write a report, read a photo."""
     from mien.cli.train import start
     from mien.runs.run import free_name
+    from mien.vision.sample import sample_photo
     from mien.vision.sources import open_picture
 
-    photo = photo or _astronaut()
-    if photo:
-        open_picture(photo)  # reports a photo that cannot be read before the training
+    photo = photo or sample_photo()
+    open_picture(photo)  # reports a photo that cannot be read before the training
     out.rule("1  Data", align="left", style="dim")
     paths = data or [_drawn_faces()]
     _say_data(paths, skip_bad=skip_bad)
@@ -76,22 +76,11 @@ def _say_data(paths: list[Path], *, skip_bad: bool) -> None:
     say_path("data", paths[0])
 
 
-def _astronaut() -> Path | None:
-    """Return the photo that comes with scikit-image; None if that is not installed."""
-    package = importlib.util.find_spec("skimage")
-    if package is None or package.origin is None:
-        return None
-    path = Path(package.origin).parent / "data" / "astronaut.png"
-    return path if path.is_file() else None
-
-
-def _read_photo(photo: Path | None, run_path: Path) -> None:
+def _read_photo(photo: Path, run_path: Path) -> None:
     from mien.bundle.bundle import shipped_bundles
     from mien.cli.predict import predict
 
-    if photo is None:
-        out.print("No photo to read: name one with --photo FILE.")
-        return
     shipped = next(iter(shipped_bundles()), None)
-    out.print(f"Read by: {shipped}, which comes with mien" if shipped else f"Read by: {run_path}")
+    reader = f"{shipped}, which comes with mien" if shipped else str(run_path)
+    out.print(f"Read by: {one_line(reader)}")
     predict([str(photo)], model=shipped or str(run_path), save=run_path / f"{photo.stem}-read.jpg")

@@ -9,6 +9,7 @@ import typer
 
 from mien.cli.console import err, new_table, out, print_json, say_notes, say_path, say_skipped
 from mien.cli.options import DataOption, JsonOption, ModelArgument, SkipBadOption, Split
+from mien.io.text import one_line
 
 if TYPE_CHECKING:
     from mien.evaluation import Evaluation
@@ -109,10 +110,12 @@ def say_scores(evaluation: Evaluation) -> None:
         out.print()
         _say_scorecard(evaluation.scorecard)
     elif evaluation.no_scorecard:
-        out.print(f"\nNot measured beyond the label: {evaluation.no_scorecard}.", style="dim")
-    out.print(f"\nMeasured on: {evaluation.describe_protocol()}.", style="dim")
+        out.print(
+            f"\nNot measured beyond the label: {one_line(evaluation.no_scorecard)}.", style="dim"
+        )
+    out.print(f"\nMeasured on: {one_line(evaluation.describe_protocol())}.", style="dim")
     if without := evaluation.describe_without_overlap():
-        out.print(f"{without}.")
+        out.print(f"{one_line(without)}.")
 
 
 def _say_scorecard(scorecard: Scorecard) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.console import err, new_table, out, print_json, say_path
+from mien.cli.console import err, new_table, out, print_json, say_line, say_path
 from mien.cli.options import (
     CropsOption,
     DetectorModelOption,
@@ -83,15 +83,15 @@ def explain(
             page, faces, read, reader.bundle.metadata, sanity=sanity, without=without
         )
         if without:
-            err.print(f"Without Grad-CAM: {without}", soft_wrap=True)
+            say_line(f"Without Grad-CAM: {without}")
     if as_json:
         _print_json(read, faces, sanity, page)
     else:
         _print(read, faces, sanity, page)
     for failure in source.failures:
-        err.print(f"mien: {failure}", soft_wrap=True)
+        say_line(f"mien: {failure}")
     if reader.detector_note and read.photos and not as_json:
-        err.print(reader.detector_note, soft_wrap=True, style="dim")
+        say_line(reader.detector_note, style="dim")
     if source.failures:
         sys.exit(SOME_FAILED if read.photos else NONE_READ)
 

@@ -9,6 +9,7 @@ import typer
 
 from mien.cli.console import err, out, say_path
 from mien.errors import MienError
+from mien.io.text import one_line
 
 
 def export(
@@ -49,13 +50,13 @@ def export(
         with err.status("Setting the ranges of activations by training faces, and measuring"):
             bundle = export_int8(run, path, data=data)
         accuracy = bundle.metadata.scores[0].accuracy.value
-        out.print(f"{bundle.metadata.name} in int8: accuracy {accuracy:.3f} on val")
+        out.print(f"{one_line(bundle.metadata.name)} in int8: accuracy {accuracy:.3f} on val")
         say_path("Bundle", bundle.path)
         return
     bundle = write(run, path)
     metadata = bundle.metadata
     out.print(
-        f"{metadata.name}: {metadata.parameters:,} parameters, {metadata.checkpoint}; agrees with "
-        "torch to 1e-5"
+        f"{one_line(metadata.name)}: {metadata.parameters:,} parameters, {metadata.checkpoint}; "
+        "agrees with torch to 1e-5"
     )
     say_path("Bundle", bundle.path)

@@ -30,6 +30,7 @@ from mien.cli import (
     train,
 )
 from mien.errors import Interrupted, MienError
+from mien.io.text import one_line
 from mien.registry import plugin_at_fault
 from mien.version import VERSION
 
@@ -111,7 +112,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        _refuse_empty(sys.argv[1:])
+        _refuse_odd(sys.argv[1:])
         app()
     except Interrupted as stop:
         _say(str(stop))
@@ -124,10 +125,15 @@ def main() -> None:
     sys.exit(CANNOT_DO)
 
 
-def _refuse_empty(arguments: list[str]) -> None:
-    """Raise a MienError for an empty argument, which as a path would mean the current folder."""
+def _refuse_odd(arguments: list[str]) -> None:
+    """Raise a MienError for an argument that is no option and no path, which typer would take.
+
+    It takes an empty one for the current folder, and prints an unknown option as it is.
+    """
     for before, argument in pairwise(["mien", *arguments]):
         option, _, value = argument.partition("=")
+        if option.startswith("-") and option != one_line(option):
+            raise MienError(f"{option}: no such option; write ./ before a file of that name")
         if not argument or (option.startswith("--") and option != argument and not value):
             where = f"{option or before}: " if (option or before).startswith("-") else ""
             raise MienError(
@@ -161,5 +167,4 @@ def _is_lack_of_memory(error: RuntimeError) -> bool:
 
 
 def _say(line: str) -> None:
-    # Names of files may have line breaks in them.
-    print("mien: " + "\\n".join(line.splitlines()), file=sys.stderr)
+    print(f"mien: {one_line(line)}", file=sys.stderr)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from mien.bundle.provider_names import PROVIDERS
+from mien.io.limits import PIXELS
 
 
 class Split(StrEnum):
@@ -117,6 +118,7 @@ MaxPixelsOption = Annotated[
     typer.Option(
         min=1,
         metavar="PIXELS",
+        envvar=PIXELS.variable,
         help="Size of the largest picture to open; a larger one is refused.",
     ),
 ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from mien.bundle.provider_names import CPU
-from mien.cli.console import err, quiet_libraries, say_path
+from mien.cli.console import quiet_libraries, say_line, say_path
 from mien.cli.options import (
     CropsOption,
     DetectorModelOption,
@@ -42,12 +42,15 @@ _BETWEEN_KEYS_S: Final = 0.05
 
 def predict(
     sources: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="SOURCE",
             help="Photos, folders, glob patterns, videos, the number of a camera, or addresses.",
         ),
-    ],
+    ] = None,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Read the photo that comes with mien, as a try.")
+    ] = False,
     model: Annotated[
         str | None,
         typer.Option(
@@ -173,7 +176,7 @@ def predict(
     stop = _Stop()
     with quiet_libraries(), ExitStack() as stack:
         opened = open_source(
-            sources,
+            _named_sources(sources or [], sample=sample),
             every=every,
             start_s=start,
             end_s=end,
@@ -192,11 +195,29 @@ def predict(
     _say_results(source, stop.sinks, quiet=as_json)
     if frames and not as_json:
         for note in filter(None, (reader.detector_note, reader.bundle.provider_note)):
-            err.print(note, soft_wrap=True, style="dim")
+            say_line(note, style="dim")
     if is_stopped and source.kind != "live":
         raise Interrupted(f"stopped after {frames:,} frames; what was read until then is saved")
     if source.failures or any(sink.failures for sink in stop.sinks):
         sys.exit(SOME_FAILED if frames else NONE_READ)
+
+
+def _named_sources(sources: list[str], *, sample: bool) -> list[str]:
+    """Return the sources that the user named, or the sample photo if that was asked for.
+
+    Raises:
+        MienError: if the user named nothing, or both.
+    """
+    from mien.vision.sample import sample_photo
+
+    if sample and sources:
+        raise MienError("--sample reads the photo that comes with mien; leave out the other names")
+    if not (sample or sources):
+        raise MienError(
+            "expected a photo, a folder, a video, the number of a camera or an address; "
+            "`mien predict --sample` reads the photo that comes with mien"
+        )
+    return sources or [str(sample_photo())]
 
 
 def detector_name(detector: str, *, crops: bool) -> str:
@@ -259,6 +280,6 @@ def _say_results(source: Source, sinks: list[Sink], *, quiet: bool) -> None:
             if not quiet:
                 say_path("saved", path)
     for note in (*source.notes, *(one for sink in sinks for one in sink.notes)):
-        err.print(f"note: {note}", soft_wrap=True, style="dim")
+        say_line(f"note: {note}", style="dim")
     for failure in (*source.failures, *(one for sink in sinks for one in sink.failures)):
-        err.print(f"mien: {failure}", soft_wrap=True)
+        say_line(f"mien: {failure}")

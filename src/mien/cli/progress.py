@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from mien.cli.console import err
+from mien.cli.console import err, say_line
 from mien.runs.run import Run
 from mien.training.listener import TrainingListener
 
@@ -18,9 +18,9 @@ _SECONDS_BETWEEN_MEANS = 0.5  # because reading the running loss waits for the d
 def new_progress() -> Progress:
     """Return progress bars on standard error, each with a name, figures and the time left."""
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
-        TextColumn("{task.fields[figures]}"),
+        TextColumn("{task.fields[figures]}", markup=False),
         TimeRemainingColumn(compact=True),
         TextColumn("left"),
         console=err,
@@ -41,22 +41,22 @@ class ProgressBar(TrainingListener):
 
     def working(self, what: str) -> None:
         """Print the name of the step that begins."""
-        err.print(what, style="dim")
+        say_line(what, style="dim")
 
     def noticed(self, note: str) -> None:
         """Print a note about the data or the recipe."""
-        err.print(f"Note: {note}", soft_wrap=True, highlight=False)
+        say_line(f"Note: {note}")
 
     def started(self, run: Run, total_epochs: int, batches: int, batch_size: int) -> None:
         """Print what is trained on which data and how, and start the bar."""
         record = run.record
-        err.print(
+        say_line(
             f"Training {run.recipe.name} ({record.parameters:,} parameters) on "
             f"{record.data.split_counts['train']:,} images of {record.data.name}: "
             f"{record.device}, {record.precision}, {record.threads} threads"
         )
         if record.data.skipped:
-            err.print(f"Left out {record.data.skipped:,} unusable images: {run.skipped_path}")
+            say_line(f"Left out {record.data.skipped:,} unusable images: {run.skipped_path}")
         err.print(
             f"{'epoch':>7} {'loss':>7} {'acc':>7} {'val loss':>9} {'val acc':>8} {'images/s':>9}",
             style="dim",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import Final, Self
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mien.cli.console import err, new_table, out
+from mien.io.text import one_line, safe_json
 from mien.vision.reading import Reading
 from mien.vision.sinks.base import Sink, SinkContext
 from mien.vision.sinks.jsonl import no_face
@@ -50,8 +50,8 @@ class JsonArray(Sink):
             records = [no_face(frame)]
         for record in records:
             print(",\n" if self._has_records else "[\n", end="")
-            text = json.dumps(record, indent=2, ensure_ascii=False)
-            print("\n".join(f"  {line}" for line in text.splitlines()), end="")
+            text = safe_json(record)
+            print("\n".join(f"  {line}" for line in text.split("\n")), end="")
             self._has_records = True
 
     def close(self) -> None:
@@ -127,7 +127,7 @@ class Screen(Sink):
             return
         seconds = time.monotonic() - self._start_s
         dropped = f", {self._source.dropped:,} dropped" if self._source.dropped else ""
-        name = self._source.name or "the sources"
+        name = one_line(self._source.name or "the sources")
         out.print(
             f"{name}: {videos:,} {'frame' if videos == 1 else 'frames'} in {seconds:.1f} s "
             f"({videos / seconds:,.0f}/s{dropped}), "
@@ -151,7 +151,7 @@ def _bar() -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=_BAR_WIDTH),
-        TextColumn("{task.fields[figures]}"),
+        TextColumn("{task.fields[figures]}", markup=False),
         TimeRemainingColumn(compact=True),
         console=err,
         transient=True,
@@ -167,17 +167,20 @@ def _cut(figures: str) -> str:
 def _short(reading: Reading) -> str:
     number = "" if reading.track is None else f"#{reading.track} "
     mark = "?" if reading.uncertain else ""
-    return f"{number}{reading.emotion}{mark} {reading.probabilities[reading.emotion]:.2f}"
+    return f"{number}{one_line(reading.emotion)}{mark} {reading.probabilities[reading.emotion]:.2f}"
 
 
 def _shares(counts: Counter[str]) -> str:
     whole = counts.total()
     if not whole:
         return "none"
-    return ", ".join(f"{name} {count / whole:.0%}" for name, count in counts.most_common(4))
+    return ", ".join(
+        f"{one_line(name)} {count / whole:.0%}" for name, count in counts.most_common(4)
+    )
 
 
 def _say_photo(name: str, readings: Sequence[Reading]) -> None:
+    name = one_line(name)
     if not readings:
         out.print(f"{name}: no face found", soft_wrap=True)
         return

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from mien.cli.console import err, out, print_json
+from mien.cli.console import PlainTable, err, out, print_json
 from mien.cli.options import JsonOption
 from mien.errors import MienError, RecipeError, nearest
+from mien.io.text import plain_lines
 
 if TYPE_CHECKING:
     from mien.recipes.sections import ModelSection, Section
@@ -39,7 +40,7 @@ def recipes(
     if name is not None:
         if as_json:
             raise typer.BadParameter("only for the list; one recipe is TOML", param_hint="--json")
-        print(_with_documentation(_find(name)))
+        print(plain_lines(_with_documentation(_find(name))))
         return
     from mien.recipes.recipe import list_recipes
     from mien.sweeps.load import list_sweeps
@@ -59,9 +60,9 @@ def recipes(
 
 
 def _say(title: str, lines: dict[str, str]) -> None:
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table = PlainTable(
+        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False
+    )
     table.add_column(no_wrap=True)
     table.add_column()
     for name, line in lines.items():

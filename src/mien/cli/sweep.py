@@ -69,6 +69,10 @@ def sweep(
         bool, typer.Option("--retry-failed", help="With --resume: restart the failed trials.")
     ] = False,
     skip_bad: SkipBadOption = False,
+    with_test: Annotated[
+        bool,
+        typer.Option("--with-test", help="Also measure every trial on test; each look is logged."),
+    ] = False,
 ) -> None:
     """Train a recipe with many settings, and choose by the validation accuracy.
 
@@ -76,7 +80,19 @@ def sweep(
     the current steps; --resume continues.
     """
     if resume is not None:
-        if any((name, grid, search, trials, settings, path, skip_bad, device is not Device.auto)):
+        if any(
+            (
+                name,
+                grid,
+                search,
+                trials,
+                settings,
+                path,
+                skip_bad,
+                with_test,
+                device is not Device.auto,
+            )
+        ):
             raise typer.BadParameter(
                 "can be combined with --data, --jobs, --minutes and --retry-failed only; the "
                 "sweep keeps its "
@@ -103,6 +119,7 @@ def sweep(
         raise typer.BadParameter("name a data set: --data PATH", param_hint="--data")
     if retry_failed:
         raise typer.BadParameter("needs --resume", param_hint="--retry-failed")
+    from mien.data.split import SPLITS
     from mien.runs.run import free_name
     from mien.sweeps.load import load_sweep
     from mien.sweeps.runner import start_sweep
@@ -120,6 +137,7 @@ def sweep(
             jobs=jobs,
             device=device.value,
             minutes=minutes,
+            splits=SPLITS if with_test else ("train", "val"),
             skip_bad=skip_bad,
             listener=listener,
         ),

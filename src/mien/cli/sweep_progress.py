@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from rich.progress import Progress, TaskID
 
-from mien.cli.console import err
+from mien.cli.console import err, say_line
 from mien.cli.progress import new_progress
+from mien.io.text import one_line
 from mien.sweeps.folder import SweepFolder, Trial
 from mien.sweeps.results import show_value
 from mien.sweeps.runner import SweepListener
@@ -26,7 +27,7 @@ class SweepProgress(SweepListener):
         self._ended = sum(trial.ended for trial in folder.trials())
         trials = f"{total} {'trial' if total == 1 else 'trials'}"
         already = f", {self._ended} already done" if self._ended else ""
-        err.print(f"Sweeping {folder.record.sweep.name}: {trials}{already}")
+        say_line(f"Sweeping {folder.record.sweep.name}: {trials}{already}")
         self._progress = new_progress()
         if err.is_terminal:
             self._progress.start()
@@ -39,7 +40,9 @@ class SweepProgress(SweepListener):
             if number not in self._tasks:
                 trial = self._folder.trial(number)
                 epochs = self._folder.record.sweep.recipe_for(trial.settings).train.epochs
-                self._tasks[number] = self._progress.add_task(trial.label, total=epochs, figures="")
+                self._tasks[number] = self._progress.add_task(
+                    one_line(trial.label), total=epochs, figures=""
+                )
             figures = f"val acc {history[-1]['val_accuracy']:.3f}" if history else ""
             self._progress.update(self._tasks[number], completed=len(history), figures=figures)
 
@@ -51,22 +54,20 @@ class SweepProgress(SweepListener):
         self._ended += trial.ended
         settings = ", ".join(f"{key}={show_value(value)}" for key, value in trial.settings.items())
         if trial.status == "failed":
-            err.print(
-                f"{self._ended}/{self._total} {trial.label} failed ({settings}): {trial.error}",
-                soft_wrap=True,
+            say_line(
+                f"{self._ended}/{self._total} {trial.label} failed ({settings}): {trial.error}"
             )
             return
         val = trial.scores["val"]
         stopped = " stopped" if trial.status == "stopped" else ""
-        err.print(
+        say_line(
             f"{self._ended}/{self._total} {trial.label}{stopped}: val accuracy {val.accuracy:.4f}, "
-            f"loss {val.loss:.4f}, {trial.epochs} epochs in {trial.seconds:.0f} s ({settings})",
-            soft_wrap=True,
+            f"loss {val.loss:.4f}, {trial.epochs} epochs in {trial.seconds:.0f} s ({settings})"
         )
 
     def out_of_time(self, message: str) -> None:
         """Print the message above the bars."""
-        err.print(message, soft_wrap=True)
+        say_line(message)
 
     def ended(self) -> None:
         """Remove the bars."""

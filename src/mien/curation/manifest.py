@@ -17,6 +17,7 @@ from mien.data.split import SPLITS
 from mien.data.write import refuse_layout, write_dataset
 from mien.errors import DataError, nearest
 from mien.io.files import atomic_file, atomic_folder, refuse_existing
+from mien.io.text import csv_cell, read_csv_cell
 
 ACTIONS: Final = ("drop", "merge", "relabel", "move")
 _FOLDERS_MANIFEST: Final = "manifest.csv"
@@ -75,11 +76,11 @@ def positions_by_id(dataset: FaceDataset) -> dict[str, int]:
 
 
 def write_manifest(decisions: Iterable[Decision], path: Path) -> None:
-    """Write decisions as a CSV file, not atomically (see `write_cleaned`)."""
+    """Write decisions as a CSV file, not atomically (see `write_cleaned`); no cell is a formula."""
     with path.open("w", encoding="utf-8", errors=_ENCODING_ERRORS, newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(_COLUMNS)
-        writer.writerows(astuple(decision) for decision in decisions)
+        writer.writerows(map(csv_cell, astuple(decision)) for decision in decisions)
 
 
 def read_manifest(path: Path, dataset: FaceDataset) -> list[Decision]:
@@ -177,7 +178,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
 def _parse(cells: list[str], names: tuple[str, ...]) -> Decision:
     if len(cells) != len(_COLUMNS):
         raise DataError(f"has {len(cells)} fields, expected {len(_COLUMNS)} ({','.join(_COLUMNS)})")
-    decision = Decision(*cells)
+    decision = Decision(*map(read_csv_cell, cells))
     if decision.action not in ACTIONS:
         raise DataError(
             f"has the action {decision.action[:20]!r}{nearest(decision.action, ACTIONS)}, "

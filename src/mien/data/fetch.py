@@ -30,11 +30,11 @@ from mien.data.votes import VoteFile, read_votes
 from mien.errors import DataError, MienError
 from mien.io.download import (
     IDLE_TIMEOUT_S,
-    TOTAL_TIMEOUT_S,
     downloaded,
     root_cause,
 )
 from mien.io.files import atomic_file, atomic_folder, expand_user, refuse_existing
+from mien.io.limits import CONTENT_MB
 
 FERPLUS_URL: Final = "https://raw.githubusercontent.com/microsoft/FERPlus/master/fer2013new.csv"
 FERPLUS_FILE: Final = "fer2013new.csv"
@@ -59,7 +59,6 @@ _CSV_BY_HAND: Final = (
 
 _MAX_BYTES: Final = 16 << 20  # FER+'s file has 1.6 MB
 _IDLE_TIMEOUT_S: Final = IDLE_TIMEOUT_S
-_TOTAL_TIMEOUT_S: Final = TOTAL_TIMEOUT_S
 
 _LOG_IN: Final = (
     "log in: make a token at https://www.kaggle.com/settings and save it as ~/.kaggle/kaggle.json "
@@ -88,7 +87,6 @@ def fetch_ferplus(folder: str | Path, *, url: str = FERPLUS_URL) -> VoteFile:
         max_bytes=_MAX_BYTES,
         failed=partial(_not_fetched, url),
         idle_timeout_s=_IDLE_TIMEOUT_S,
-        total_timeout_s=_TOTAL_TIMEOUT_S,
     ) as temporary:
         try:
             votes = read_votes(temporary)
@@ -196,6 +194,7 @@ def _unpack(archive: Path, path: Path) -> None:
         with tarfile.open(archive) as tar:
             for member in tar:
                 if member.isfile() and Path(member.name).name == CSV_FILE:
+                    CONTENT_MB.check(member.size >> 20, archive, MienError)
                     content = tar.extractfile(member)
                     assert content is not None  # regular files have content
                     with content, path.open("wb") as handle:

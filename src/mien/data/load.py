@@ -20,6 +20,7 @@ from mien.data.classes import (
 from mien.data.dataset import FaceDataset
 from mien.data.duplicates.groups import find_duplicates
 from mien.data.formats._fields import UnknownLabelError
+from mien.data.formats._files import readable, shorten
 from mien.data.formats._foreign import describe_file
 from mien.data.formats.base import FORMATS, Format, ReadOptions, Source
 from mien.data.passed_over import describe_passed_over
@@ -48,6 +49,7 @@ def as_paths(data: Paths) -> tuple[Path, ...]:
     return tuple(expand_user(path) for path in given)
 
 
+@readable()
 def load_dataset(
     *paths: AnyPath,
     fractions: Sequence[float] | None = None,
@@ -219,6 +221,7 @@ def _without_unstated(rows: Rows, name: str, *, skip_bad: bool) -> Rows:
     return rows.take(~unstated, skipped=lines)
 
 
+@readable()
 def find_source(data: Paths) -> Found:
     """Return the layout of a data set and its files, as the first format recognizes them.
 
@@ -228,12 +231,8 @@ def find_source(data: Paths) -> Found:
     paths = as_paths(data)
     if not paths:
         raise DataError("no data set was given, expected the path of a file or folder")
-    for path in paths:
-        if not path.exists():
-            raise DataError(f"{path}: no such file or folder; check the path")
+    _check_paths(paths)
     path = paths[0]
-    if len({path.resolve() for path in paths}) < len(paths):
-        raise DataError(f"{path}: given twice; its images would count twice")
     formats = sorted(FORMATS.all().items(), key=lambda item: item[1].order)
     for layout, kind in formats:
         stored = kind()
@@ -249,3 +248,13 @@ def find_source(data: Paths) -> Found:
         if what and len(paths) == 1:
             raise DataError(f"{one}: {what}, {expected}")
     raise DataError(f"{path}{several}: {expected}")
+
+
+def _check_paths(paths: tuple[Path, ...]) -> None:
+    for path in paths:
+        if not path.exists():
+            raise DataError(f"{shorten(str(path))}: no such file or folder; check the path")
+        if not path.is_file() and not path.is_dir():
+            raise DataError(f"{path}: a pipe or a device, expected a file or a folder")
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise DataError(f"{paths[0]}: given twice; its images would count twice")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from mien.data.dataset import FaceDataset
+from mien.data.formats._files import readable
 from mien.data.load import Paths, find_source
 from mien.images.header import Size
 
 
+@readable()
 def read_sizes(dataset: FaceDataset, data: Paths) -> list[Size] | None:
     """Return the width and height, in pixels, of each image's file.
 

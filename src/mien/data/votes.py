@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,11 +10,13 @@ from typing import Final
 import numpy as np
 
 from mien.data.fer2013 import FERPLUS_VOTES, USAGES
-from mien.data.formats._csv_rows import HEADER_BYTES, open_csv
+from mien.data.formats._csv_rows import next_line, open_csv
 from mien.data.formats._fields import parse_usage
+from mien.data.formats._files import readable
 from mien.data.rows import Rows
 from mien.data.split import count_splits
 from mien.errors import DataError
+from mien.io.limits import ROWS
 from mien.labels import FER2013, LabelSet
 from mien.types import Array, Integers, Labels, Mask, Strings, Votes
 
@@ -212,6 +213,7 @@ class VoteFile:
         return count_splits(self.splits)
 
 
+@readable()
 def read_votes(path: Path) -> VoteFile:
     """Read ``fer2013new.csv``, gzipped or not.
 
@@ -277,23 +279,21 @@ def join_votes(rows: Rows, votes: VoteFile, name: str) -> Rows:
 
 def _vote_lines(path: Path) -> Iterator[str]:
     """Yield the lines below the header, without blank ones."""
-    try:
-        with open_csv(path) as handle:
-            header = handle.readline(HEADER_BYTES).decode("utf-8-sig", "replace").strip()
-            names = [name.strip(' "\t').lower() for name in header.split(",")]
-            if names != [name.lower() for name in _HEADER]:
-                shown = header[:60].encode("unicode_escape").decode()  # may be binary
-                raise DataError(
-                    f"{path}: the header is '{shown}', expected {','.join(_HEADER)}; "
-                    "is this FER+'s fer2013new.csv?"
-                )
-            for line in handle:
-                if text := line.decode("utf-8", "replace").strip():
-                    yield text
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(
-            f"{path}: cannot be decompressed ({error}); is the file complete?"
-        ) from error
+    with open_csv(path) as handle:
+        header = next_line(handle, path, 0).decode("utf-8-sig", "replace").strip()
+        names = [name.strip(' "\t').lower() for name in header.split(",")]
+        if names != [name.lower() for name in _HEADER]:
+            shown = header[:60].encode("unicode_escape").decode()  # may be binary
+            raise DataError(
+                f"{path}: the header is '{shown}', expected {','.join(_HEADER)}; "
+                "is this FER+'s fer2013new.csv?"
+            )
+        number = 0
+        while line := next_line(handle, path, number + 1):
+            if text := line.decode("utf-8", "replace").strip():
+                number += 1
+                ROWS.check(number, path)
+                yield text
 
 
 def _parse_votes(fields: list[str]) -> tuple[str, list[int]]:

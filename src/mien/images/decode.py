@@ -19,9 +19,12 @@ import numpy as np
 
 from mien.errors import DataError
 from mien.images import bmp, tiff
+from mien.images.header import header_size
 from mien.images.heif import main_image
 from mien.images.kinds import advice, identify
 from mien.images.orientation import turn_upright, webp_orientation
+from mien.images.repair import PNG_MAGIC, is_plain, repair_png
+from mien.io.limits import PIXELS, image_bytes, read_file
 from mien.types import Image
 
 # The suffixes of images, in lower case: the one list for photos, folders, patterns and data sets.
@@ -70,45 +73,70 @@ class _QuietOpenCV:
 quiet_opencv: Final = _QuietOpenCV()
 
 
-def decode_image(content: bytes, name: str) -> Image:
+def decode_image(content: bytes, name: str, *, max_pixels: int | None = None) -> Image:
     """Decode an image file and turn it upright by its orientation; an alpha channel is dropped.
 
     Args:
         content: content of the image file.
         name: name of the image in errors.
+        max_pixels: largest number of pixels, which the header is asked for before anything is
+            decoded; None for the limit that holds everywhere (`mien.io.limits.PIXELS`).
 
     Shape: -> uint8 (height, width, 3), blue-green-red.
 
     Raises:
-        DataError: if the content cannot be decoded as an image.
+        DataError: if the content cannot be decoded as an image, or the image is too large.
     """
     if reason := undecodable(content):
         raise DataError(f"{name}: {reason}")
+    if max_pixels is None:
+        max_pixels = PIXELS.value
+    _check_size(content, name, max_pixels)
     if content.startswith(b"ftyp", 4):
-        image = _decode_heif(content, name)
+        image = _decode_heif(content, name, max_pixels)
     elif content.startswith(b"WEBP", 8):  # OpenCV turns these from 4.13 on
         image = _decode(content, _AS_STORED)
         if image is None:
-            image = _decode_by_pil(content)
+            image = _decode_by_pil(content, max_pixels)
         image = None if image is None else turn_upright(image, webp_orientation(content))
     elif content.startswith(_TIFF_MAGIC):
         image = _decode(tiff.with_plain_colours(content))
+    elif content.startswith(PNG_MAGIC):
+        image = _decode_png(content)
     else:
         image = _decode(content) if _is_known(content) else None
         if image is None and content.startswith(b"GIF8"):
-            image = _decode_by_pil(content)
+            image = _decode_by_pil(content, max_pixels)
     if image is None:
         raise DataError(f"{name}: {refusal(content)}")
     return image
 
 
+def _check_size(content: bytes, name: str, max_pixels: int) -> None:
+    """Raise a DataError for an image of too many pixels, or of an unknown number."""
+    width, height = header_size(content)
+    if width * height > max_pixels:
+        raise DataError(
+            f"{name}: {width:,}x{height:,} pixels, more than the limit of {max_pixels:,}; if the "
+            f"image is meant to be that large, raise it with the environment variable "
+            f"{PIXELS.variable}={width * height}"
+        )
+    if not width * height and identify(content).name != _HEIC:  # it would be decoded to any size
+        raise DataError(f"{name}: {refusal(content)}")
+
+
 def read_image(path: Path) -> Image:
     """Read and decode an image file (see `decode_image`)."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    return decode_image(content, str(path))
+    return decode_image(read_image_file(path), str(path))
+
+
+def read_image_file(path: Path) -> bytes:
+    """Return the content of an image file, of the size that an image of PIXELS may have.
+
+    Raises:
+        DataError: if it cannot be read, or is too large.
+    """
+    return read_file(path, max_bytes=image_bytes(PIXELS.value), limit=PIXELS)
 
 
 def undecodable(content: bytes) -> str:
@@ -142,7 +170,7 @@ def _decode(content: bytes, flags: int = cv2.IMREAD_COLOR) -> Image | None:
     return None if image is None else np.asarray(image, np.uint8)
 
 
-def _decode_heif(content: bytes, name: str) -> Image | None:
+def _decode_heif(content: bytes, name: str, max_pixels: int) -> Image | None:
     """Return an AVIF or a HEIC image, turned upright; None if it cannot be decoded."""
     kind = identify(content).name
     if kind == _HEIC:
@@ -151,7 +179,7 @@ def _decode_heif(content: bytes, name: str) -> Image | None:
         return None
     image = _decode(content, _AS_STORED)
     if image is None:
-        image = _decode_by_pil(content)
+        image = _decode_by_pil(content, max_pixels)
     if image is None:
         return None
     for orientation in main_image(content).turns:
@@ -167,6 +195,8 @@ def _decode_heic(content: bytes, name: str) -> Image | None:
         raise DataError(
             f"{name}: a HEIC, which needs pillow-heif: pip install 'mien[heic]'"
         ) from None
+    if 0 in header_size(content):
+        return None
     try:
         heic = pillow_heif.open_heif(io.BytesIO(content), bgr_mode=True)
         pixels = np.asarray(heic)
@@ -177,8 +207,19 @@ def _decode_heic(content: bytes, name: str) -> Image | None:
     return np.ascontiguousarray(pixels[..., :3])
 
 
-def _decode_by_pil(content: bytes) -> Image | None:
-    """Return an image as PIL decodes it, not turned; None if it cannot, or is not installed."""
+def _decode_png(content: bytes) -> Image | None:
+    """Return a PNG as OpenCV decodes it, without chunks that it does not need; None if damaged."""
+    if is_plain(content):
+        return _decode(content)
+    repaired, is_whole = repair_png(content)
+    return _decode(repaired) if is_whole else None
+
+
+def _decode_by_pil(content: bytes, max_pixels: int) -> Image | None:
+    """Return an image as PIL decodes it, not turned; None if it cannot, or is not installed.
+
+    PIL enlarges a GIF to frames that are larger than its header says.
+    """
     try:
         import PIL.Image
     except ImportError:
@@ -187,6 +228,8 @@ def _decode_by_pil(content: bytes) -> Image | None:
         with warnings.catch_warnings():  # about sizes, which the caller has checked
             warnings.simplefilter("ignore")
             with PIL.Image.open(io.BytesIO(content)) as picture:
+                if picture.width * picture.height > max_pixels:
+                    return None
                 pixels = np.asarray(picture.convert("RGBA"), np.uint8)
     except Exception:  # PIL's decoders raise errors of every type
         return None

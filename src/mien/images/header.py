@@ -7,21 +7,18 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
-from mien.images.decode import decode_image
 from mien.images.heif import main_image
-from mien.images.orientation import ORIENTATION_TAG
 from mien.images.tiff import HEIGHT, WIDTH, tags
 
 Size = tuple[int, int]  # width, height, in pixels
 
+_JP2_STREAM: Final = b"\xff\x4f\xff\x51"  # what is decoded, whatever the boxes around it say
 # First bytes of a format, struct format of its width and height, and their offset.
 _SIZES_AT: Final = (
     (b"\x89PNG", ">II", 16),
     (b"GIF8", "<HH", 6),
-    (b"\xff\x4f\xff\x51", ">II", 8),  # a bare JPEG 2000 stream
+    (_JP2_STREAM, ">II", 8),
 )
-# A file with one of these signatures may have an orientation that swaps width and height.
-_MAY_BE_TURNED: Final = (b"Exif", b"eXIf", b"EXIF")
 _TIFF_MAGIC: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _JP2_MAGIC: Final = b"\0\0\0\x0cjP  \r\n\x87\n"
 _OS2_HEADER_BYTES: Final = 12  # the header of OS/2, whose sizes have 16 bits
@@ -35,34 +32,6 @@ _GAP: Final = rb"(?:\s+|#[^\r\n]*)+"
 _PNM: Final = re.compile(rb"P[1-6]" + _GAP + rb"(\d{1,9})" + _GAP + rb"(\d{1,9})\s")
 _PAM: Final = re.compile(rb"P7\s.*?WIDTH\s+(\d{1,9})\s+HEIGHT\s+(\d{1,9})\s", re.DOTALL)
 _HEADER_BYTES: Final = 4096  # a longer header of text is refused
-
-
-def image_size(content: bytes, name: str) -> Size:
-    """Return an upright image's width and height, from its header if that is enough.
-
-    Args:
-        content: content of the image file.
-        name: name of the image in errors.
-
-    Raises:
-        DataError: if the size needs decoding, and the image cannot be decoded.
-    """
-    size = (0, 0) if _may_be_turned(content) else header_size(content)
-    if min(size) > 0:  # a JPEG may state its height at its end
-        return size
-    height, width = decode_image(content, name).shape[:2]
-    return width, height
-
-
-def _may_be_turned(content: bytes) -> bool:
-    """Return whether an image's upright size may differ from the size that its header states."""
-    if content.startswith(_TIFF_MAGIC):
-        try:
-            return ORIENTATION_TAG in tags(content)
-        except (struct.error, IndexError, OverflowError):
-            return True
-    is_iso = content.startswith(b"ftyp", 4)  # AVIF and HEIC may be turned or cropped
-    return is_iso or any(mark in content for mark in _MAY_BE_TURNED)
 
 
 def header_size(content: bytes) -> Size:
@@ -98,8 +67,8 @@ def _stated_size(content: bytes) -> Size:
         return _webp_size(content)
     if content.startswith(b"ftyp", 4):  # AVIF or HEIC
         return main_image(content)[:2]
-    if content.startswith(_JP2_MAGIC) and (at := content.find(b"ihdr")) > 0:
-        height, width = struct.unpack_from(">II", content, at + 4)
+    if content.startswith(_JP2_MAGIC) and (at := content.find(_JP2_STREAM)) > 0:
+        width, height = struct.unpack_from(">II", content, at + 8)
         return width, height
     head = content[:_HEADER_BYTES]
     if found_size := _PNM.match(head) or _PAM.match(head):

@@ -11,9 +11,13 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
+import numpy as np
+
 PNG_MAGIC: Final = b"\x89PNG\r\n\x1a\n"
 
 _USED: Final = (b"PLTE", b"tRNS", b"eXIf")  # needed to decode and orient the pixels
+_FIRST: Final = (b"IHDR",)
+_PLAIN: Final = (b"IDAT", b"IEND", b"PLTE", b"tRNS", b"pHYs", b"gAMA", b"sRGB", b"tEXt", b"tIME")
 _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by PNG colour type
 _MAX_FILTER: Final = 4  # largest valid filter type of a row
 _BLOCK_BYTES: Final = 256  # at most so much is lost before a damaged byte
@@ -38,8 +42,10 @@ def repair_png(content: bytes) -> tuple[bytes, bool]:
     Source: W3C, Portable Network Graphics Specification, third edition, 2025.
     """
     header, pixels, others, whole = b"", bytearray(), [], False
-    for kind, data, intact in _chunks(content):
-        if kind == b"IHDR" and intact:
+    for number, (kind, data, intact) in enumerate(_chunks(content)):
+        if number == 0:  # where its size was read and checked
+            if kind != b"IHDR" or not intact:
+                break
             header = data
         elif kind == b"IDAT":
             pixels += data
@@ -55,6 +61,21 @@ def repair_png(content: bytes) -> tuple[bytes, bool]:
         return b"", False
     parts = [(b"IHDR", header), *others, (b"IDAT", stream), (b"IEND", b"")]
     return PNG_MAGIC + b"".join(_chunk(kind, data) for kind, data in parts), whole
+
+
+def is_plain(content: bytes) -> bool:
+    """Return whether a PNG has no other chunks than a decoder is known to take well.
+
+    Of a chunk that is longer than the rest of the file libpng takes memory for its length; unknown
+    chunks that call themselves critical have ended the process.
+    """
+    at, kind = len(PNG_MAGIC), b""
+    while at + 8 <= len(content) and kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", content, at)
+        if kind not in (_FIRST if at == len(PNG_MAGIC) else _PLAIN):
+            return False
+        at += 12 + length
+    return at <= len(content)
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
@@ -82,7 +103,8 @@ def _complete(header: bytes, pixels: bytes) -> bytes:
         rows = _row_bytes(header)
     except (struct.error, KeyError):
         return b""
-    unpack, raw, size = zlib.decompressobj(), bytearray(), sum(rows)
+    size = sum(length * count for length, count in rows)
+    unpack, raw = zlib.decompressobj(), bytearray()
     try:
         for at in range(0, len(pixels), _BLOCK_BYTES):
             raw += unpack.decompress(pixels[at : at + _BLOCK_BYTES], size - len(raw) + 1)
@@ -91,15 +113,19 @@ def _complete(header: bytes, pixels: bytes) -> bytes:
     except zlib.error:
         pass
     kept = 0
-    for length in rows:
-        if kept + length > len(raw) or raw[kept] > _MAX_FILTER:
+    for length, count in rows:
+        filters = np.frombuffer(raw, np.uint8)[kept : kept + length * count : length]
+        filters = filters[: (len(raw) - kept) // length]
+        damaged = np.flatnonzero(filters > _MAX_FILTER)
+        good = int(damaged[0]) if len(damaged) else len(filters)
+        kept += length * good
+        if good < count:
             break
-        kept += length
-    return zlib.compress(raw[:kept].ljust(size, b"\0"), 1) if kept else b""
+    return zlib.compress(bytes(raw[:kept]).ljust(size, b"\0"), 1) if kept else b""
 
 
-def _row_bytes(header: bytes) -> list[int]:
-    """Return the length of each row in bytes, filter byte included, in file order."""
+def _row_bytes(header: bytes) -> list[tuple[int, int]]:
+    """Return the length of rows in bytes, filter byte included, and their number, in file order."""
     width, height, bits, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
     depth = bits * _CHANNELS[colour]
     passes = _PASSES if interlaced else ((0, 0, 1, 1),)
@@ -107,5 +133,5 @@ def _row_bytes(header: bytes) -> list[int]:
     for left, top, across, down in passes:
         columns = -(-(width - left) // across)
         if columns > 0:
-            rows += [1 + -(-columns * depth // 8)] * -(-max(height - top, 0) // down)
+            rows.append((1 + -(-columns * depth // 8), -(-max(height - top, 0) // down)))
     return rows

@@ -13,10 +13,10 @@ from typing import Final
 
 from mien.errors import MienError, first_line
 from mien.io.files import atomic_file
+from mien.io.limits import SECONDS
 from mien.version import VERSION
 
 IDLE_TIMEOUT_S: Final = 30.0
-TOTAL_TIMEOUT_S: Final = 300.0
 # Some servers refuse the name that Python gives itself.
 USER_AGENT: Final = f"Mozilla/5.0 (compatible; mien/{VERSION})"
 _CHUNK_BYTES: Final = 1 << 16
@@ -34,7 +34,7 @@ def downloaded(
     max_bytes: int,
     failed: Callable[[str], MienError],
     idle_timeout_s: float = IDLE_TIMEOUT_S,
-    total_timeout_s: float = TOTAL_TIMEOUT_S,
+    total_timeout_s: float | None = None,
 ) -> Iterator[Path]:
     """Download a file and yield its temporary path; the file gets its name when the block ends.
 
@@ -46,7 +46,8 @@ def downloaded(
         max_bytes: largest accepted size, in bytes.
         failed: function that returns the error for a reason in words.
         idle_timeout_s: longest pause of the server, in seconds.
-        total_timeout_s: longest duration of the whole download, in seconds.
+        total_timeout_s: longest duration of the whole download, in seconds; None for
+            ``MIEN_MAX_SECONDS`` (300).
 
     Raises:
         MienError: if the download fails; the error that `failed` returns.
@@ -71,7 +72,7 @@ def download(
     *,
     max_bytes: int,
     idle_timeout_s: float = IDLE_TIMEOUT_S,
-    total_timeout_s: float = TOTAL_TIMEOUT_S,
+    total_timeout_s: float | None = None,
 ) -> None:
     """Download `url` to `path`.
 
@@ -80,7 +81,8 @@ def download(
         path: path of the file to write.
         max_bytes: largest accepted size, in bytes.
         idle_timeout_s: longest pause of the server, in seconds.
-        total_timeout_s: longest duration of the whole download, in seconds.
+        total_timeout_s: longest duration of the whole download, in seconds; None for
+            ``MIEN_MAX_SECONDS`` (300).
 
     Raises:
         DownloadError: if `url` is not such an address, the server cannot be reached or does not
@@ -89,7 +91,8 @@ def download(
     """
     if not url.lower().startswith(("https://", "http://")):
         raise DownloadError("expected an address that begins with https:// or http://")
-    deadline = time.monotonic() + total_timeout_s
+    most_s = SECONDS.value if total_timeout_s is None else total_timeout_s
+    deadline = time.monotonic() + most_s
     count = 0
     try:
         request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})
@@ -105,7 +108,8 @@ def download(
         raise DownloadError(f"the server says {error.code} {error.reason}") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         if isinstance(error, TimeoutError) and time.monotonic() > deadline:
-            raise DownloadError(f"it took more than {total_timeout_s:g} s") from None
+            more = f"; raise the limit with {SECONDS.variable}" if total_timeout_s is None else ""
+            raise DownloadError(f"it took more than {most_s:g} s{more}") from None
         raise DownloadError(root_cause(error)) from None
     if promised.isdecimal() and int(promised) != count:
         raise DownloadError(f"it broke off after {count:,} of {int(promised):,} bytes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -14,14 +15,16 @@ from pydantic import AfterValidator
 # Excludes characters that a file name may not have on some system, and path separators.
 _PATTERN: Final = re.compile(r'\w[^/\\:*?"<>|\x00-\x1f]*')
 
+_MOST_BYTES: Final = 200  # of the 255 that file systems take; suffixes follow
+
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def _refuse_other(name: str) -> str:
-    if not _PATTERN.fullmatch(name):
+    if not _PATTERN.fullmatch(name) or len(os.fsencode(name)) > _MOST_BYTES:
         raise ValueError(
             "expected a valid file name: a letter, a digit or _ first, no / or \\ and none of "
-            ': * ? " < > |'
+            f': * ? " < > |, at most {_MOST_BYTES} bytes'
         )
     return name
 

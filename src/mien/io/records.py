@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from mien.errors import MienError, RunError
+from mien.errors import MienError, RunError, first_line
 from mien.io.files import write_text
 
 R = TypeVar("R", bound=BaseModel)
@@ -59,5 +59,6 @@ def read_record(
         key = ".".join(map(str, first["loc"])) or "the whole file"
         reason = f"{key}: {first['msg'].removeprefix('Value error, ').lower()}"
         raise error(f"{path}: damaged ({reason}); {mend}") from None
-    except ValueError as problem:  # not JSON, or not UTF-8
-        raise error(f"{path}: damaged (not JSON: {problem}); {mend}") from None
+    except (ValueError, RecursionError) as problem:  # not JSON, not UTF-8, or nested too deeply
+        reason = first_line(problem)
+        raise error(f"{path}: damaged (not JSON: {reason}); {mend}") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
@@ -24,6 +23,7 @@ from mien.recipes.sections import (
     SourceSection,
     TrainSection,
 )
+from mien.recipes.toml import MOST_LEVELS, parse_toml, read_toml_file
 
 SHIPPED: Final = Path(__file__).parent
 
@@ -144,8 +144,8 @@ def load_recipe(
     path = Path(name_or_path)
     if path.suffix != ".toml":
         path = SHIPPED / f"{name_or_path}.toml"
-        if not path.is_file():
-            known = list_recipes()
+        known = list_recipes()
+        if str(name_or_path) not in known:
             raise RecipeError(
                 f"no recipe is called {str(name_or_path)!r}{nearest(str(name_or_path), known)}; "
                 f"there are: {', '.join(known)}; or give the path of a .toml file"
@@ -207,11 +207,12 @@ def read_toml(path: Path) -> dict[str, Any]:
         RecipeError: if it cannot be read or is not valid TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return read_toml_file(path)
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: is not valid TOML ({error})") from error
+    except ValueError as error:
+        what = "cannot be read" if "\0" in str(path) else "is not valid TOML"
+        raise RecipeError(f"{path}: {what} ({error})") from error
 
 
 def parse_recipe(values: Mapping[str, Any], *, where: str, for_training: bool = True) -> Recipe:
@@ -245,16 +246,18 @@ def _apply(values: dict[str, Any], override: str) -> None:
     try:
         set_key(values, key.strip(), parse_value(text.strip()))
     except TypeError as error:
-        raise RecipeError(f"--set {override}: {error}") from None
+        raise RecipeError(f"--set {override[:200]}: {error}") from None
 
 
 def set_key(values: dict[str, Any], key: str, value: Any) -> None:
     """Set a dotted key in a recipe's plain data.
 
     Raises:
-        TypeError: if a part of the key is a value and not a section.
+        TypeError: if a part of the key is a value and not a section, or it has too many parts.
     """
     *sections, last = key.split(".")
+    if len(sections) >= MOST_LEVELS:
+        raise TypeError(f"a key of {len(sections) + 1:,} parts, expected at most {MOST_LEVELS}")
     for section in sections:
         values = values.setdefault(section, {})
         if not isinstance(values, dict):
@@ -265,6 +268,6 @@ def set_key(values: dict[str, Any], key: str, value: Any) -> None:
 def parse_value(text: str) -> Any:
     """Return a value parsed as TOML (5, 0.1, true, [32, 64]); anything else is a string."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parse_toml(f"value = {text}")["value"]
+    except ValueError:
         return text

@@ -5,10 +5,18 @@ An unknown key is an error, so a misspelled setting cannot be ignored silently.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from mien.errors import DataError
 from mien.images.crop import MAX_SIZE_PX, MIN_SIZE_PX, CropSpec
@@ -20,6 +28,15 @@ Margin = Annotated[float, Field(gt=-0.5, le=1)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
+
+def _refuse_no_path(text: str) -> str:
+    if "\0" in text or max(len(os.fsencode(part)) for part in text.split("/")) > _LONGEST_NAME:
+        raise ValueError("no path: it has a null character, or a name of more than 255 bytes")
+    return text
+
+
+_LONGEST_NAME: Final = 255  # bytes; no common file system takes more
+PathText = Annotated[str, AfterValidator(_refuse_no_path)]
 
 DEFAULT_FAMILY: Final = "stacked"
 
@@ -141,7 +158,7 @@ class ModelSection(Section):
     """Dropout probability after each dense layer, or before the logits if there is none."""
     initialization: Literal["kaiming", "keras"] = "kaiming"
     """Initialization of the weights: He et al., 2015, or the defaults of Keras."""
-    weights: str = "none"
+    weights: PathText = "none"
     """Weights that training starts from: a run or its ``model.safetensors``, a name of published
     weights that the family knows, or ``none``. For other classes the last layer starts anew."""
     architecture: Literal["recipe", "weights"] = "recipe"
@@ -225,7 +242,7 @@ class AugmentSection(Section):
 class DistillSection(Section):
     """Teachers whose probabilities are learned in addition to the labels; none by default."""
 
-    teachers: tuple[str, ...] = ()
+    teachers: tuple[PathText, ...] = ()
     """Run directories of the teachers, which were trained on the same data."""
     in_turn: bool = False
     """Whether each image is read by one teacher alone, all of them equally often: on average the

@@ -12,6 +12,7 @@ from mien.bundle.scores import Score
 from mien.evaluation.describe import show_score
 from mien.evaluation.significance import ComparedRun, Comparison, Group
 from mien.io.files import write_text
+from mien.io.text import markdown_text
 from mien.reports.figures import comparison as figures
 from mien.reports.pages import TextTable, embed, render_page, show_large, show_p, to_csv
 
@@ -40,7 +41,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
         folder: folder of the files; files of the same names are replaced.
     """
     tables, records = comparison_tables(comparison), comparison_records(comparison)
-    why = f"{comparison.why_apart}\n\n" if comparison.why_apart else ""
+    why = f"{markdown_text(comparison.why_apart)}\n\n" if comparison.why_apart else ""
     write_text(folder / "compare.md", why + "\n".join(table.to_markdown() for table in tables))
     write_text(folder / "compare.csv", to_csv(records["runs"]))
     write_text(folder / "pairs.csv", to_csv(records["pairs"]))

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from mien.evaluation.describe import show_score
 from mien.images.crop import CropSpec, encode_png, to_crop, to_image
 from mien.io.names import escape_undecodable
+from mien.io.text import csv_cell, markdown_text
 from mien.reports.svg import to_svg
 from mien.types import Crop
 
@@ -44,11 +45,13 @@ class TextTable:
 
     def to_markdown(self) -> str:
         """Return the table as Markdown."""
-        rule = ["---", *["---:"] * (len(self.columns) - 1)]
-        lines = [self.columns, rule, *self.rows]
-        table = "\n".join(f"| {' | '.join(_escape(cell) for cell in line)} |" for line in lines)
-        note = f"\n{escape_undecodable(self.note)}\n" if self.note else ""
-        return f"## {self.title}\n\n{table}\n{note}"
+        heading, *rows = (
+            f"| {' | '.join(map(markdown_text, line))} |" for line in (self.columns, *self.rows)
+        )
+        rule = f"| {' | '.join(['---', *['---:'] * (len(self.columns) - 1)])} |"
+        table = "\n".join([heading, rule, *rows])
+        note = f"\n{markdown_text(self.note)}\n" if self.note else ""
+        return f"## {markdown_text(self.title)}\n\n{table}\n{note}"
 
 
 def render_page(template: str, **context: Any) -> str:
@@ -93,11 +96,11 @@ def _environment() -> jinja2.Environment:
 
 
 def to_csv(rows: Sequence[dict[str, Any]]) -> str:
-    """Return rows with the same keys as CSV, with the keys as header."""
+    """Return rows with the same keys as CSV, with the keys as header; no cell is a formula."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer.writerow({name: csv_cell(name) for name in writer.fieldnames})
+    writer.writerows({name: csv_cell(cell) for name, cell in row.items()} for row in rows)
     return text.getvalue()
 
 
@@ -139,7 +142,3 @@ def _at_most(crop: Crop) -> Crop:
 def _as_png(png: bytes) -> str:
     """Return a PNG file as the ``src`` of an HTML image: a data URL."""
     return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
-
-
-def _escape(cell: str) -> str:
-    return " ".join(escape_undecodable(cell).replace("|", "\\|").splitlines())

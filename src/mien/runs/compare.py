@@ -15,12 +15,12 @@ from mien.runs.evaluations import evaluation_of
 from mien.runs.run import Run
 
 
-def compare_runs(paths: Sequence[str | Path], split: str | None = None) -> Comparison:
+def compare_runs(paths: Sequence[str | Path], split: str = "val") -> Comparison:
     """Return the scores of runs with their intervals, and a test for each pair.
 
     Args:
         paths: paths of two or more run directories.
-        split: name of the split to compare on; by default test if every run has one, else val.
+        split: name of the split to compare on. A look at a test split is logged in each run.
 
     Raises:
         RunError: if the runs cannot be compared (see `load_compared_runs`).
@@ -28,12 +28,12 @@ def compare_runs(paths: Sequence[str | Path], split: str | None = None) -> Compa
     return compare(load_compared_runs(paths, split))
 
 
-def load_compared_runs(paths: Sequence[str | Path], split: str | None = None) -> list[ComparedRun]:
+def load_compared_runs(paths: Sequence[str | Path], split: str = "val") -> list[ComparedRun]:
     """Return finished runs with their evaluations and costs, ready to be compared.
 
     Args:
         paths: paths of two or more run directories.
-        split: name of the split to compare on; by default test if every run has one, else val.
+        split: name of the split to compare on. A look at a test split is logged in each run.
 
     Raises:
         RunError: if there are fewer than two runs, a run is named twice, has not finished or is
@@ -55,8 +55,6 @@ def load_compared_runs(paths: Sequence[str | Path], split: str | None = None) ->
             )
     names = _short_names(resolved)
     _refuse_other_labels(dict(zip(names, runs, strict=True)))
-    if split is None:
-        split = "test" if all("test" in run.record.data.split_counts for run in runs) else "val"
     return [_compared(run, split, name) for run, name in zip(runs, names, strict=True)]
 
 

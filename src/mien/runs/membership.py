@@ -79,9 +79,16 @@ class Membership:
             return None
         try:
             # From bytes: given a path, NumPy leaves a damaged file open.
-            with np.load(io.BytesIO(path.read_bytes())) as kept:
-                return cls(kept["trained_on"], kept["chosen_by"])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            content = io.BytesIO(path.read_bytes())
+            with zipfile.ZipFile(content) as archive:  # a compressed one may take all memory
+                if any(one.compress_type != zipfile.ZIP_STORED for one in archive.infolist()):
+                    raise ValueError("compressed")
+            with np.load(content) as kept:
+                arrays = kept["trained_on"], kept["chosen_by"]
+            if any(one.dtype != np.uint64 or one.ndim != 1 for one in arrays):
+                raise ValueError("no digests")
+            return cls(*arrays)
+        except Exception:  # errors of a damaged archive share no base
             raise RunError(
                 f"{path}: damaged, so the images that the run was trained on are unknown; copy the "
                 "run back from a backup, or train again"

@@ -18,10 +18,10 @@ report.html          the report
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
@@ -33,6 +33,7 @@ from mien.io.files import AnyPath, atomic_folder, expand_user, locked_folder, wr
 from mien.io.records import read_record, write_record
 from mien.recipes import Recipe
 from mien.recipes.recipe import parse_recipe
+from mien.recipes.toml import read_toml_file
 from mien.runs.record import RunRecord
 
 _RECORD = "run.json"
@@ -40,6 +41,14 @@ _RECIPE = "recipe.toml"
 _MEND = "copy the run back from a backup, or train again"
 # Names of temporary files, as `mien.io.files.atomic_file` makes them.
 _TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}(\.\w+)?")
+
+HISTORY_COLUMNS: Final = (
+    "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds",
+    "images_per_second",
+)  # fmt: skip
+
+# Places that are written in, so that a link in a run from elsewhere would change other files.
+_WRITTEN_IN: Final = ("checkpoints", "evaluations", "tensorboard", ".lock", ".test_log.lock")
 
 BUNDLE_NAME: Final = "model.onnx"
 INT8_NAME: Final = "model-int8.onnx"
@@ -57,8 +66,9 @@ class Run:
 
     def __init__(self, path: AnyPath) -> None:
         self.path = expand_user(path)
-        if not self.path.is_dir():
+        if not os.path.isdir(self.path):  # noqa: PTH112 - Path raises errors for odd names
             raise RunError(f"{self.path}: no such run directory; make one with: mien train")
+        refuse_links(self.path)
         if not (self.path / _RECORD).is_file():
             raise RunError(f"{self.path}: not a run directory, it contains no {_RECORD}")
         self.record = read_record(RunRecord, self.path / _RECORD, mend=_MEND)
@@ -98,7 +108,12 @@ class Run:
     @staticmethod
     def refuse_existing(path: Path) -> None:
         """Raise a RunError if the path of a new run exists already."""
-        if path.exists():
+        try:
+            exists = path.exists()
+        except (OSError, ValueError) as error:  # a name that is too long, or is none
+            reason = getattr(error, "strerror", None) or error
+            raise RunError(f"{path}: cannot be a run directory ({reason})") from None
+        if exists:
             raise RunError(
                 f"{path}: exists already; choose another --out, "
                 f"or continue a stopped run: mien train --resume {path}"
@@ -125,11 +140,18 @@ class Run:
         if not self.history_path.is_file():
             return []
         try:
-            names, *lines = self.history_path.read_text(encoding="utf-8").splitlines()
-            return [
-                dict(zip(names.split(","), map(float, line.split(",")), strict=True))
-                for line in lines
-            ]
+            names, *lines = self.history_path.read_text(encoding="utf-8").splitlines() or [""]
+            columns = names.split(",")
+            if missing := [name for name in HISTORY_COLUMNS if columns.count(name) != 1]:
+                raise ValueError(f"expected one column {missing[0]}")
+            rows = [dict(zip(columns, map(float, line.split(",")), strict=True)) for line in lines]
+            if [row["epoch"] for row in rows] != list(range(1, len(rows) + 1)):
+                raise ValueError("expected the epochs 1, 2, 3 and so on")
+            return rows
+        except OSError as error:
+            raise RunError(
+                f"{self.history_path}: cannot be read ({error.strerror}); {_MEND}"
+            ) from error
         except ValueError as error:
             raise RunError(f"{self.history_path}: damaged ({error}); {_MEND}") from error
 
@@ -170,6 +192,21 @@ def evaluation_path(folder: Path, split: str) -> Path:
     return folder / "evaluations" / f"{split}.json"
 
 
+def refuse_links(folder: Path, names: Iterable[str] = _WRITTEN_IN) -> None:
+    """Raise a RunError for a link in a run directory that leads out of it.
+
+    Args:
+        folder: path of the run directory.
+        names: paths in it to check.
+    """
+    for path in (folder / name for name in names):
+        if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+            raise RunError(
+                f"{path}: is a link to outside of the run, where a run from elsewhere could change "
+                "files; put the file or folder itself in its place"
+            )
+
+
 def free_name(folder: Path, name: str) -> Path:
     """Return `folder/name`, or `folder/name-2` and so on if that exists."""
     path, number = folder / name, 1
@@ -182,7 +219,7 @@ def free_name(folder: Path, name: str) -> Path:
 def _read_recipe(path: Path) -> Recipe:
     try:
         # Names of weights that are not UTF-8 keep their bytes.
-        values = tomllib.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+        values = read_toml_file(path, errors="surrogateescape")
         return parse_recipe(values, where=str(path), for_training=False)
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror}); {_MEND}") from error

@@ -13,6 +13,7 @@ from typing import Final
 from mien.bundle.scores import Protocol
 from mien.errors import RunError
 from mien.io.files import locked_file
+from mien.io.text import csv_cell
 from mien.runs.record import now
 
 FILE_NAME: Final = "test_log.csv"
@@ -33,7 +34,8 @@ def log_measurement(folder: Path, protocol: Protocol, accuracy: float | None) ->
         RunError: if the log cannot be written.
     """
     path = folder / FILE_NAME
-    row = (now(), protocol.data, protocol.split_fingerprint, protocol.images, accuracy)
+    _refuse_link(path)
+    row = (now(), csv_cell(protocol.data), protocol.split_fingerprint, protocol.images, accuracy)
     try:
         with (
             locked_file(folder / _LOCK_NAME, timeout_s=_LOCK_TIMEOUT_S),
@@ -60,6 +62,7 @@ def count_measurements(folder: Path) -> int:
         RunError: if the log cannot be read.
     """
     path = folder / FILE_NAME
+    _refuse_link(path)
     if not path.is_file():
         return 0
     try:
@@ -68,3 +71,11 @@ def count_measurements(folder: Path) -> int:
     except (OSError, ValueError, csv.Error) as error:
         raise RunError(f"{path}: damaged ({error}); copy it back from a backup") from None
     return max(0, rows - 1)  # without the heading
+
+
+def _refuse_link(path: Path) -> None:
+    """Raise a RunError for a link, through which a run from elsewhere would change another file."""
+    if path.is_symlink():
+        raise RunError(
+            f"{path}: is a link, expected a file of the run's own; put the file in its place"
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 from mien.errors import RecipeError, nearest
 from mien.recipes.explain import explain
 from mien.recipes.recipe import list_recipes, load_recipe, parse_value, read_toml
+from mien.recipes.toml import parse_toml
 from mien.sweeps.spec import WAYS, Range, Settings, Sweep
 
 SHIPPED: Final = Path(__file__).parent / "shipped"
@@ -88,7 +88,7 @@ def _read(name_or_path: str | Path) -> dict[str, Any]:
     path = Path(name_or_path)
     if path.suffix != ".toml":
         path = SHIPPED / f"{name_or_path}.toml"
-        if not path.is_file():
+        if str(name_or_path) not in list_sweeps():
             known = [*list_sweeps(), *list_recipes()]
             if str(name_or_path) not in known:
                 raise RecipeError(
@@ -161,8 +161,8 @@ def _assignments(texts: Iterable[str], option: str, parse: Callable[[str], Any])
 def _parse_values(text: str) -> list[Any]:
     """Return the values in a list separated by commas; words need no quotes."""
     try:
-        return list(tomllib.loads(f"values = [{text}]")["values"])
-    except tomllib.TOMLDecodeError:
+        return list(parse_toml(f"values = [{text}]")["values"])
+    except ValueError:
         return [parse_value(word.strip()) for word in text.split(",")]
 
 

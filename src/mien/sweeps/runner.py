@@ -62,7 +62,7 @@ def start_sweep(
     jobs: int = 1,
     device: Device = "auto",
     minutes: float | None = None,
-    splits: tuple[str, ...] = SPLITS,
+    splits: tuple[str, ...] = ("train", "val"),
     skip_bad: bool = False,
     listener: SweepListener | None = None,
 ) -> SweepFolder:
@@ -81,7 +81,7 @@ def start_sweep(
             measures its result, for which time has to be left. `resume_sweep` continues the
             unfinished trials.
         splits: names of the splits that a finished trial is measured on; val has to be among them.
-            Leave test out if nothing is to be reported, because each measurement is logged.
+            A look at a test split is logged in each trial, and no choice should rest on it.
         skip_bad: whether to leave out unusable images, instead of refusing the data set.
         listener: progress listener; None for a silent sweep.
 

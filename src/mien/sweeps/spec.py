@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Self
 
@@ -17,6 +18,9 @@ from mien.recipes.sections import Positive, Section, Seed, SourceSection
 WAYS: Final = ("grid", "search", "variants")  # the sections that define the trials
 
 Settings = dict[str, Any]  # values by dotted key, for example {"model.stages": 3}
+
+
+_MOST_TRIALS: Final = 10_000  # of a grid; each takes a minute at least
 
 
 class Range(Section):
@@ -75,6 +79,11 @@ class Sweep(Section):
             raise ValueError(
                 "expected exactly one of [grid], [search] and [variants], found "
                 f"{' and '.join(found) or 'none'}"
+            )
+        if (trials := math.prod(map(len, self.grid.values()))) > _MOST_TRIALS:
+            raise ValueError(
+                f"grid: {trials:,} trials, expected at most {_MOST_TRIALS:,}; a search draws some "
+                "of them"
             )
         for key in self.keys:
             if key.split(".")[0] == "data":
@@ -140,7 +149,7 @@ class Sweep(Section):
             try:
                 set_key(values, key, value)
             except TypeError as error:
-                raise RecipeError(f"sweep {self.name}: {key}: {error}") from None
+                raise RecipeError(f"sweep {self.name}: {key[:100]}: {error}") from None
         return parse_recipe(values, where=self.recipe)
 
     def check(self) -> None:

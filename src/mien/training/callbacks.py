@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
@@ -24,12 +24,8 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from mien.errors import MienError
 from mien.io.files import write_bytes, write_text
 from mien.recipes.sections import TrainSection
+from mien.runs.run import HISTORY_COLUMNS
 from mien.training.batches import Batches
-
-HISTORY_COLUMNS: Final = (
-    "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "seconds",
-    "images_per_second",
-)  # fmt: skip
 
 
 class SeedEachEpoch(Callback):

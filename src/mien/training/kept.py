@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
+import numpy as np
 import torch
 from pydantic import BaseModel
 from torch import Tensor
@@ -17,8 +18,10 @@ from mien.models import Classifier, Task, build_model
 from mien.models.weights import VOTES_HEAD, open_network
 from mien.models.weights import mix_votes as mix_votes_into
 from mien.recipes.sections import TrainSection
-from mien.runs.run import Run
+from mien.runs.run import Run, refuse_links
 from mien.training.callbacks import History
+
+_MEND: Final = "copy it back from a backup, or train again"
 
 _Record = TypeVar("_Record", bound=BaseModel)
 
@@ -69,7 +72,7 @@ def load_fitted(run: Run) -> tuple[Classifier, dict[str, Tensor], list[dict[str,
     classifier = build_model(run.recipe.model, task_of(run))
     try:
         classifier.load_state_dict(own)
-    except RuntimeError as error:  # its message lists every tensor
+    except Exception as error:  # its message lists every tensor
         raise RunError(
             f"{run.kept_checkpoint}: does not fit the network that recipe.toml describes; restore "
             f"the recipe with which it was trained, or train again"
@@ -105,12 +108,31 @@ def add_face_gate(run: Run, classifier: Classifier) -> None:
 
 def read_calibration(run: Run) -> Calibration | None:
     """Return the calibration of a run; None if it has none."""
-    return _read(Calibration, run.calibration_path)
+    calibration = _read(Calibration, run.calibration_path)
+    if calibration is not None and (reason := _misfit(calibration, len(run.record.data.labels))):
+        raise RunError(f"{run.calibration_path}: damaged ({reason}); {_MEND}")
+    return calibration
 
 
 def read_face_gate(run: Run) -> FaceGate | None:
     """Return the face gate of a run; None if it has none."""
-    return _read(FaceGate, run.face_gate_path)
+    gate = _read(FaceGate, run.face_gate_path)
+    if gate is not None and not np.isfinite([*gate.weight, gate.bias]).all():
+        raise RunError(f"{run.face_gate_path}: damaged (a weight is not finite); {_MEND}")
+    return gate
+
+
+def _misfit(calibration: Calibration, classes: int) -> str:
+    """Return why a calibration cannot be that of a network with so many classes; else nothing."""
+    matrix, bias, offset = calibration.matrix, calibration.bias, calibration.offset
+    if {len(matrix), len(bias), *map(len, matrix)} != {classes} or len(offset) not in (0, classes):
+        return f"expected a matrix, a bias and offsets for {classes} classes"
+    numbers = [*np.ravel(matrix), *bias, *offset, calibration.temperature]
+    if not np.isfinite(numbers).all() or calibration.temperature <= 0:
+        return "expected finite numbers, and a temperature above 0"
+    if not 0 <= calibration.votes_share <= 1:
+        return f"votes_share = {calibration.votes_share}: expected 0 to 1"
+    return ""
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -120,13 +142,30 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         RunError: if it is damaged.
     """
     try:
+        refuse_links(path.parent.parent, ["checkpoints", f"checkpoints/{path.name}"])
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        _check(checkpoint)
+    except RunError:
+        raise
     except Exception as error:  # errors of a damaged file share no base
         reason = first_line(error, most=80)
         raise RunError(
             f"{path}: damaged ({reason}); copy the run back from a backup, or train again"
         ) from error
     return checkpoint
+
+
+def _check(checkpoint: Any) -> None:
+    """Raise an error for a checkpoint of the right form and wrong content."""
+    state, callbacks = checkpoint["state_dict"], checkpoint["callbacks"]
+    for name, value in state.items():
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{name} is not a tensor")
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise ValueError(f"{name} is not finite")
+    rows = callbacks[History.__qualname__]["rows"]
+    if not all(isinstance(value, int | float) for row in rows for value in row.values()):
+        raise ValueError("its history has values that are not numbers")
 
 
 def chosen_by(train: TrainSection) -> str:
@@ -148,4 +187,4 @@ def _rows_until_kept(run: Run) -> list[dict[str, float]]:
 def _read(kind: type[_Record], path: Path) -> _Record | None:
     if not path.is_file():
         return None
-    return read_record(kind, path, mend="copy it back from a backup, or train again")
+    return read_record(kind, path, mend=_MEND)

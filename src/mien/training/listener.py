@@ -77,6 +77,16 @@ class NotifyListener(Callback):
         self.listener.stepped(trainer.current_epoch + 1, batch_idx + 1, pl_module.running_means)
 
 
+class Started(Callback):
+    """Records whether an epoch has started, before which a checkpoint is restored."""
+
+    started = False
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Record it."""
+        self.started = True
+
+
 class Stopped(Exception):  # noqa: N818 - nothing went wrong
     """Raised between two steps once a stop was requested."""
 

@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
-from mien.errors import RecipeError, RunError, first_line
+from mien.errors import MienError, RecipeError, RunError, first_line
 from mien.io.names import is_text
 from mien.io.quiet import quiet_logger
 from mien.models import build_model
@@ -30,7 +30,7 @@ from mien.training.callbacks import (
 )
 from mien.training.device import exact_arithmetic, fixed_threads
 from mien.training.kept import task_of
-from mien.training.listener import NotifyListener, Stopped, StopWhenAsked, TrainingListener
+from mien.training.listener import NotifyListener, Started, Stopped, StopWhenAsked, TrainingListener
 from mien.training.memory import keep_freed_memory
 from mien.training.module import Trainable, balanced_weights, use_channels_last
 from mien.training.preflight import Prepared
@@ -70,7 +70,8 @@ def fit(
     batches = _build_batches(run, prepared, module, device)
     validation = Batches(prepared.dataset.val, _VAL_BATCH[device.type], device)
 
-    stopper = StopWhenAsked(between_epochs=on_gpu)
+    stopper, started = StopWhenAsked(between_epochs=on_gpu), Started()
+    resume_from = run.last_checkpoint if run.last_checkpoint.is_file() else None
     own_callbacks: list[Callback] = [
         SeedEachEpoch(batches, recipe.train.seed),
         *_freezing(recipe, module),
@@ -79,6 +80,7 @@ def fit(
         LearningRate(recipe.train, recipe.train.epochs * len(batches)),
         NotifyListener(listener),
         stopper,
+        started,
         *_early_stopping(recipe),
         *_checkpoints(run, stopper, least_seconds=_BETWEEN_CHECKPOINTS_S if on_gpu else 0.0),
     ]
@@ -103,7 +105,6 @@ def fit(
                 num_sanity_val_steps=0,
                 log_every_n_steps=max(1, len(batches) // 5),
             )
-            resume_from = run.last_checkpoint if run.last_checkpoint.is_file() else None
             trainer.fit(module, batches, validation, ckpt_path=resume_from, weights_only=True)
     except RuntimeError as error:
         if not recipe.train.compile or not type(error).__module__.startswith("torch._"):
@@ -116,6 +117,13 @@ def fit(
     except Stopped:
         listener.stopping()
         return True
+    except Exception as error:  # Lightning checks nothing in a checkpoint
+        if resume_from is None or started.started or isinstance(error, MienError):
+            raise
+        raise RunError(
+            f"{resume_from}: damaged ({first_line(error, most=80)}); copy the run back from a "
+            "backup, or train again"
+        ) from error
     finally:
         listener.ended()
     return False

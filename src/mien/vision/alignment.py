@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import cv2
@@ -13,6 +14,9 @@ from mien.vision.detectors.base import Face
 
 # Smaller tilts are kept: rotation blurs a little, and training rotates faces by more than this.
 _LEVEL_ENOUGH_DEGREES: Final = 6.0
+# Sides of larger squares are shrunk first: the square around a picture of 60,000x1 pixels has 3,600
+# million of them. No square in a picture of 100 million pixels has a longer side.
+_MAX_SIDE_PX: Final = 10_000
 
 
 def crop_face(image: Image, face: Face, margin: float, crop: CropSpec = DEFAULT_CROP) -> Crop:
@@ -39,10 +43,13 @@ def cut_face(image: Image, face: Face, margin: float) -> Image:
         margin: margin on each side of the box, as a share of its longer side.
 
     Shape: uint8 (height, width, 3) or (height, width) -> (side, side, 3) or (side, side), where the
-        side is at least one pixel.
+        side is from 1 to 10,000 pixels.
     """
     left, top, right, bottom = face.box
     side = max(1, round(max(right - left, bottom - top) * (1 + 2 * margin)))
+    if side > _MAX_SIDE_PX:
+        image, face = _shrunk(image, face, _MAX_SIDE_PX / side)
+        (left, top, right, bottom), side = face.box, _MAX_SIDE_PX
     if abs(face.tilt_degrees) >= _LEVEL_ENOUGH_DEGREES:
         return _cut_level(image, face, side)
     x, y = round((left + right - side) / 2), round((top + bottom - side) / 2)
@@ -52,6 +59,15 @@ def cut_face(image: Image, face: Face, margin: float) -> Image:
     if any(beyond):
         inside = np.asarray(cv2.copyMakeBorder(inside, *beyond, cv2.BORDER_REPLICATE), np.uint8)
     return inside
+
+
+def _shrunk(image: Image, face: Face, scale: float) -> tuple[Image, Face]:
+    """Return a picture and the face in it at a smaller scale."""
+    height, width = image.shape[:2]
+    sides = (max(1, round(width * scale)), max(1, round(height * scale)))
+    smaller = cv2.resize(image, sides, interpolation=cv2.INTER_AREA)
+    left, top, right, bottom = (round(edge * scale) for edge in face.box)
+    return np.asarray(smaller, np.uint8), replace(face, box=(left, top, right, bottom))
 
 
 def _cut_level(image: Image, face: Face, side: int) -> Image:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-MAX_PIXELS: Final = 100_000_000  # pixels of one picture
+from mien.io.limits import PIXELS
+
+MAX_PIXELS: Final = PIXELS.default  # of one picture
 TIMEOUT_S: Final = 5.0  # idle timeout of an address
 RETRIES: Final = 5  # consecutive attempts to reopen a broken stream
 SMOOTHING_S: Final = 0.3  # time constant of a face's probabilities

@@ -163,6 +163,14 @@ def test_a_bomb_is_refused_by_its_header(exif, tmp_path):
     assert time.process_time() - begun < 0.5
 
 
+def test_the_limit_of_every_way_in_holds_without_an_argument(monkeypatch):
+    content = encoded(picture(size=(80, 60)), ".png")
+    monkeypatch.setenv("MIEN_MAX_PIXELS", "4799")
+    with pytest.raises(SourceError, match="--max-pixels 4800"):
+        list(open_source(content))
+    assert [frame.image.shape for frame in open_source(content, max_pixels=4800)] == [(60, 80, 3)]
+
+
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tiff", ".gif", ".avif"])
 def test_the_limit_can_be_raised(suffix, tmp_path):
     path = tmp_path / f"large{suffix}"

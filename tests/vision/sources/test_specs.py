@@ -13,7 +13,7 @@ import PIL.Image
 import pytest
 from tests.vision.made import encoded, picture, write_video
 
-from mien.errors import SourceError
+from mien.errors import MienError, SourceError
 from mien.vision.sources import SOURCES, open_source
 from mien.vision.sources._specs import suffix_of
 from mien.vision.sources.animation import Animation
@@ -261,7 +261,7 @@ def test_a_video_that_cannot_be_stored_is_said(tmp_path, monkeypatch):
     with pytest.raises(SourceError, match=r"more than 0 MB; raise the limit.*MIEN_MAX_VIDEO_MB"):
         open_source(content)
     monkeypatch.setenv("MIEN_MAX_VIDEO_MB", "many")
-    with pytest.raises(SourceError, match="MIEN_MAX_VIDEO_MB=many: expected a number"):
+    with pytest.raises(MienError, match="MIEN_MAX_VIDEO_MB=many: expected a number of MB"):
         open_source(content)
     monkeypatch.delenv("MIEN_MAX_VIDEO_MB")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))

@@ -17,6 +17,7 @@ from mien.cli.data.options import (
     crop_options,
 )
 from mien.cli.options import JsonOption
+from mien.io.text import one_line
 
 if TYPE_CHECKING:
     from mien.bundle.bundle import Bundle
@@ -85,13 +86,14 @@ def audit(
             print_table(audit_table(found))
         for finding in found.findings:
             if finding.severity == "serious":
-                out.print(f"{finding.title}.", style="bold")
+                out.print(f"{one_line(finding.title)}.", style="bold")
                 for name, figure in finding.figures.items():
-                    out.print(f"  {name}: {figure:,}")
-                out.print(f"  {finding.what_to_do}\n")
+                    out.print(f"  {one_line(name)}: {figure:,}")
+                out.print(f"  {one_line(finding.what_to_do)}\n")
         for line in found.not_checked:
-            err.print(f"Not checked: {line}.")
-        out.print(f"Passed: {'; '.join(found.fine)}.\n" if found.fine else "", style="dim")
+            err.print(f"Not checked: {one_line(line)}.")
+        fine = one_line("; ".join(found.fine))
+        out.print(f"Passed: {fine}.\n" if fine else "", style="dim")
         say_path("page", page)
         say_path("findings", page.with_suffix(".json"))
         say_notes([*known.notes, *dataset.notes])

@@ -22,6 +22,7 @@ from mien.cli.data.options import (
     crop_options,
 )
 from mien.cli.options import SkipBadOption
+from mien.io.text import one_line
 
 if TYPE_CHECKING:
     from mien.curation.manifest import Decision
@@ -132,8 +133,8 @@ def _print_decisions(
     from mien.curation.manifest import ACTIONS
     from mien.data.split import SPLITS
 
-    out.print(f"{dataset.name} ({dataset.layout}), {len(dataset):,} images", style="bold")
-    out.print(f"Splits: {dataset.split_rule}.\n")
+    out.print(f"{one_line(dataset.name)} ({dataset.layout}), {len(dataset):,} images", style="bold")
+    out.print(f"Splits: {one_line(dataset.split_rule)}.\n")
     reasons = Counter((decision.action, decision.because) for decision in decisions)
     table = new_table("action", "images", "because")
     table.columns[2].justify = "left"
@@ -164,4 +165,4 @@ def _say_undo(path: list[Path], options: Mapping[str, object], *, skip_bad: bool
         "\nThe source was not changed. To undo some of the decisions, delete their lines from a "
         "copy of the manifest, and apply it to the source:"
     )
-    out.print(f"{command} --manifest EDITED.csv --out NEW2", soft_wrap=True)
+    out.print(f"{one_line(command)} --manifest EDITED.csv --out NEW2", soft_wrap=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mien.cli.console import new_table, out
+from mien.io.text import one_line
 
 if TYPE_CHECKING:
     from mien.data import FaceDataset
@@ -20,6 +21,6 @@ def print_counts(dataset: FaceDataset) -> None:
         table.add_row(name, *(f"{n:,}" for n in (*row, sum(row))), f"{sum(row) / len(dataset):.1%}")
     totals = [sum(of.values()) for of in counts.values()]
     table.add_row("all", *(f"{n:,}" for n in (*totals, sum(totals))), "", style="bold")
-    out.print(f"{dataset.name} ({dataset.layout}{with_votes})", style="bold")
-    out.print(f"Splits: {dataset.split_rule}.\n")
+    out.print(f"{one_line(dataset.name)} ({dataset.layout}{with_votes})", style="bold")
+    out.print(f"Splits: {one_line(dataset.split_rule)}.\n")
     out.print(table)

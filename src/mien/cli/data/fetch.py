@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from mien.cli.console import out
+from mien.io.text import one_line
 
 app = typer.Typer(no_args_is_help=True, help="Download FER-2013, or FER+'s votes for it.")
 
@@ -79,5 +80,5 @@ def ferplus(
 
 def _say(path: Path, content: str, counts: Mapping[str, int], command: list[str]) -> None:
     splits = ", ".join(f"{split} {count:,}" for split, count in counts.items())
-    out.print(f"Downloaded {content} ({splits}): {path}", soft_wrap=True)
-    out.print(f"Next: mien data {shlex.join(command)}", soft_wrap=True)
+    out.print(f"Downloaded {content} ({splits}): {one_line(str(path))}", soft_wrap=True)
+    out.print(f"Next: mien data {one_line(shlex.join(command))}", soft_wrap=True)

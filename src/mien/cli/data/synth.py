@@ -9,6 +9,7 @@ import typer
 
 from mien.cli.console import out
 from mien.cli.data.options import ChannelsOption, NewLayoutOption, SizeOption, crop_options
+from mien.io.text import one_line
 
 
 def synth(
@@ -48,6 +49,6 @@ def synth(
     dataset = synthetic_faces(count, seed=seed, label_set=label_set, crop=crop)
     write_dataset(dataset, path, layout)
     splits = ", ".join(f"{split} {images:,}" for split, images in dataset.split_counts().items())
-    out.print(f"Drew {count:,} faces ({splits}): {path}", soft_wrap=True)
+    out.print(f"Drew {count:,} faces ({splits}): {one_line(str(path))}", soft_wrap=True)
     if dataset.label_set != FER2013 or dataset.crop != CropSpec():
-        out.print(f"To read them: {describe_reading(dataset)}", soft_wrap=True)
+        out.print(f"To read them: {one_line(describe_reading(dataset))}", soft_wrap=True)

@@ -12,6 +12,7 @@ from typing import BinaryIO, Final, NamedTuple, cast
 
 from mien.data.formats._fields import LABEL_COLUMNS, SPLIT_COLUMNS, find_column, other_columns
 from mien.errors import DataError, nearest
+from mien.io.limits import CONTENT_MB, LINE_KB, ROWS
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
 HEADER_BYTES: Final = 65_536  # longest header line that is read
@@ -19,6 +20,7 @@ HEADER_BYTES: Final = 65_536  # longest header line that is read
 _DELIMITERS: Final = ",;\t"
 _PIXEL_COLUMN: Final = re.compile(r"(?:pixel|px|p)?[ _]?\d{1,5}(?:x\d{1,3})?")
 _BLOCK_BYTES: Final = 1 << 20  # about 125 rows: small enough for the CPU's cache
+_BLOCK_ROWS: Final = 4096  # of rows that are short, and so damaged
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,42 @@ def open_csv(path: Path) -> BinaryIO:
         return cast(BinaryIO, gzip.open(path)) if gzipped else path.open("rb")
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def next_line(handle: BinaryIO, path: Path, number: int) -> bytes:
+    """Return the next line of a file, with its end; empty at the end of the file.
+
+    Args:
+        handle: opened file (`open_csv`).
+        path: path of the file, for errors.
+        number: number of the row in errors.
+
+    Raises:
+        DataError: if the line or the decompressed file is too long, or it cannot be decompressed.
+    """
+    most = LINE_KB.value << 10
+    try:
+        line = handle.readline(most + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise _damaged(path, number, error) from error
+    _check_length(len(line), path, number)
+    _check_unpacked(handle, path)
+    return line
+
+
+def _check_length(length: int, path: Path, number: int) -> None:
+    LINE_KB.check(length / 1024, f"{path}: row {number:,}")
+
+
+def _check_unpacked(handle: BinaryIO, path: Path) -> None:
+    if isinstance(handle, gzip.GzipFile):
+        CONTENT_MB.check(handle.tell() / (1 << 20), f"{path}: decompressed")
+
+
+def _damaged(path: Path, number: int, error: Exception) -> DataError:
+    return DataError(
+        f"{path}: cannot be decompressed past row {number:,} ({error}); is the file complete?"
+    )
 
 
 def read_header(handle: BinaryIO, path: Path) -> Header:
@@ -110,18 +148,21 @@ def row_blocks(handle: BinaryIO, header: Header, path: Path) -> Iterator[list[Ro
         try:
             block = handle.read(_BLOCK_BYTES)
         except (OSError, EOFError, zlib.error) as error:
-            raise DataError(
-                f"{path}: cannot be decompressed past row {number:,} ({error}); "
-                "is the file complete?"
-            ) from error
+            raise _damaged(path, number, error) from error
+        _check_unpacked(handle, path)
         lines = (rest + block).split(header.line_end)
         rest = lines.pop() if block else b""
+        _check_length(len(rest), path, number + 1)  # it would be joined to block after block
         rows = []
         for line in lines:
             if not line.strip():
                 continue
             number += 1
             rows.append(_cut(line, number, header))
+            if len(rows) == _BLOCK_ROWS:
+                yield rows
+                rows = []
+        ROWS.check(number, path)
         if rows:
             yield rows
         if not block:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final, NoReturn
@@ -14,9 +15,32 @@ from mien.errors import DataError
 _JUNK: Final = frozenset({"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin"})
 
 
+_SHOWN_CHARACTERS: Final = 200  # of a longer name only both ends are shown
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Turn errors of the file system (no permission, a name that is too long) into a DataError."""
+    try:
+        yield
+    except OSError as error:
+        name = shorten(os.fsdecode(error.filename)) if error.filename else "the data set"
+        raise DataError(f"{name}: cannot be read ({error.strerror or error})") from error
+
+
+def shorten(name: str) -> str:
+    """Return a name as errors show it: of a long one only both ends."""
+    return name if len(name) <= _SHOWN_CHARACTERS else f"{name[:80]}…{name[-80:]}"
+
+
 def is_hidden(name: str) -> bool:
     """Return whether a file or folder is hidden, or is one that a system makes for itself."""
     return name.startswith(".") or name.lower() in _JUNK
+
+
+def is_file(path: Path) -> bool:
+    """Return whether a path that a list names is one of a file; not if it can be none at all."""
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises errors about long names
 
 
 def walk_files(root: Path) -> Iterator[Path]:

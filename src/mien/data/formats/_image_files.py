@@ -19,8 +19,10 @@ from mien.data.formats.base import Format, ReadOptions, Source
 from mien.data.rows import Rows, collect_images, text_array
 from mien.errors import DataError
 from mien.images.crop import to_crop
-from mien.images.decode import read_image
-from mien.images.header import Size, image_size
+from mien.images.decode import read_image, read_image_file
+from mien.images.header import Size
+from mien.images.size import image_size
+from mien.io.limits import BAD_ROWS, ROWS
 from mien.labels import BUILT_IN, FER2013, LabelSet
 from mien.types import Crop
 
@@ -81,6 +83,7 @@ class ImageFilesFormat(Format):
             DataError: if nothing can be read, or at the first image or class that cannot be used.
         """
         listing = self.list_images(source)
+        ROWS.check(len(listing.images), source.name)
         if listing.bad and not options.skip_bad:
             raise DataError(f"{listing.bad[0]}; mend it, or leave it out with --skip-bad")
         labels, unknown = resolve_labels(source.name, listing.images, options)
@@ -104,11 +107,7 @@ class ImageFilesFormat(Format):
         assert source.root is not None
         for name in dataset.ids.tolist():
             path = source.root / name
-            try:
-                content = path.read_bytes()
-            except OSError as error:
-                raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-            yield image_size(content, str(path))
+            yield image_size(read_image_file(path), str(path))
 
 
 def resolve_labels(
@@ -198,6 +197,7 @@ def _read_images(
                     skipped.append(str(result))
                 else:
                     raise DataError(f"{result}; --skip-bad leaves bad images out and lists them")
+            BAD_ROWS.check(len(skipped), source.name)
             if good:
                 crops.add(np.stack(good))
     if not kept:

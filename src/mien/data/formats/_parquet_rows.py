@@ -19,9 +19,10 @@ from mien.data.formats._fields import (
 )
 from mien.data.formats.base import ReadOptions
 from mien.data.split import split_in_name
-from mien.errors import DataError, MienError, nearest
+from mien.errors import DataError, MienError, first_line, nearest
 from mien.images.crop import to_crop
 from mien.images.decode import decode_image
+from mien.io.limits import PIXELS, image_bytes
 from mien.types import Crop
 
 
@@ -80,13 +81,14 @@ class RowReader:
         """Return the crop and the fields of a record, or the error in it."""
         where = f"{self.path}: row {number:,}"
         try:
-            crop = to_crop(decode_image(content_of(record), where), self.options.crop)
+            crop = to_crop(decode_image(content_of(record, where), where), self.options.crop)
+            values = {name: value_of(record, name, where) for name in self.columns[1:]}
         except DataError as error:
             return error
         try:
-            label = self._label(record["label"])
-            votes = _votes(record.get("ferplus"))
-            return crop, Face(number, label, self._split(record), votes)
+            label = self._label(values["label"])
+            votes = _votes(values.get("ferplus"))
+            return crop, Face(number, label, self._split(values), votes)
         except UnknownLabelError as error:
             return UnknownLabelError(f"{where} {error}", error.word)
         except DataError as error:
@@ -109,10 +111,31 @@ class RowReader:
         return "" if word is None else parse_usage(str(word))
 
 
-def content_of(record: dict[str, Any]) -> bytes:
-    """Return the image file in a record; empty if there is none."""
-    image = record["image"]
-    return (image.get("bytes") if isinstance(image, dict) else image) or b""
+def value_of(record: dict[str, Any], name: str, where: str) -> Any:
+    """Return the value of a cell.
+
+    Raises:
+        DataError: if it is none that Python has, such as text that is not UTF-8, or the year 0.
+    """
+    try:
+        return record[name].as_py()
+    except Exception as error:  # pyarrow raises errors of every type
+        raise DataError(
+            f"{where} has a value in the column {name!r} that cannot be read ({first_line(error)})"
+        ) from error
+
+
+def content_of(record: dict[str, Any], where: str) -> bytes:
+    """Return the image file in a record; empty if there is none.
+
+    Raises:
+        DataError: if it is too large for an image.
+    """
+    cell = record["image"]
+    content = (cell["bytes"] if hasattr(cell, "keys") else cell).as_py() if cell.is_valid else None
+    if len(content or b"") > image_bytes(PIXELS.value):
+        raise DataError(f"{where} has an image file of {PIXELS.exceeded()}")
+    return content or b""
 
 
 def schema_of(dataset: FaceDataset) -> Any:
@@ -160,7 +183,7 @@ def _label_names(metadata: dict[bytes, bytes] | None) -> list[str] | None:
     try:
         features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
         return [str(name) for name in features["label"]["names"]]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return None
 
 

@@ -45,6 +45,7 @@ from mien.data.formats.base import (
 from mien.data.rows import Rows, collect_images, text_array
 from mien.errors import DataError
 from mien.images.crop import RELEASE_EVERY, CropSpec, to_crop
+from mien.io.limits import BAD_ROWS
 from mien.io.mapped import release_pages
 from mien.labels import FER2013, LabelSet
 from mien.types import Images
@@ -150,6 +151,7 @@ def read_csv(path: Path, options: ReadOptions = DEFAULT_OPTIONS) -> Rows:
         images, fields = block
         crops.add(images)
         read.add(fields)
+        BAD_ROWS.check(len(read.skipped), path)
 
     with open_csv(path) as handle, ThreadPoolExecutor(_WORKERS) as pool:
         header = read_header(handle, path)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from mien.data.dataset import FaceDataset
 from mien.data.formats._fields import (
@@ -18,13 +19,14 @@ from mien.data.formats._fields import (
     other_columns,
     parse_usage,
 )
-from mien.data.formats._files import subfolders, visible_files
+from mien.data.formats._files import is_file, subfolders, visible_files
 from mien.data.formats._image_files import ImageFile, ImageFilesFormat, Listing
 from mien.data.formats.base import FORMATS, Source, first_bytes
 from mien.data.formats.folders import list_files
 from mien.data.split import split_in_name, split_of
 from mien.errors import DataError
 from mien.images.crop import RELEASE_EVERY, encode_png
+from mien.io.limits import LINE_KB, ROWS
 from mien.io.mapped import release_pages
 
 _PATH_COLUMNS: Final = (
@@ -172,13 +174,14 @@ def _rows(table: Path, columns: _Columns) -> Iterator[_Row]:
     """Yield the rows of a list, without blank ones; fields that a row lacks are empty."""
     try:
         with table.open(newline="", **_ENCODING) as handle:  # type: ignore[call-overload]
-            reader = csv.reader(handle, delimiter=columns.delimiter)
-            next(reader)
+            reader = csv.reader(_lines(handle, table), delimiter=columns.delimiter)
+            next(reader, None)
             number = 0
             for cells in reader:
                 if not any(map(str.strip, cells)):
                     continue
                 number += 1
+                ROWS.check(number, table)
                 fields = [
                     cells[at].strip() if at is not None and at < len(cells) else ""
                     for at in (columns.path, columns.label, columns.split)
@@ -189,12 +192,23 @@ def _rows(table: Path, columns: _Columns) -> Iterator[_Row]:
         raise DataError(f"{table}: cannot be read ({reason})") from error
 
 
+def _lines(handle: TextIO, table: Path) -> Iterator[str]:
+    """Yield the lines of a list; one that is too long is an error."""
+    most = LINE_KB.value << 10
+    for number in itertools.count(1):
+        line = handle.readline(most + 1)
+        LINE_KB.check(len(line) / 1024, f"{table}: line {number:,}")
+        if not line:
+            return
+        yield line
+
+
 def _image_folder(table: Path, rows: list[_Row]) -> Path:
     """Return the folder that the paths in a list are relative to: its own, or one inside it."""
     own = table.parent
     inner = [folder for near in subfolders(own) for folder in (near, *subfolders(near))]
     for folder in (own, *inner):
-        if any(row.path and (folder / row.path).is_file() for row in rows):
+        if any(row.path and is_file(folder / row.path) for row in rows):
             return folder
     return own
 

@@ -24,6 +24,7 @@ from mien.data.formats._parquet_rows import (
     content_of,
     import_pyarrow,
     schema_of,
+    value_of,
 )
 from mien.data.formats.base import (
     DEFAULT_OPTIONS,
@@ -36,12 +37,15 @@ from mien.data.formats.base import (
 from mien.data.rows import Rows, collect_images, text_array
 from mien.errors import DataError, first_line
 from mien.images.crop import encode_png
-from mien.images.header import Size, image_size
+from mien.images.header import Size
+from mien.images.size import image_size
+from mien.io.limits import BAD_ROWS, CONTENT_MB, ROWS
 from mien.io.mapped import RowsFile, release_pages
 from mien.types import Votes
 
 _WORKERS: Final = 2
 _BATCH_ROWS: Final = 512
+_BATCH_BYTES: Final = 256 << 20  # that are read at once
 _MAGIC: Final = b"PAR1"
 _GROUP_ROWS: Final = 1024  # rows that are written at once
 _NO_PIXELS: Final = np.empty(0, np.uint8)
@@ -85,8 +89,10 @@ class ParquetFormat(Format):
                 if reader.label_names is not None:
                     words.update(reader.label_names)
                     continue
-                for batch in _records(file, ["label"], 1):
-                    found = {record["label"] for _, record in batch} - {None}
+                for batch in _records(file, ["label"], 1, path):
+                    found = {
+                        value_of(record, "label", f"{path}: row {row:,}") for row, record in batch
+                    } - {None}
                     words.update(map(str, found))
         return words
 
@@ -127,11 +133,11 @@ class ParquetFormat(Format):
         start = 1
         for path in source.files:
             with _reading(path) as file:
-                for batch in _records(file, ["image"], start):
+                for batch in _records(file, ["image"], start, path):
                     for row, record in batch:
                         if row in wanted:
                             where = f"{path}: row {row - start + 1:,}"
-                            sizes[row] = image_size(content_of(record), where)
+                            sizes[row] = image_size(content_of(record, where), where)
                 start += file.metadata.num_rows
         if missing := wanted - sizes.keys():
             raise DataError(
@@ -193,7 +199,7 @@ def _read_file(path: Path, start: int, options: ReadOptions, crops: RowsFile) ->
     unknown: Counter[str] = Counter()
     with _reading(path) as file, ThreadPoolExecutor(_WORKERS) as pool:
         reader = RowReader(path, file.schema_arrow, options)
-        for batch in _records(file, reader.columns, 1):
+        for batch in _records(file, reader.columns, 1, path):
             images = []
             for result in pool.map(reader.read, *zip(*batch, strict=True)):
                 if not isinstance(result, DataError):
@@ -201,6 +207,7 @@ def _read_file(path: Path, start: int, options: ReadOptions, crops: RowsFile) ->
                     faces.append(result[1])
                 elif options.skip_bad:
                     skipped.append(str(result))
+                    BAD_ROWS.check(len(skipped), path)
                     if isinstance(result, UnknownLabelError):
                         unknown[result.word] += 1
                 elif isinstance(result, UnknownLabelError):
@@ -234,18 +241,37 @@ def _reading(path: Path) -> Iterator[Any]:
     pa, pq = import_pyarrow()
     try:
         with path.open("rb") as handle, pq.ParquetFile(handle) as file:
+            ROWS.check(file.metadata.num_rows, path)
             yield file
-    except (pa.ArrowException, OSError) as error:
+    # Text that is not UTF-8 and damaged metadata: pyarrow raises errors of many types for them.
+    except (
+        pa.ArrowException, OSError, ValueError, TypeError, OverflowError, LookupError, RuntimeError
+    ) as error:  # fmt: skip
         reason = first_line(error)
         raise DataError(f"{path}: cannot be read as Parquet ({reason})") from error
 
 
 def _records(
-    file: Any, columns: list[str], start: int
+    file: Any, columns: list[str], start: int, path: Path
 ) -> Iterator[list[tuple[int, dict[str, Any]]]]:
-    """Yield batches of (row number, record), numbered from `start`."""
-    for batch in file.iter_batches(_BATCH_ROWS, columns=columns):
-        yield list(enumerate(batch.to_pylist(), start=start))
+    """Yield batches of (row number, record of cells), numbered from `start`.
+
+    Raises:
+        DataError: if a part of the file is too large.
+    """
+    size = _BATCH_ROWS
+    for group in range(file.metadata.num_row_groups):
+        # Not by column: of some damaged files pyarrow ends the process when it is asked for one.
+        total = file.metadata.row_group(group).total_byte_size
+        CONTENT_MB.check(total / (1 << 20), f"{path}: row group {group + 1:,}")
+        # One value that many rows repeat may be all of it.
+        size = min(size, max(1, _BATCH_BYTES // max(total, 1)))
+    for batch in file.iter_batches(size, columns=columns):
+        cells = {name: batch.column(name) for name in columns}
+        yield [
+            (start + row, {name: column[row] for name, column in cells.items()})
+            for row in range(len(batch))
+        ]
         start += len(batch)
 
 

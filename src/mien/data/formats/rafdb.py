@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Final
 
 from mien.data.formats._fields import is_number
+from mien.data.formats._files import is_file
 from mien.data.formats._image_files import ImageFile, ImageFilesFormat, Listing
 from mien.data.formats.base import FORMATS, ReadOptions, Source
 from mien.data.rows import Rows
 from mien.data.split import split_of
 from mien.errors import DataError
+from mien.io.limits import CONTENT_MB, ROWS, read_file
 from mien.labels import BUILT_IN
 
 _LISTS: Final = ("list_patition_label.txt", "list_partition_label.txt")
@@ -83,10 +85,9 @@ class RafDbFormat(ImageFilesFormat):
     def list_images(self, source: Source) -> Listing:
         """Return the listed images, and a line about each line of the list that is none."""
         listed = source.files[0]
-        try:
-            lines = listed.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
-        except OSError as error:
-            raise DataError(f"{listed}: cannot be read ({error.strerror})") from error
+        content = read_file(listed, max_bytes=CONTENT_MB.value << 20)
+        lines = content.decode("utf-8-sig", "surrogateescape").splitlines()
+        ROWS.check(len(lines), listed)
         listing = Listing()
         for row, line in enumerate(lines, start=1):
             name, word = (*line.split(maxsplit=1), "", "")[:2]
@@ -111,7 +112,7 @@ def _image_folder(listed: Path, names: list[Path]) -> Path:
         for folder in _IMAGE_FOLDERS
     ]
     for folder in folders:
-        if any((folder / name).is_file() for name in names):
+        if any(is_file(folder / name) for name in names):
             return folder
     raise DataError(
         f"{listed}: lists {names[0]}, which is not there; expected it in {folders[0]} or "

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from mien.errors import MienError
+from mien.io.text import csv_cell
 from mien.labels import FER2013, LabelSet
 from mien.vision.reading import Reading
 from mien.vision.sinks.base import SINKS, Sink, SinkContext
@@ -25,6 +26,9 @@ _DECIMALS: Final = 6
 @SINKS.register("csv")
 class CsvSink(Sink):
     """A table with a row for each face in each frame, in the columns of `csv_columns`.
+
+    A cell that a spreadsheet would take for a formula, such as the name of a file that begins with
+    ``=``, has an apostrophe in front (`mien.io.text.csv_cell`).
 
     Args:
         path: path of the file, which is replaced.
@@ -46,7 +50,7 @@ class CsvSink(Sink):
         self._target = AtomicTarget(path)
         self._file = self._target.open_text()
         self._rows = csv.writer(self._file, lineterminator="\n")
-        self._rows.writerow(self._columns)
+        self._rows.writerow(map(csv_cell, self._columns))
 
     @classmethod
     def open(cls, target: str, context: SinkContext) -> Self:
@@ -58,7 +62,7 @@ class CsvSink(Sink):
         with self._target.adding(frame):
             self._rows.writerows(self._row(reading) for reading in readings)
             if self._all_frames and not readings:
-                start = (frame.source, frame.index, _rounded(frame.seconds))
+                start = (csv_cell(frame.source), frame.index, _rounded(frame.seconds))
                 self._rows.writerow([*start, *[""] * (len(self._columns) - len(start))])
             self._file.flush()  # a killed process leaves its rows; others can follow the file
 
@@ -73,10 +77,10 @@ class CsvSink(Sink):
                 f"of {', '.join(self._labels.names)}; open it with labels=reader.bundle.label_set"
             )
         return [
-            *(reading.source, reading.frame, _rounded(reading.seconds), reading.track),
+            *(csv_cell(reading.source), reading.frame, _rounded(reading.seconds), reading.track),
             *(*reading.box, _rounded(reading.score)),
             *map(_rounded, reading.probabilities.values()),
-            *(reading.emotion, str(reading.uncertain).lower()),
+            *(csv_cell(reading.emotion), str(reading.uncertain).lower()),
         ]
 
 

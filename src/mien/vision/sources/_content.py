@@ -15,12 +15,11 @@ from urllib.parse import unquote_to_bytes
 
 from mien.errors import SourceError, first_line
 from mien.images.kinds import HEAD_BYTES, is_video
+from mien.io.limits import VIDEO_MB
 from mien.vision.sources._picture import PIXELS, photo_source
 from mien.vision.sources.base import Frame, Limits, Source, Stop
 from mien.vision.sources.video import open_video
 
-LIMIT_VARIABLE: Final = "MIEN_MAX_VIDEO_MB"  # largest video that is stored temporarily
-_MAX_VIDEO_MB: Final = 4096
 _BLOCK_BYTES: Final = 1 << 20
 
 
@@ -85,9 +84,11 @@ def data_content(uri: str, limits: Limits) -> bytes:
     if not comma:
         raise SourceError(f"{uri[:40]}: a data URI without a comma, expected data:TYPE;base64,DATA")
     is_video_type = head[5:].strip().lower().startswith("video/")
-    most = _max_video_bytes() if is_video_type else limits.max_bytes
+    most = VIDEO_MB.value << 20 if is_video_type else limits.max_bytes
     if len(data) * 3 // 4 > most:
-        raise SourceError(f"{head}: {_too_large(most, limits)}")
+        raise SourceError(
+            f"{head[:40]}: {VIDEO_MB.exceeded() if is_video_type else _too_large(most, limits)}"
+        )
     content = unquote_to_bytes(data)
     if not head.lower().endswith(";base64"):
         return content
@@ -119,25 +120,13 @@ def _too_large(most: int, limits: Limits) -> str:
     )
 
 
-def _max_video_bytes() -> int:
-    """Return the largest size of a video that is stored.
-
-    Raises:
-        SourceError: if the environment sets no number.
-    """
-    text = os.environ.get(LIMIT_VARIABLE) or str(_MAX_VIDEO_MB)
-    if not (text.isascii() and text.isdecimal()):
-        raise SourceError(f"{LIMIT_VARIABLE}={text}: expected a number of megabytes")
-    return int(text) << 20
-
-
 def _open_video(blocks: Iterable[bytes], name: str, *, limits: Limits, stop: Stop) -> Source:
     """Store a video in a temporary file, which is removed when the source is no longer in use."""
     shown = name or "the video"
     path = _temporary_file(shown)
     remove = partial(path.unlink, missing_ok=True)
     try:
-        is_whole = _store(blocks, path, shown, most=_max_video_bytes(), stop=stop)
+        is_whole = _store(blocks, path, shown, stop=stop)
     except BaseException:
         remove()
         raise
@@ -156,13 +145,13 @@ def _temporary_file(name: str) -> Path:
     return Path(path)
 
 
-def _store(blocks: Iterable[bytes], path: Path, name: str, *, most: int, stop: Stop) -> bool:
+def _store(blocks: Iterable[bytes], path: Path, name: str, *, stop: Stop) -> bool:
     """Write a video to a file, and return whether it was written to its end.
 
     Raises:
         SourceError: if it is too large, or the disk is full.
     """
-    count = 0
+    count, most = 0, VIDEO_MB.value << 20
     try:
         with path.open("wb") as handle:
             for block in blocks:  # which raise no OSError of their own
@@ -171,8 +160,8 @@ def _store(blocks: Iterable[bytes], path: Path, name: str, *, most: int, stop: S
                 count += len(block)
                 if count > most:
                     raise SourceError(
-                        f"{name}: a video of more than {most >> 20:,} MB; raise the limit with the "
-                        f"environment variable {LIMIT_VARIABLE}, or save the video to a file first"
+                        f"{name}: a video of {VIDEO_MB.exceeded()}, or save the video to a file "
+                        "first"
                     )
                 handle.write(block)
     except OSError as error:

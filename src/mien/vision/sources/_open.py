@@ -11,8 +11,9 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from mien.errors import SourceError
+from mien.io.limits import PIXELS
 from mien.types import Image
-from mien.vision.defaults import MAX_PIXELS, RETRIES, TIMEOUT_S
+from mien.vision.defaults import RETRIES, TIMEOUT_S
 from mien.vision.sources._folders import is_folder, list_files
 from mien.vision.sources._opening import SUPPORTED, Opening, Part
 from mien.vision.sources._several import SeveralSources
@@ -45,7 +46,7 @@ def open_source(
     fps: float | None = None,
     animated: bool = False,
     as_items: bool = False,
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int | None = None,
     timeout_s: float = TIMEOUT_S,
     retries: int = RETRIES,
     stop: Stop | None = None,
@@ -71,7 +72,7 @@ def open_source(
         as_items: whether the files of a folder in a list of one are all item 0, as they are in a
             longer list, instead of an item each.
         max_pixels: largest number of pixels in one picture; a larger one is refused before it is
-            decoded.
+            decoded. None for ``MIEN_MAX_PIXELS`` (100 million).
         timeout_s: idle timeout of an address, in seconds.
         retries: number of consecutive attempts to reopen a broken stream, after pauses of 0.5 s,
             1 s, 2 s and so on.
@@ -92,7 +93,8 @@ def open_source(
         (source,) = source
     if isinstance(source, Source):
         return source
-    limits, stop, openers = Limits(max_pixels, timeout_s, retries), stop or never, _openers()
+    most = PIXELS.value if max_pixels is None else max_pixels
+    limits, stop, openers = Limits(most, timeout_s, retries), stop or never, _openers()
     opening = Opening(openers, limits, stop, Selection(every, start_s, end_s))
 
     def prepared(spec: object) -> object:
@@ -181,7 +183,7 @@ def open_picture(
     source: SourceLike,
     *,
     color: Color = "bgr",
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> tuple[Image, str]:
     """Return the pixels of a single picture and its name, which is empty for pixels.
@@ -189,7 +191,8 @@ def open_picture(
     Args:
         source: path or http address of an image file, its content, a PIL image or an array.
         color: order of the channels of an array: ``bgr`` or ``rgb``.
-        max_pixels: largest number of pixels; a larger picture is refused before it is decoded.
+        max_pixels: largest number of pixels; a larger picture is refused before it is decoded. None
+            for ``MIEN_MAX_PIXELS`` (100 million).
         timeout_s: idle timeout of an address, in seconds.
 
     Raises:
@@ -199,7 +202,8 @@ def open_picture(
         raise wrong_array(source)
     if is_path(source) and is_folder(path := as_path(source)):
         raise SourceError(f"{path}: a folder, expected an image file")
-    opening = Opening(_openers(), Limits(max_pixels, timeout_s), never)
+    most = PIXELS.value if max_pixels is None else max_pixels
+    opening = Opening(_openers(), Limits(most, timeout_s), never)
     frame = opening.open_picture(in_bgr(source, color))
     return frame.image, frame.source
 

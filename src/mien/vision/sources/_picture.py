@@ -88,7 +88,7 @@ def decode_photo(content: bytes, name: str, limits: Limits, source: Source) -> I
         raise SourceError(f"{name}: {refusal(content)}")
     whole, damage = _repaired(content, name)
     try:
-        image = decode_image(whole, name)
+        image = decode_image(whole, name, max_pixels=limits.max_pixels)
     except DataError as error:
         raise SourceError(str(error)) from None
     limits.check_pixels(name, image.shape[0] * image.shape[1])  # the header may have been wrong

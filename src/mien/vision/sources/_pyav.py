@@ -127,6 +127,10 @@ class PyAvFile(VideoFile):
             if not streams:
                 what = "sound only" if container.streams.audio else "no pictures"
                 raise SourceError(f"{self._name}: the file contains {what}, expected a video")
+            if streams[0].codec_context is None:
+                raise SourceError(
+                    f"{self._name}: a video of a codec that FFmpeg does not know; convert it to MP4"
+                )
             self._container, self._stream = container, streams[0]
             self._limits.check_pixels(
                 self._name,

@@ -168,11 +168,14 @@ class AnimationSource(Source):
                 number = int(bool(picture.info.get("default_image")))
                 while True:
                     picture.seek(number)
+                    self._limits.check_pixels(name, picture.width * picture.height)
                     pixels = np.asarray(picture.convert("RGBA"), np.uint8)
                     yield np.ascontiguousarray(pixels[..., 2::-1]), _duration_ms(picture.info)
                     number += 1
         except EOFError:  # after the last frame
             return
+        except SourceError:
+            raise
         except Exception as error:  # PIL's decoders raise errors of every type
             damage = SourceError(
                 f"{name}: frame {number:,} of the animation cannot be decoded "

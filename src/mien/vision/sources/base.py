@@ -6,13 +6,14 @@ import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Literal, Protocol, Self, TypeAlias
 
 from mien.errors import SourceError
+from mien.io.limits import PIXELS, image_bytes
 from mien.registry import Registry
 from mien.types import Image
-from mien.vision.defaults import MAX_PIXELS, RETRIES, TIMEOUT_S
+from mien.vision.defaults import RETRIES, TIMEOUT_S
 
 Kind = Literal["photos", "video", "live"]
 Color = Literal["bgr", "rgb"]  # order of the channels of arrays
@@ -98,19 +99,20 @@ class Limits:
     """Limits on the size, the idle time and the retries of a source.
 
     Args:
-        max_pixels: largest number of pixels in one picture.
+        max_pixels: largest number of pixels in one picture; by default the limit that holds
+            everywhere (`mien.io.limits.PIXELS`).
         timeout_s: idle timeout of an address, in seconds.
         retries: number of consecutive attempts to reopen a broken stream.
     """
 
-    max_pixels: int = MAX_PIXELS
+    max_pixels: int = field(default_factory=lambda: PIXELS.value)
     timeout_s: float = TIMEOUT_S
     retries: int = RETRIES
 
     @property
     def max_bytes(self) -> int:
-        """Return the largest size of an image file, in bytes: four channels of 16 bits."""
-        return 8 * self.max_pixels + (1 << 20)
+        """Return the largest size of an image file, in bytes."""
+        return image_bytes(self.max_pixels)
 
     def check_pixels(self, name: str, pixels: int) -> None:
         """Raise a SourceError if a picture is too large.
