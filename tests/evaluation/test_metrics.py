@@ -163,3 +163,23 @@ def test_what_needs_scipy_says_how_to_get_it():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "comparing runs needs scipy: pip install 'mien[train]'\n"
+
+
+def test_the_interval_of_a_paired_difference_covers_the_truth_about_95_times_in_100():
+    generator = np.random.default_rng(0)
+    images, first, second = 200, 0.15, 0.10  # shares of images that only one reads correctly
+    covered = 0
+    for _ in range(2000):
+        only_ours, only_theirs, _ = generator.multinomial(
+            images, [first, second, 1 - first - second]
+        )
+        difference, low, high = ours.paired_difference(only_ours, only_theirs, images)
+        assert low <= difference <= high
+        covered += low <= first - second <= high
+    assert 0.93 < covered / 2000 < 0.97
+
+
+def test_a_paired_difference_swaps_its_sign_with_its_sides():
+    difference, low, high = ours.paired_difference(30, 10, 100)
+    assert difference == 0.2
+    assert ours.paired_difference(10, 30, 100) == (-difference, -high, -low)

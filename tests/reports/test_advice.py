@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ from mien.bundle.scores import Score, WithoutOverlap
 from mien.evaluation.robustness import CORRUPTIONS
 from mien.reports.advice import advise
 from mien.reports.content import Content
+from mien.reports.sections.summary import SummarySection
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +47,13 @@ def test_where_nothing_stands_out_nothing_is_said(measured):
 def test_overfitting(measured):
     last = {**measured.history[1], "train_accuracy": 0.9}
     (said,) = advise(replace(measured, history=[measured.history[0], last]))
-    assert "training accuracy was 0.45 above validation accuracy" in said
+    assert "training accuracy was 0.45 above validation accuracy" in said.sentence
 
 
 def test_an_end_that_came_too_soon(measured):
     (said,) = advise(replace(measured, history=measured.history[::-1]))
-    assert f"--set train.epochs={2 * measured.run.recipe.train.epochs}" in said
+    assert f"--set train.epochs={2 * measured.run.recipe.train.epochs}" in said.command
+    assert said.command.startswith(f"mien train {measured.run.path}/recipe.toml --data ")
 
 
 def test_a_rare_emotion_that_is_overlooked(measured):
@@ -60,8 +63,8 @@ def test_a_rare_emotion_that_is_overlooked(measured):
     ]
     evaluation = measured.evaluation.model_copy(update={"per_class": tuple(rows)})
     (said,) = advise(replace(measured, evaluation=evaluation))
-    assert "misses disgust" in said
-    assert "train.class_weights=balanced" in said
+    assert "misses disgust" in said.sentence
+    assert "--set train.class_weights=balanced" in said.command
 
 
 def test_confidence_that_is_off(measured):
@@ -72,16 +75,18 @@ def test_confidence_that_is_off(measured):
     evaluation = measured.evaluation.model_copy(update={"probabilities": timid})
     evaluation.__dict__.pop("calibration_error", None)  # computed once, and copied along
     (said,) = advise(replace(measured, evaluation=evaluation))
-    assert "off by 0.60 on average. --set train.calibration_share=0.05" in said
+    assert "off by 0.600 on average" in said.sentence
+    assert "--set train.calibration_share=0.05" in said.command
 
 
 def test_a_change_that_can_be_shown_in_training(measured):
     worse = dict.fromkeys(CORRUPTIONS, (1.0, 0.9, 0.8, 0.7, 0.6))
     robustness = measured.robustness.model_copy(update={"accuracy": worse})
     said = advise(replace(measured, robustness=robustness))
-    assert [line for line in said if "augment.rotation_degrees=15" in line]
-    assert sum("augment.erasing" in line for line in said) == 1  # eyes and mouth want the same
-    assert not [line for line in said if "noise" in line or "JPEG" in line]
+    commands = [one.command for one in said]
+    assert [line for line in commands if "augment.rotation_degrees=15" in line]
+    assert sum("augment.erasing" in line for line in commands) == 1  # eyes and mouth want the same
+    assert not [one for one in said if "noise" in one.sentence or "JPEG" in one.sentence]
 
 
 def test_duplicates_that_flatter(measured):
@@ -89,4 +94,24 @@ def test_duplicates_that_flatter(measured):
     without = WithoutOverlap(images=20, accuracy=rest, macro_f1=rest)
     evaluation = measured.evaluation.model_copy(update={"without_overlap": without})
     (said,) = advise(replace(measured, evaluation=evaluation))
-    assert "raise its accuracy by 0.100" in said
+    assert "raise its accuracy by 0.100" in said.sentence
+
+
+def test_a_network_that_has_learned_nothing_is_only_told_to_learn(measured):
+    bad = Score(value=0.3, low=0.1, high=0.5)
+    evaluation = measured.evaluation.model_copy(update={"accuracy": bad})
+    rare = [row.model_copy(update={"recall": 0.0, "images": 1}) for row in evaluation.per_class[:1]]
+    evaluation = evaluation.model_copy(update={"per_class": (*rare, *evaluation.per_class[1:])})
+    content = replace(measured, evaluation=evaluation)
+    (said,) = advise(content)
+    assert "Train longer" in said.sentence
+    assert "--set train.epochs=20" in said.command
+    assert SummarySection(content).verdict.startswith("Hardly better than guessing (0.300 against")
+
+
+def test_the_verdict_names_the_best_and_the_weakest_class(measured):
+    verdict = SummarySection(measured).verdict
+    assert re.fullmatch(
+        r"\w+ reads 100 of 100 faces as labelled; it is best on \w+, and \w+ is its weakness\.",
+        verdict,
+    )

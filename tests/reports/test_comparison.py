@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from mien.evaluation.significance import compare
-from mien.reports.comparison import comparison_tables, write_comparison
+from mien.reports.comparison import comparison_tables, verdicts, write_comparison
 from mien.runs.compare import load_compared_runs
 
 
@@ -66,3 +67,16 @@ def test_runs_on_other_images_are_shown_apart(run, tmp_path):
 def _measured_on_val(run, tmp_path):
     shutil.copytree(run.path, tmp_path / "copy")
     return tmp_path / "copy"
+
+
+def test_the_first_sentence_is_the_outcome_of_the_best_pair(run, tmp_path):
+    ours, theirs = load_compared_runs([run.path, _measured_on_val(run, tmp_path)])
+    ours = replace(ours, name="ours", settings={"train.lr": 0.1, "train.epochs": 2})
+    theirs = replace(theirs, name="theirs", settings={"train.lr": 0.2, "train.epochs": 2})
+    comparison = compare([ours, theirs])
+    (verdict,) = verdicts(comparison)
+    assert "0.0 percentage points more" in verdict  # the same weights
+    assert "p = 1.000): no more than chance may give." in verdict
+    assert verdict in write_comparison(comparison, tmp_path / "page").read_text()
+    differences = comparison_tables(comparison)[0]
+    assert differences.rows == (("train.lr", "0.1", "0.2"),)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import io
+import math
 import tempfile
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -43,6 +44,7 @@ _FACES: Final = 1024
 # Of all drawn faces: the calibration keeps every activation in memory, about 4 GB for mien-s.
 _PIXELS: Final = _FACES * DEFAULT_CROP.size_px**2
 _PERCENTILE: Final = 99.999  # of each activation; values beyond are clipped
+_CHANNELS: Final = 3  # means of whole images have one value a channel at most
 _SPARE_ROWS: Final = 255  # more than the threads of any processor that reads faces
 
 
@@ -127,7 +129,7 @@ def make_independent(model: onnx.ModelProto) -> None:
     nodes = []
     for node in model.graph.node:
         shape = shapes.get(node.output[0], [])
-        if node.op_type != "ReduceMean" or set(shape[1:]) != {1}:
+        if node.op_type != "ReduceMean" or not 0 < math.prod(shape[1:]) <= _CHANNELS:
             nodes.append(node)
             continue
         images, mean = node.input[0], node.output[0]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.console import err, print_json, print_table, say_path
+from mien.cli.console import err, out, print_json, print_table, say_path
 from mien.cli.options import JsonOption, Split
 from mien.io.text import one_line
 
@@ -30,7 +30,12 @@ def compare(
 
     A run that has not been measured on the split is measured now, and keeps the evaluation.
     """
-    from mien.reports.comparison import comparison_records, comparison_tables, write_comparison
+    from mien.reports.comparison import (
+        comparison_records,
+        comparison_tables,
+        verdicts,
+        write_comparison,
+    )
     from mien.runs.compare import compare_runs
 
     comparison = compare_runs(runs, split.value)
@@ -38,6 +43,8 @@ def compare(
     if as_json:
         print_json(comparison_records(comparison))
         return
+    for line in verdicts(comparison):
+        out.print(f"{one_line(line)}\n")
     for table in comparison_tables(comparison):
         print_table(table)
     if comparison.why_apart:

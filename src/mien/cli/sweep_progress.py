@@ -7,8 +7,8 @@ from rich.progress import Progress, TaskID
 from mien.cli.console import err, say_line
 from mien.cli.progress import new_progress
 from mien.io.text import one_line
+from mien.reports.pages import show_value
 from mien.sweeps.folder import SweepFolder, Trial
-from mien.sweeps.results import show_value
 from mien.sweeps.runner import SweepListener
 
 

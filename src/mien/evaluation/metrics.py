@@ -6,6 +6,7 @@ Averages over classes exclude the classes without an image in the split.
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -234,6 +235,26 @@ def mcnemar(ours: Mask, theirs: Mask) -> tuple[int, int, float]:
     stats = import_scipy("stats", purpose="comparing runs")
     test = stats.binomtest(only_ours, only_ours + only_theirs)
     return only_ours, only_theirs, float(test.pvalue)
+
+
+def paired_difference(only_ours: int, only_theirs: int, images: int) -> tuple[float, float, float]:
+    """Return the difference of two accuracies on the same images, and its 95% interval.
+
+    Args:
+        only_ours: number of images that only the first classifier reads correctly.
+        only_theirs: number of images that only the second classifier reads correctly.
+        images: number of images.
+
+    Returns:
+        The first accuracy minus the second, and the low and the high end of the interval.
+
+    Source: Agresti and Min, Simple Improved Confidence Intervals for Comparing Matched Proportions,
+    2005: Wald's interval after half an image is added to each cell of the table.
+    """
+    ours, theirs, total = only_ours + 0.5, only_theirs + 0.5, images + 2
+    middle = (ours - theirs) / total
+    margin = 1.959964 * math.sqrt(ours + theirs - (ours - theirs) ** 2 / total) / total
+    return (only_ours - only_theirs) / images, middle - margin, middle + margin
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import ConfigDict, computed_field
 
 from mien.bundle.scores import Record, Score, ScoreSummary
+from mien.errors import RunError
 from mien.evaluation import describe, metrics
 from mien.evaluation.curves import Areas, measure_areas
 from mien.evaluation.scorecard import Scorecard
@@ -135,7 +136,31 @@ class Evaluation(ScoreSummary):
         Raises:
             RunError: if the file is missing or damaged.
         """
-        return read_record(cls, path, mend="measure again: mien evaluate")
+        mend = "measure again: mien evaluate"
+        read = read_record(cls, path, mend=mend)
+        if reason := read._misfit():
+            raise RunError(f"{path}: damaged ({reason}); {mend}")
+        return read
+
+    def _misfit(self) -> str:
+        """Return why parts of an edited evaluation do not fit together; empty if they do."""
+        images, classes = len(self.labels), len(self.per_class)
+        if not images or classes < 2 or {len(row) for row in self.probabilities} != {classes}:
+            return "expected a row of probabilities for each image, with one for each class"
+        if len(self.probabilities) != images or {
+            len(self.confusion),
+            *map(len, self.confusion),
+        } != {classes}:
+            return (
+                f"expected {images:,} rows of probabilities, and a confusion of {classes} classes"
+            )
+        labels, probabilities = self._arrays()
+        if labels.min() < 0 or labels.max() >= classes:
+            return f"expected labels of 0 to {classes - 1}"
+        sums = probabilities.sum(1)
+        if not np.isfinite(sums).all() or probabilities.min() < 0 or np.abs(sums - 1).max() > 0.01:
+            return "expected probabilities from 0 to 1 that sum to 1"
+        return ""
 
     def _arrays(self) -> tuple[Labels, metrics.Floats]:
         return np.array(self.labels), np.array(self.probabilities)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from mien.bundle.bundle import Bundle
 from mien.evaluation.describe import describe_labels
-from mien.evaluation.metrics import holm, mcnemar
+from mien.evaluation.metrics import holm, mcnemar, paired_difference
 from mien.evaluation.result import Evaluation
 from mien.images.crop import CropSpec
 
@@ -35,6 +35,7 @@ class ComparedRun:
         history: one row per epoch, as `mien.runs.run.Run.history` returns them.
         epoch: epoch whose weights were kept; None if not known.
         recipe: name of the recipe.
+        settings: settings of the recipe, by section and key, such as ``train.lr``.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ComparedRun:
     history: Sequence[dict[str, float]]
     epoch: int | None
     recipe: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,9 @@ class Pair:
         only_worse: number of images that only the worse run reads correctly.
         p_value: two-sided p-value of McNemar's exact test.
         p_adjusted: p-value adjusted by Holm's method for all pairs of the group.
+        difference: accuracy of the better run minus that of the worse one.
+        difference_low: low end of the 95% interval of the difference, for this pair alone.
+        difference_high: high end of that interval.
     """
 
     better: str
@@ -68,6 +73,9 @@ class Pair:
     only_worse: int
     p_value: float
     p_adjusted: float
+    difference: float
+    difference_low: float
+    difference_high: float
 
 
 @dataclass(frozen=True)
@@ -186,7 +194,15 @@ def _rank(members: Sequence[ComparedRun]) -> Group:
     ]
     adjusted = holm([p_value for *_, p_value in outcomes])
     pairs = tuple(
-        Pair(better.name, worse.name, only_better, only_worse, p_value, p_adjusted)
+        Pair(
+            better.name,
+            worse.name,
+            only_better,
+            only_worse,
+            p_value,
+            p_adjusted,
+            *paired_difference(only_better, only_worse, better.evaluation.protocol.images),
+        )  # fmt: skip
         for (better, worse, only_better, only_worse, p_value), p_adjusted in zip(
             outcomes, adjusted, strict=True
         )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from markupsafe import Markup
 
@@ -14,9 +14,19 @@ from mien.evaluation.significance import ComparedRun, Comparison, Group
 from mien.io.files import write_text
 from mien.io.text import markdown_text
 from mien.reports.figures import comparison as figures
-from mien.reports.pages import TextTable, embed, render_page, show_large, show_p, to_csv
+from mien.reports.pages import (
+    NO_VALUE,
+    TextTable,
+    embed,
+    render_page,
+    show_large,
+    show_p,
+    show_value,
+    to_csv,
+)
 
-_PAIRS_NOTE = (
+_SIGNIFICANT: Final = 0.05
+_PAIRS_NOTE: Final = (
     "Only first right: images that the first network reads as labelled and the second does not. "
     "p: McNemar's exact test, adjusted for the number of pairs (Holm); below 0.05 the difference "
     "between these two trainings is unlikely to be chance."
@@ -25,12 +35,41 @@ _PAIRS_NOTE = (
 
 def comparison_tables(comparison: Comparison) -> list[TextTable]:
     """Return the tables of a comparison: scores, F1 by class, costs and pairs."""
-    tables = []
+    tables = [differences] if (differences := _differences(comparison.runs)).rows else []
     for group in comparison.groups:
         tables += [_scores(group), _class_scores(group)]
     tables.append(_costs(comparison.runs))
     tables += [_pairs(group) for group in comparison.groups if group.pairs]
     return tables
+
+
+def verdicts(comparison: Comparison) -> list[str]:
+    """Return the outcome of each group of at least two runs, in a sentence or two."""
+    return [_verdict(group) for group in comparison.groups if group.pairs]
+
+
+def _verdict(group: Group) -> str:
+    first, second = group.runs[:2]
+    pair = group.pairs[0]  # of the first two: the pairs are in the order of the runs
+    points, low, high = (
+        f"{100 * value:.1f}"
+        for value in (pair.difference, pair.difference_low, pair.difference_high)
+    )
+    chance = (
+        "more than chance" if pair.p_adjusted < _SIGNIFICANT else "no more than chance may give"
+    )
+    others = f" the next best of {len(group.runs)}," if len(group.runs) > 2 else ""
+    return (
+        f"{first.name} reads {points} percentage points more of the faces as labelled than{others} "
+        f"{second.name} (95% interval {low} to {high}, p {_equals(pair.p_adjusted)}): {chance}. "
+        f"Their macro F1 is {show_score(first.evaluation.macro_f1.value)} and "
+        f"{show_score(second.evaluation.macro_f1.value)}."
+    )
+
+
+def _equals(p_value: float) -> str:
+    shown = show_p(p_value)
+    return shown if shown.startswith("<") else f"= {shown}"
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> Path:
@@ -42,7 +81,10 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
     """
     tables, records = comparison_tables(comparison), comparison_records(comparison)
     why = f"{markdown_text(comparison.why_apart)}\n\n" if comparison.why_apart else ""
-    write_text(folder / "compare.md", why + "\n".join(table.to_markdown() for table in tables))
+    said = "".join(f"{markdown_text(line)}\n\n" for line in verdicts(comparison))
+    write_text(
+        folder / "compare.md", said + why + "\n".join(table.to_markdown() for table in tables)
+    )
     write_text(folder / "compare.csv", to_csv(records["runs"]))
     write_text(folder / "pairs.csv", to_csv(records["pairs"]))
     page = folder / "compare.html"
@@ -51,6 +93,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
         render_page(
             "compare.html",
             comparison=comparison,
+            verdicts=verdicts(comparison),
             tables=tables,
             intervals=[
                 (
@@ -79,6 +122,17 @@ def comparison_records(comparison: Comparison) -> dict[str, list[dict[str, Any]]
         "runs": [_record(one, names) for one in comparison.runs],
         "pairs": [vars(pair) for group in comparison.groups for pair in group.pairs],
     }
+
+
+def _differences(runs: Sequence[ComparedRun]) -> TextTable:
+    """Return the settings in which the recipes of the runs differ; a dash where a run has none."""
+    keys = dict.fromkeys(key for one in runs for key in one.settings)
+    differing = [key for key in keys if len({repr(one.settings.get(key)) for one in runs}) > 1]
+    rows = tuple(
+        (key, *(show_value(one.settings[key]) if key in one.settings else NO_VALUE for one in runs))
+        for key in differing
+    )
+    return TextTable("What differs in the recipes", ("setting", *(one.name for one in runs)), rows)
 
 
 def _scores(group: Group) -> TextTable:
@@ -154,6 +208,7 @@ def _pairs(group: Group) -> TextTable:
     rows = [
         (
             f"{pair.better} over {pair.worse}",
+            f"{pair.difference:.3f} {pair.difference_low:.3f}–{pair.difference_high:.3f}",
             f"{pair.only_better:,}",
             f"{pair.only_worse:,}",
             show_p(pair.p_adjusted),
@@ -161,7 +216,10 @@ def _pairs(group: Group) -> TextTable:
         for pair in group.pairs
     ]
     return TextTable(
-        "Pairs", ("pair", "only first right", "only second right", "p"), tuple(rows), _PAIRS_NOTE
+        "Pairs",
+        ("pair", "accuracy gained (95%)", "only first right", "only second right", "p"),
+        tuple(rows),
+        _PAIRS_NOTE,
     )
 
 

@@ -22,6 +22,7 @@ from mien.io.text import csv_cell, markdown_text
 from mien.reports.svg import to_svg
 from mien.types import Crop
 
+NO_VALUE: Final = "–"
 _SHOWN_PX: Final = 112  # largest side of a face crop on a page: about its width there
 
 
@@ -131,6 +132,17 @@ def show_large(number: float | None) -> str:
 def show_p(value: float) -> str:
     """Return a p-value with three decimals, small ones as ``<0.001``."""
     return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def show_value(value: Any) -> str:
+    """Return the value of a setting as short text, for example ``64-64-128`` for a list."""
+    if value is None:
+        return NO_VALUE
+    if isinstance(value, list):
+        # between numbers with a point, a dash would read as a minus
+        dash = "-" if all(isinstance(item, int) for item in value) else ", "
+        return dash.join(map(str, value)) or "none"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _at_most(crop: Crop) -> Crop:

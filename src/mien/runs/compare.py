@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mien.bundle.bundle import Bundle
 from mien.errors import RunError
@@ -78,7 +79,18 @@ def _compared(run: Run, split: str, name: str) -> ComparedRun:
         history=history,
         epoch=bundle.metadata.epoch,
         recipe=run.recipe.name,
+        settings=_settings(run),
     )
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    """Return the settings of a run's recipe by section and key, such as ``train.lr``."""
+    return {
+        f"{section}.{key}": value
+        for section, values in run.recipe.as_dict().items()
+        if isinstance(values, dict)
+        for key, value in values.items()
+    }
 
 
 def _refuse_other_labels(runs: dict[str, Run]) -> None:

@@ -11,12 +11,20 @@ from matplotlib.figure import Figure
 from mien.data.split import SPLITS
 from mien.io.files import write_text
 from mien.reports.figures import comparison as figures
-from mien.reports.pages import TextTable, embed, render_page, show_duration, show_large, to_csv
+from mien.reports.pages import (
+    NO_VALUE,
+    TextTable,
+    embed,
+    render_page,
+    show_duration,
+    show_large,
+    show_value,
+    to_csv,
+)
 from mien.runs.run import Run
 from mien.sweeps.folder import SweepFolder, Trial
 
 _CURVES: Final = 12  # lines of more trials cannot be told apart
-_NO_VALUE: Final = "–"
 _NOTE: Final = (
     "Loss: mean cross-entropy in nats. The trial marked * has the highest accuracy on val, by "
     "which it is chosen; nothing is chosen by test."
@@ -118,17 +126,6 @@ def write_results(folder: SweepFolder) -> Path:
     return page
 
 
-def show_value(value: Any) -> str:
-    """Return the value of a setting as short text, for example ``64-64-128`` for a list."""
-    if value is None:
-        return _NO_VALUE
-    if isinstance(value, list):
-        # between numbers with a point, a dash would read as a minus
-        dash = "-" if all(isinstance(item, int) for item in value) else ", "
-        return dash.join(map(str, value)) or "none"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
 def _show_scores(trial: Trial, splits: list[str]) -> list[str]:
     """Return loss and accuracy on each split; the trial's status if there are none."""
     if not trial.scores:
@@ -136,7 +133,7 @@ def _show_scores(trial: Trial, splits: list[str]) -> list[str]:
     cells = []
     for split in splits:
         score = trial.scores.get(split)
-        cells += [f"{score.loss:.3f}", f"{score.accuracy:.3f}"] if score else [_NO_VALUE] * 2
+        cells += [f"{score.loss:.3f}", f"{score.accuracy:.3f}"] if score else [NO_VALUE] * 2
     return cells
 
 

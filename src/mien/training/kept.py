@@ -158,6 +158,10 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 def _check(checkpoint: Any) -> None:
     """Raise an error for a checkpoint of the right form and wrong content."""
     state, callbacks = checkpoint["state_dict"], checkpoint["callbacks"]
+    if not checkpoint["loops"] or not checkpoint["optimizer_states"]:
+        raise ValueError("without the state of the training")
+    if not isinstance(checkpoint["epoch"], int) or not isinstance(checkpoint["global_step"], int):
+        raise TypeError("its epoch or step is not a number")
     for name, value in state.items():
         if not isinstance(value, Tensor):
             raise TypeError(f"{name} is not a tensor")

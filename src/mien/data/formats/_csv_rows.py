@@ -160,6 +160,7 @@ def row_blocks(handle: BinaryIO, header: Header, path: Path) -> Iterator[list[Ro
             number += 1
             rows.append(_cut(line, number, header))
             if len(rows) == _BLOCK_ROWS:
+                ROWS.check(number, path)
                 yield rows
                 rows = []
         ROWS.check(number, path)

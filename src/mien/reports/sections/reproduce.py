@@ -8,6 +8,7 @@ import shlex
 import tomli_w
 
 from mien.bundle.bundle import Bundle, shipped_bundles
+from mien.reports.commands import train_again
 from mien.reports.sections.base import SECTIONS, Section
 
 
@@ -26,11 +27,7 @@ class ReproduceSection(Section):
             assert bundle is not None
             named, split = _name_of(bundle), self.content.split
             return shlex.join(["mien", "report", named, "--data", "PATH", "--split", split])
-        words = ["mien", "train", str(run.path / "recipe.toml")]
-        for path in run.record.data.paths:
-            words += ["--data", path]
-        words += ["--skip-bad"] if run.record.data.skip_bad else []
-        return shlex.join([*words, "--out", f"{run.path}-again"])
+        return train_again(run)
 
     @property
     def facts(self) -> dict[str, str]:

@@ -9,9 +9,15 @@ from mien.bundle.bundle import Bundle, shipped_bundles
 from mien.bundle.scores import ClassScore
 from mien.data import fer2013
 from mien.evaluation import Evaluation
+from mien.evaluation.describe import show_score
 from mien.evaluation.result import Confused
 from mien.labels import FER2013
-from mien.reports.advice import advise
+from mien.reports.advice import (
+    Advice,
+    advise,
+    is_hardly_better_than_guessing,
+    majority_share,
+)
 from mien.reports.sections.base import SECTIONS, Section
 from mien.runs.test_log import count_measurements
 
@@ -56,9 +62,24 @@ class SummarySection(Section):
     @property
     def majority_share(self) -> float:
         """Accuracy of always guessing the most common label."""
+        return majority_share(self.content)
+
+    @property
+    def verdict(self) -> str:
+        """The result in a sentence or two."""
         evaluation = self.content.evaluation
         assert evaluation is not None
-        return max(row.images for row in evaluation.per_class) / evaluation.protocol.images
+        accuracy, guess = evaluation.accuracy.value or 0.0, self.majority_share
+        if is_hardly_better_than_guessing(self.content):
+            return (
+                f"Hardly better than guessing ({show_score(accuracy)} against "
+                f"{show_score(guess)}): {self.content.name} has learned little yet."
+            )
+        verdict = f"{self.content.name} reads {round(100 * accuracy)} of 100 faces as labelled"
+        if len(self.ranked) < 2:
+            return f"{verdict}."
+        best, worst = self.ranked[-1].emotion, self.ranked[0].emotion
+        return f"{verdict}; it is best on {best}, and {worst} is its weakness."
 
     @property
     def test_measurements(self) -> int:
@@ -85,8 +106,8 @@ class SummarySection(Section):
         return [*_shipped_references(self.content.evaluation), *others]
 
     @property
-    def advice(self) -> list[str]:
-        """Advice on what to try next, one sentence each."""
+    def advice(self) -> list[Advice]:
+        """Advice on what to try next."""
         return advise(self.content)
 
     def numbers(self) -> dict[str, Any]:
