@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -129,3 +130,17 @@ def test_how_much_of_one_set_is_inside_another(clean):
     apart = audit_overlap(clean.take(np.arange(100)), clean.take(np.arange(200, 300)))
     assert apart.findings == ()
     assert apart.fine
+
+
+def test_the_verdict_is_how_much_of_val_is_known_from_train(audit, planted, tmp_path):
+    val = int((planted.splits == "val").sum())
+    assert f"5 of {val:,} val images ({5 / val:.1%}) have a duplicate in train" in audit.verdict()
+    audit.save(tmp_path / "audit.json")
+    assert json.loads((tmp_path / "audit.json").read_text())["verdict"] == audit.verdict()
+
+
+def test_the_verdict_without_a_leak_counts_what_may_be_wrong(audit):
+    harmless = tuple(one for one in audit.findings if one.severity == "note")
+    doubtful = tuple(one for one in audit.findings if one.severity != "serious")
+    assert "makes scores wrong" in audit.model_copy(update={"findings": harmless}).verdict()
+    assert "things may" in audit.model_copy(update={"findings": doubtful}).verdict()

@@ -8,7 +8,7 @@ import pytest
 from mien.bundle.bundle import Bundle, find_bundle
 from mien.curation import audit_dataset
 from mien.curation.checks.doubtful_labels import find_doubts
-from mien.curation.label_reader import doubt, read_crosswise, read_with_bundle
+from mien.curation.label_reader import LabelReading, doubt, read_crosswise, read_with_bundle
 from mien.data import load_dataset
 from mien.data.duplicates.groups import find_duplicates
 from mien.data.synthetic.faces import synthetic_faces
@@ -112,3 +112,16 @@ def test_a_bundle_of_other_classes_or_crops_is_refused(clean):
         match=r"crops are 64×64 colour.* size_px=48 and channels=1 \(--size, --channels\)",
     ):
         read_with_bundle(colour, bundle)
+
+
+def test_of_thousands_of_doubts_the_surest_are_listed_in_order():
+    drawn = synthetic_faces(1000)
+    generator = np.random.default_rng(0)
+    probabilities = generator.dirichlet(np.full(7, 0.05), len(drawn)).astype(np.float32)
+    reading = LabelReading(probabilities, np.ones(len(drawn), bool), "a guess")
+    (found,) = find_doubts(drawn, reading)
+    assert found.figures["doubted"] > len(found.items) == found.count == 300
+    assert "the 300 surest of which are listed" in found.title
+    (surest,) = found.items[0].images
+    row = int(np.nonzero(drawn.ids == surest.id)[0][0])
+    assert probabilities[row, drawn.labels[row]] < 0.01

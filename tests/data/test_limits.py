@@ -13,7 +13,6 @@ import pytest
 from tests.memory import at_most, needs_linux
 
 from mien.data import load_dataset
-from mien.data.formats import parquet
 from mien.data.sizes import read_sizes
 from mien.data.votes import read_votes
 from mien.errors import DataError, MienError
@@ -124,7 +123,7 @@ def test_a_large_cell_of_parquet_is_refused_before_it_is_read(tmp_path, monkeypa
 
 @needs_linux
 def test_a_large_cell_that_many_rows_repeat_is_read_a_few_rows_at_a_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(parquet, "_BATCH_BYTES", 8 << 20)
+    monkeypatch.setenv("MIEN_MAX_MB", "8")
     image = png() + bytes(4 << 20)
     columns = {"image": [image] * 40, "label": [number % 2 for number in range(40)]}
     path = write_parquet(tmp_path / "a.parquet", columns, dictionary_pagesize_limit=1 << 28)

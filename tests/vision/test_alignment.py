@@ -104,4 +104,4 @@ def test_a_square_that_is_shrunk_first_shows_the_same():
     columns = np.tile(np.linspace(0, 255, 12_000).astype(np.uint8), (12, 1))
     shown = cut_face(columns, Face((0, 0, 12_000, 12), 1.0), 0.0)
     assert shown.shape == (10_000, 10_000)
-    assert np.allclose(to_crop(shown), np.linspace(0, 255, 48), atol=3)
+    assert np.allclose(to_crop(shown)[0], to_crop(columns)[0].astype(int), atol=1)

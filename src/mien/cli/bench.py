@@ -43,7 +43,10 @@ def bench(
     """
     from mien.bundle.benchmark import measure_speed
     from mien.bundle.bundle import Bundle, find_bundle, shipped_bundles
+    from mien.io.files import refuse_unwritable_file
 
+    if path is not None:
+        refuse_unwritable_file(path)
     found = [find_bundle(model) for model in models or shipped_bundles()]
     speeds = []
     with err.status("Timing"):

@@ -30,6 +30,7 @@ def compare(
 
     A run that has not been measured on the split is measured now, and keeps the evaluation.
     """
+    from mien.io.files import refuse_unwritable_file
     from mien.reports.comparison import (
         comparison_records,
         comparison_tables,
@@ -38,6 +39,7 @@ def compare(
     )
     from mien.runs.compare import compare_runs
 
+    refuse_unwritable_file(path / "compare.html")
     comparison = compare_runs(runs, split.value)
     page = write_comparison(comparison, path)
     if as_json:

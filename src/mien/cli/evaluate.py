@@ -54,11 +54,14 @@ def evaluate(
     from mien.bundle.bundle import Bundle
     from mien.bundle.scores import NO_TTA
     from mien.evaluation.tta import check_tta
+    from mien.io.files import refuse_unwritable_file
     from mien.labels import FER2013
     from mien.runs.data import load_as_trained
     from mien.runs.evaluations import measure, run_folder
     from mien.runs.test_log import count_measurements
 
+    if path is not None:
+        refuse_unwritable_file(path)
     check_tta(tta)  # before the data is read, which takes time
     bundle = Bundle(model)
 

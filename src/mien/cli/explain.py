@@ -58,12 +58,14 @@ def explain(
     """
     from mien.explain.faces import explain_faces, read_faces
     from mien.explain.network import find_network
+    from mien.io.files import refuse_unwritable_file
     from mien.reports.explanation import write_explanations
     from mien.runs.data import load_as_trained
     from mien.vision.places import SourceFiles, refuse_output
     from mien.vision.reader import Reader
     from mien.vision.sources import open_source
 
+    refuse_unwritable_file(page)
     reader = Reader(
         model, detector=detector_name(detector, crops=crops), detector_model=detector_model
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence, Sized
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -58,6 +59,8 @@ class Finding(_Record):
         count: number of images concerned.
         why: reason why the finding matters.
         what_to_do: advice on how to fix it.
+        verdict: what the finding means for the whole data set, in a sentence; empty if it is not
+            the audit's first sentence.
         figures: numbers that were counted or measured, by name.
         items: cases of the finding, the clearest first.
     """
@@ -68,6 +71,7 @@ class Finding(_Record):
     count: int
     why: str
     what_to_do: str
+    verdict: str = ""
     figures: Figures = {}
     items: tuple[Item, ...] = ()
 
@@ -104,9 +108,23 @@ class Audit(_Record):
         """Return the severity of the most serious finding; None without findings."""
         return self.findings[0].severity if self.findings else None
 
+    def verdict(self) -> str:
+        """Return the result in a sentence: the leak, or how many findings there are."""
+        for finding in self.findings:
+            if finding.verdict:
+                return finding.verdict
+        found = Counter(finding.severity for finding in self.findings)
+        if found["serious"]:
+            return f"{self.findings[0].title}, which makes scores wrong."
+        if found["warning"]:
+            warnings = count_of(found["warning"], "thing", "things")
+            return f"Nothing makes scores wrong for certain; {warnings} may."
+        return "Nothing was found that makes scores wrong."
+
     def to_plain(self) -> dict[str, Any]:
         """Return the audit as plain data; without ``notes`` if there are none."""
-        return self.model_dump(mode="json", exclude=None if self.notes else {"notes"})
+        plain = self.model_dump(mode="json", exclude=None if self.notes else {"notes"})
+        return {**plain, "verdict": self.verdict()}
 
     def save(self, path: Path) -> None:
         """Write the audit as JSON."""

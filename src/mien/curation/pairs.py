@@ -109,6 +109,28 @@ def count_leaks(
     return counts
 
 
+def leak_verdict(dataset: FaceDataset, duplicates: Duplicates) -> str:
+    """Return how many images of the other splits have a duplicate in train, as a sentence.
+
+    Args:
+        dataset: data set.
+        duplicates: all duplicates within it.
+
+    Returns:
+        The sentence; an empty text if no image has one, or there is no train split.
+    """
+    known = duplicates.among(dataset.splits == "train").any
+    parts = []
+    for split, images in dataset.split_counts().items():
+        leaked = int((known & (dataset.splits == split)).sum())
+        if split != "train" and leaked:
+            parts.append(f"{leaked:,} of {images:,} {split} images ({leaked / images:.1%})")
+    if not parts:
+        return ""
+    have = "has" if len(parts) == 1 and parts[0].startswith("1 of") else "have"
+    return f"{' and '.join(parts)} {have} a duplicate in train, so scores on them are too high."
+
+
 def _choose(dataset: FaceDataset, firsts: Integers, seconds: Integers) -> tuple[int, int]:
     """Return an image of each of two pictures, from different splits if possible."""
     for first, second in product(firsts[::-1].tolist(), seconds.tolist()):

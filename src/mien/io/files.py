@@ -16,6 +16,7 @@ from mien.errors import MienError, RunError
 
 AnyPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
+_LONGEST_NAME: Final = 255  # bytes; no common file system takes more
 _KEPT_OF_NAMES: Final = 16  # letters; with more, the temporary name might be too long for the disk
 
 
@@ -80,6 +81,32 @@ def refuse_irregular(path: Path) -> None:
         raise _cannot_write(path, error) from error
     if not regular:
         raise MienError(f"{path}: is not a file, and cannot be replaced by one")
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Raise a MienError if nothing can be written in a folder, which need not exist yet.
+
+    For long work: an output that cannot be written is reported before it, not after it.
+
+    Raises:
+        MienError: if no file can be created in the folder.
+    """
+    import tempfile
+
+    folder = expand_user(folder)
+    try:
+        nearest = next(place for place in (folder, *folder.parents) if place.exists())
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise MienError(f"{folder}: cannot be written ({error.strerror})") from error
+
+
+def refuse_unwritable_file(path: Path) -> None:
+    """Raise a MienError if a file cannot be written, or is a folder or a device."""
+    path = expand_user(path)
+    refuse_unwritable(path.parent)
+    refuse_irregular(path)
 
 
 @contextmanager
@@ -165,7 +192,7 @@ def expand_user(path: AnyPath) -> Path:
             one, such as an `os.DirEntry`.
 
     Raises:
-        MienError: if the path is empty or no path at all; or begins with ``~`` where no home folder
+        MienError: if the path is empty, too long or no path at all; or begins with ``~`` where no home folder
             is known, or with the ``~name/`` of an unknown user.
     """
     try:
@@ -174,6 +201,9 @@ def expand_user(path: AnyPath) -> Path:
         raise MienError(f"{path!r:.80}: not a path; expected text or a pathlib.Path") from None
     if not text:
         raise MienError("the path is empty, expected the path of a file or folder")
+    if "\0" in text or any(len(os.fsencode(one)) > _LONGEST_NAME for one in Path(text).parts):
+        shown = text.replace("\0", "\\0")[:100]
+        raise MienError(f"{shown}: no path: it has a null character, or a name over 255 bytes")
     given = Path(text)
     first = given.parts[0] if given.parts else ""
     if not first.startswith("~") or os.path.lexists(given):

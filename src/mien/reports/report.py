@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from mien.data.load import Paths
 from mien.errors import MienError
-from mien.io.files import expand_user, write_bytes, write_text
+from mien.io.files import expand_user, refuse_unwritable_file, write_bytes, write_text
 from mien.reports.content import Content, gather
 from mien.reports.pages import embed, render_page, to_csv
 from mien.reports.sections import SECTIONS, FailedSection, Section
@@ -49,6 +49,9 @@ def write_report(
         BundleError: if there is no such Bundle.
         DataError: if the named data cannot be read.
     """
+    run = model.path if isinstance(model, Run) else expand_user(model)
+    folder = run if run.is_dir() else Path()
+    refuse_unwritable_file(folder / "report.html" if out is None else Path(out))
     content = gather(model, data=data, split=split)
     sections = draw_sections(content)
     page = render_report(content, sections)

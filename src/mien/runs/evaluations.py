@@ -17,7 +17,7 @@ from mien.errors import DataError, RunError
 from mien.evaluation import Evaluation, evaluate_bundle
 from mien.evaluation.evaluate import KnownImages
 from mien.evaluation.tta import check_tta
-from mien.io.files import AnyPath
+from mien.io.files import AnyPath, refuse_unwritable
 from mien.runs.data import load_as_trained, load_run_data
 from mien.runs.membership import Membership, MembershipError
 from mien.runs.run import BUNDLE_NAME, INT8_NAME, Run, evaluation_path, refuse_links
@@ -95,6 +95,8 @@ def measure(
     known = membership.known_among(dataset.split(split).images) if membership else None
     if split == "test" and known:
         _refuse_known(known, bundle, dataset)
+    if folder:
+        refuse_unwritable(folder)
     if folder and split == "test":
         count_measurements(folder)  # a log that is damaged is reported before anything is measured
     evaluation = evaluate_bundle(bundle, dataset, split, tta=tta, known=known, scorecard=scorecard)

@@ -29,7 +29,7 @@ from typing import Any, Final, Self
 import tomli_w
 
 from mien.errors import RunError
-from mien.io.files import AnyPath, atomic_folder, expand_user, locked_folder, write_text
+from mien.io.files import AnyPath, atomic_folder, expand_user, locked_folder, refuse_unwritable, write_text
 from mien.io.records import read_record, write_record
 from mien.recipes import Recipe
 from mien.recipes.recipe import parse_recipe
@@ -107,12 +107,13 @@ class Run:
 
     @staticmethod
     def refuse_existing(path: Path) -> None:
-        """Raise a RunError if the path of a new run exists already."""
+        """Raise a MienError if the path of a new run exists already, or cannot be written."""
         try:
             exists = path.exists()
         except (OSError, ValueError) as error:  # a name that is too long, or is none
             reason = getattr(error, "strerror", None) or error
             raise RunError(f"{path}: cannot be a run directory ({reason})") from None
+        refuse_unwritable(path.parent)
         if exists:
             raise RunError(
                 f"{path}: exists already; choose another --out, "

@@ -12,7 +12,7 @@ from mien.bundle.quantize import quantize
 from mien.data.load import Paths
 from mien.errors import BundleError
 from mien.evaluation import evaluate_bundle
-from mien.io.files import AnyPath, expand_user
+from mien.io.files import AnyPath, expand_user, refuse_unwritable_file
 from mien.runs.data import load_run_data
 from mien.runs.membership import Membership
 from mien.runs.run import Run
@@ -41,6 +41,7 @@ def export(run: Run | AnyPath, out: AnyPath | None = None) -> Bundle:
     """
     run = run if isinstance(run, Run) else Run(run)
     refuse_other_suffix(_target(out, run.bundle_path))
+    refuse_unwritable_file(_target(out, run.bundle_path))
     classifier, rows = load_kept(run)
     add_face_gate(run, classifier)
     metadata = describe(run, rows)
@@ -69,6 +70,7 @@ def export_int8(
     """
     run = run if isinstance(run, Run) else Run(run)
     refuse_other_suffix(_target(out, run.int8_path))
+    refuse_unwritable_file(_target(out, run.int8_path))
     bundle = Bundle(find_bundle(run.path))
     dataset, _ = load_run_data(run, data, mend="name its current path with --data")
     fitted, _ = split_calibration(dataset, run.recipe.train)

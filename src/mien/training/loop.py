@@ -76,7 +76,7 @@ def fit(
         SeedEachEpoch(batches, recipe.train.seed),
         *_freezing(recipe, module),
         *([AveragedWeights(recipe.train.ema_decay, device)] if recipe.train.ema_decay else []),
-        History(run.history_path, listener.epoch_ended),  # before the rate of the next epoch is set
+        History(run.history_path, listener.epoch_ended, recipe.train),  # before the next rate
         LearningRate(recipe.train, recipe.train.epochs * len(batches)),
         NotifyListener(listener),
         stopper,

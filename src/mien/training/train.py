@@ -16,7 +16,7 @@ from lightning.pytorch.loggers import Logger
 
 from mien.data.load import Paths, as_paths
 from mien.errors import Interrupted, RecipeError, RunError
-from mien.io.files import expand_user, write_text
+from mien.io.files import expand_user, refuse_unwritable, write_text
 from mien.models import Task, build_model, count_macs, count_parameters
 from mien.models.custom import BuildNetwork, register_callable
 from mien.models.weights import describe_weights, find_weights, load_weights
@@ -200,6 +200,7 @@ def _go_on(
 ) -> Run:
     """Train a run from its last checkpoint to the end of a recipe."""
     path = run.path
+    refuse_unwritable(path)  # before the data is read, which takes time
     mend = "resuming would mix two data sets. Name the right one with --data"
     dataset, given = load_run_data(run, data, mend=mend)
     resolve_device("cuda" if run.record.device == "cuda" else "cpu")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from mien.errors import MienError
-from mien.io.files import expand_user, refuse_irregular
+from mien.io.files import expand_user, refuse_unwritable_file
 
 _MAX_STEM_BYTES: Final = 200  # of the 255 bytes of a file name
 _MAX_WORD_BYTES: Final = 30  # beside a stem
@@ -51,22 +50,7 @@ def refuse_output(path: Path, sources: SourceFiles) -> None:
             cannot be written.
     """
     refuse_source(path, sources)
-    refuse_irregular(path)
-    refuse_unwritable(path.parent)
-
-
-def refuse_unwritable(folder: Path) -> None:
-    """Raise a MienError if nothing can be written in a folder; it need not exist yet.
-
-    Raises:
-        MienError: if no file can be created in the folder.
-    """
-    try:
-        nearest = next(place for place in (folder, *folder.parents) if place.exists())
-        with tempfile.TemporaryFile(dir=nearest):
-            pass
-    except OSError as error:
-        raise MienError(f"{folder}: cannot be written ({error.strerror})") from error
+    refuse_unwritable_file(path)
 
 
 def short_stem(source: str) -> str:

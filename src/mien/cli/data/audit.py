@@ -66,8 +66,10 @@ def audit(
     from mien.cli.data.search import watch_search
     from mien.curation import audit_dataset, audit_overlap
     from mien.data import load_dataset
+    from mien.io.files import refuse_unwritable_file
     from mien.reports.audit import audit_table, write_audit
 
+    refuse_unwritable_file(folder / "audit.html")
     bundle = Bundle(find_bundle(model)) if model is not None else None
     read = {"make_val": False, "skip_bad": True, **crop_options(labels, size, channels)}
     known = load_dataset(*path, votes=votes, **read)
@@ -82,6 +84,7 @@ def audit(
     if as_json:
         print_json(found.to_plain())
     else:
+        out.print(f"{one_line(found.verdict())}\n", style="bold")
         if found.findings:
             print_table(audit_table(found))
         for finding in found.findings:

@@ -41,8 +41,10 @@ def explore(
     from mien.data import load_dataset
     from mien.data.sizes import read_sizes
     from mien.data.statistics import explore as measure
+    from mien.io.files import refuse_unwritable_file
     from mien.reports.explore import exploration_tables, write_exploration
 
+    refuse_unwritable_file(folder / "explore.html")
     read = crop_options(labels, size, channels)
     dataset = load_dataset(*path, skip_bad=skip_bad, votes=votes, **read)
     exploration = measure(dataset, sizes=read_sizes(dataset, path))

@@ -45,7 +45,9 @@ def fer2013(
     competition's rules.
     """
     from mien.data.fetch import CSV_FILE, fetch_fer2013
+    from mien.io.files import refuse_unwritable
 
+    refuse_unwritable(folder)
     dataset = fetch_fer2013(folder, layout=layout.value)
     path = folder / CSV_FILE if layout is KaggleLayout.csv else folder
     _say(path, f"{len(dataset):,} images", dataset.split_counts(), ["info", str(path)])
@@ -68,7 +70,9 @@ def ferplus(
     They belong to the competition's CSV, row by row.
     """
     from mien.data.fetch import CSV_FILE, FERPLUS_URL, fetch_ferplus
+    from mien.io.files import refuse_unwritable
 
+    refuse_unwritable(folder)
     votes = fetch_ferplus(folder, url=url or FERPLUS_URL)
     _say(
         votes.path,

@@ -37,11 +37,12 @@ def synth(
     from mien.data.write import write_dataset
     from mien.errors import MienError
     from mien.images.crop import CropSpec
-    from mien.io.files import refuse_existing
+    from mien.io.files import refuse_existing, refuse_unwritable
     from mien.labels import FER2013, parse_label_set
 
     refuse_suffix(path, layout)
     refuse_existing(path)
+    refuse_unwritable(path.parent)
     label_set = FER2013 if labels is None else parse_label_set(labels)
     if label_set is None:
         raise MienError(f"--labels {labels}: there are no files to take names from; give the names")

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 def refuse_target(target: Path, sources: Sequence[Path]) -> None:
-    """Raise a MienError if the target exists, or is inside a source."""
-    from mien.io.files import refuse_existing
+    """Raise a MienError if the target exists, cannot be written, or is inside a source."""
+    from mien.io.files import refuse_existing, refuse_unwritable
 
     refuse_existing(target)
+    refuse_unwritable(target.parent)
     for source in sources:
         if source.is_dir() and target.resolve().is_relative_to(source.resolve()):
             raise MienError(

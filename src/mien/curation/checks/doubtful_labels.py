@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from mien.curation.checks.base import CHECKS, Check, NotChecked, Subject
 from mien.curation.findings import WHY_LABELS_MATTER, Finding, Item, refer
 from mien.curation.label_reader import LabelReading, doubt, read_crosswise, read_with_bundle
 from mien.data import FaceDataset
+
+_SUREST: Final = 300  # labels that a person can look through; a weak classifier doubts thousands
 
 
 @CHECKS.register("doubtful_labels")
@@ -52,20 +56,24 @@ def find_doubts(dataset: FaceDataset, reading: LabelReading) -> list[Finding]:
     if len(rows) == 0:
         return []
     right = reading.probabilities[read].argmax(1) == dataset.labels[read]
-    rows = rows[np.argsort(-doubts[rows], kind="stable")]
+    doubted = len(rows)
+    rows = rows[np.argsort(-doubts[rows], kind="stable")][:_SUREST]
+    surest = f", the {len(rows)} surest of which are listed" if len(rows) < doubted else ""
     predictions = reading.probabilities.argmax(1)
     return [
         Finding(
             check="doubtful-labels",
             severity="warning",
-            title=f"{len(rows):,} of {int(read.sum()):,} labels are doubted by {reading.reader}",
+            title=f"{doubted:,} of {int(read.sum()):,} labels are doubted by {reading.reader}"
+            f"{surest}",
             count=len(rows),
             why=WHY_LABELS_MATTER,
-            what_to_do="Look at the most doubtful ones. The classifier is often wrong itself, so "
-            "let people decide. Train with label smoothing, or leave the most doubtful out.",
+            what_to_do="Look at them in this order. The classifier is often wrong itself, so let "
+            "people decide. Train with label smoothing, or leave the most doubtful out.",
             figures={
                 "reader's accuracy": round(float(right.mean()), 4),
                 "read": int(read.sum()),
+                "doubted": doubted,
             },
             items=tuple(
                 Item(

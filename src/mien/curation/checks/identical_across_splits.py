@@ -8,7 +8,7 @@ import numpy as np
 
 from mien.curation.checks.base import CHECKS, Check, Subject
 from mien.curation.findings import Figures, Finding, Item, refer
-from mien.curation.pairs import MEND_LEAKS, WHY_LEAKS_MATTER, count_leaks
+from mien.curation.pairs import MEND_LEAKS, WHY_LEAKS_MATTER, count_leaks, leak_verdict
 from mien.data.duplicates.groups import repeated
 
 
@@ -42,6 +42,7 @@ class IdenticalAcrossSplits(Check):
                 count=count,
                 why=WHY_LEAKS_MATTER,
                 what_to_do=MEND_LEAKS,
+                verdict=leak_verdict(dataset, duplicates),
                 figures=figures,
                 items=tuple(Item(images=refer(dataset, rows)) for rows in groups),
             )

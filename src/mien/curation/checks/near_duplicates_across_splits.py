@@ -9,6 +9,7 @@ from mien.curation.pairs import (
     WHY_LEAKS_MATTER,
     count_images,
     count_leaks,
+    leak_verdict,
     pair_items,
 )
 
@@ -44,6 +45,7 @@ class NearDuplicatesAcrossSplits(Check):
                 count=count,
                 why=WHY_LEAKS_MATTER,
                 what_to_do=MEND_LEAKS,
+                verdict=leak_verdict(dataset, duplicates),
                 figures=figures,
                 items=pair_items(dataset, pairs),
             )

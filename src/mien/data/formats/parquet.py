@@ -45,7 +45,6 @@ from mien.types import Votes
 
 _WORKERS: Final = 2
 _BATCH_ROWS: Final = 512
-_BATCH_BYTES: Final = 256 << 20  # that are read at once
 _MAGIC: Final = b"PAR1"
 _GROUP_ROWS: Final = 1024  # rows that are written at once
 _NO_PIXELS: Final = np.empty(0, np.uint8)
@@ -265,7 +264,7 @@ def _records(
         total = file.metadata.row_group(group).total_byte_size
         CONTENT_MB.check(total / (1 << 20), f"{path}: row group {group + 1:,}")
         # One value that many rows repeat may be all of it.
-        size = min(size, max(1, _BATCH_BYTES // max(total, 1)))
+        size = min(size, max(1, (CONTENT_MB.value << 20) // max(total, 1)))
     for batch in file.iter_batches(size, columns=columns):
         cells = {name: batch.column(name) for name in columns}
         yield [
