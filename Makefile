@@ -6,7 +6,7 @@ EXTRAS := train,sweep,video,heic,dev
 LOWEST := .venv-lowest
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: setup demo test slow lowest bench clean
+.PHONY: setup demo test slow lowest bench licences sbom clean
 
 setup: $(INSTALLED)  ## make the environment; does nothing when nothing changed
 
@@ -45,6 +45,18 @@ bench: setup  ## what takes long, 20 minutes and more; needs FER-2013: make benc
 	python benchmarks/start.py
 	python benchmarks/data.py --data "$(DATA)"
 	python benchmarks/resume.py --data "$(DATA)"
+
+licences: setup  ## docs/licences.md, from the metadata of the packages of constraints.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --upgrade \
+		--target build/fetch -c constraints.txt kagglehub
+	PYTHONPATH=build/fetch $(PYTHON) tools/licences.py
+
+sbom: setup  ## dist/sbom.json, a CycloneDX list of all that is installed in .venv
+	python3 -m venv build/sbom
+	build/sbom/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0
+	mkdir -p dist
+	build/sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--of JSON -o dist/sbom.json $(PYTHON)
 
 clean:  ## remove the environment and what tools cached, never runs
 	rm -rf $(VENV) $(LOWEST) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist

@@ -82,8 +82,10 @@ def test_crops_of_any_kind_are_quantized(crop, tmp_path):
     assert not (tmp_path / "other.onnx").exists()
 
 
-@pytest.mark.parametrize("threads", [1, 3, 8])
-@pytest.mark.parametrize("name", ["trained", "mien-s", "mien-xs"])
+@pytest.mark.parametrize(
+    ("name", "threads"),
+    [("trained", 3), ("mien-s", 1), ("mien-s", 3), ("mien-xs", 3), ("mien-xs", 16)],
+)
 def test_an_answer_does_not_depend_on_the_other_faces_of_a_call(name, threads, int8):
     bundle = Bundle(int8.path if name == "trained" else name, threads=threads)
     noise = np.random.default_rng(0).integers(0, 256, (65, *bundle.crop.shape), np.uint8)

@@ -7,6 +7,7 @@ result has to be the same as with a right clock.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -33,11 +34,11 @@ def main() -> None:
     parser.add_argument("--clock", type=Path, help="compiled clock; none for the second process")
     parser.add_argument("--folder", type=Path, required=True)
     arguments = parser.parse_args()
-    import_all()
     name, folder = arguments.operation, arguments.folder
+    import_all(name)
     if arguments.clock is None:
         times = [time.time() for _ in range(12)]
-        jumps = any(later < earlier for earlier, later in zip(times, times[1:], strict=False))
+        jumps = any(later < earlier for earlier, later in itertools.pairwise(times))
         result = finish(name, folder / "base", folder / "jumping")
         print(json.dumps({"jumps": jumps, "result": result}))
         return

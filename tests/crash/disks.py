@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-
 from tests.crash.harness import TRACEBACK, Ended, command, fork
 from tests.crash.kills import checked, import_all, prepare, run_to_end
 from tests.crash.operations import OPERATIONS, Operation
@@ -26,7 +25,7 @@ _ROOMY = 256 << 20
 def fill(name: str, disks: int, seed: int, folder: Path) -> dict[str, object]:
     """Run an operation on disks of random sizes that are too small, and then go on with space."""
     start = time.monotonic()
-    import_all()
+    import_all(name)
     disk = folder / "disk"
     disk.mkdir()
     operation = OPERATIONS[name](prepare(name, folder), disk / name)
@@ -63,7 +62,7 @@ def fill(name: str, disks: int, seed: int, folder: Path) -> dict[str, object]:
 
 def forbid(name: str, folder: Path) -> dict[str, object]:
     """Run an operation on a disk that is read-only, and then go on with one that is not."""
-    import_all()
+    import_all(name)
     disk = folder / "disk"
     disk.mkdir()
     operation = OPERATIONS[name](prepare(name, folder), disk / name)

@@ -13,18 +13,22 @@ import time
 from pathlib import Path
 
 import numpy as np
-
 from tests.crash.harness import KILLED, Ended, Moment, command, fork
 from tests.crash.operations import OPERATIONS, Operation, make_base
 
 
-def import_all() -> None:
-    """Import what commands import, so that forked processes need not."""
+def import_all(name: str) -> None:
+    """Import what the commands of an operation import, so that forked processes need not."""
     import mien.cli.main
-    import mien.reports.report
-    import mien.sweeps.runner
-    import mien.training.export
-    import mien.training.train  # noqa: F401
+    import mien.curation.clean
+    import mien.data.duplicates.groups
+    import mien.data.synthetic.faces
+
+    if name in {"train", "export", "export-int8", "report", "sweep"}:
+        import mien.reports.report
+        import mien.sweeps.runner
+        import mien.training.export
+        import mien.training.train  # noqa: F401
 
 
 def prepare(name: str, folder: Path) -> Path:
@@ -52,7 +56,7 @@ def checked(operation: Operation, folder: Path, *, result: bool = False) -> str:
 def kill(name: str, kills: int, seed: int, folder: Path) -> dict[str, object]:
     """Kill an operation a number of times, and return counts and durations."""
     start = time.monotonic()
-    import_all()
+    import_all(name)
     operation = OPERATIONS[name](prepare(name, folder), folder / name)
     rng = np.random.default_rng([seed, sorted(OPERATIONS).index(name)])
     operation.begin()

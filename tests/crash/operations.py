@@ -73,7 +73,7 @@ class Operation(ABC):
     def result(self) -> str:
         """Return a digest of the result, which no kill may change."""
 
-    def settle(self, rng: np.random.Generator) -> None:
+    def settle(self, rng: np.random.Generator) -> None:  # noqa: B027 - most need nothing
         """Do what is needed after a kill before the next command."""
 
 
@@ -165,7 +165,8 @@ class Sweep(Operation):
             ]  # fmt: skip
         if self._finished() and (self.path / "sweep.html").is_file():
             return None
-        return ["sweep", "--resume", self.path, "--jobs", "2"]
+        # A trial whose disk was full has failed, and is only trained again if that is asked for.
+        return ["sweep", "--resume", self.path, "--jobs", "2", "--retry-failed"]
 
     def settle(self, rng: np.random.Generator) -> None:
         """End the trials that go on alone, at once or after a while, as when a machine goes off."""
@@ -182,7 +183,7 @@ class Sweep(Operation):
         if not self.path.exists():
             return
         for trial in SweepFolder(self.path).trials():
-            assert trial.status != "failed", trial.error
+            assert trial.status != "failed" or "No space left" in trial.error, trial.error
             if (run := self.path / "trials" / f"{trial.number:03}").exists():
                 check_run(run)
         check_page(self.path / "sweep.html")
@@ -319,7 +320,6 @@ class Cache(Operation):
     def result(self) -> str:
         (entry,) = (self.cache / "datasets").glob("[!.]*")
         return ",".join(digest(path) for path in sorted(entry.glob("*.npy")))
-
 
 
 OPERATIONS: dict[str, type[Operation]] = {

@@ -86,7 +86,7 @@ def test_a_read_only_disk_is_said_and_nothing_changes_on_it(name, tmp_path):
     assert done["refused"] == (name != "cache")
 
 
-@pytest.mark.parametrize("name", chosen("evaluate"))
+@pytest.mark.parametrize("name", chosen("split"))
 def test_clocks_that_jump_change_no_result(name, tmp_path):
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None or sys.platform != "linux":

@@ -145,10 +145,10 @@ class _Watch:
             kind = f"{type(error).__name__}-{Path(at.filename).stem}-{at.name.strip('<>')}"
             self._report(kind, data, traceback.format_exc())
         took, grown = time.process_time() - began, _status_mb("VmHWM") - before
-        if took > self._max_s:
-            self._report("slow", data, f"{took:.1f} s of CPU time; at most {self._max_s} s")
         if grown > self._max_mb:
             self._report("memory", data, f"{grown:.0f} MiB of memory; at most {self._max_mb} MiB")
+        elif took > self._max_s:
+            self._report("slow", data, f"{took:.1f} s of CPU time; at most {self._max_s} s")
 
     def _report(self, kind: str, data: bytes, message: str) -> None:
         if kind in self.found or len(self.found) == _MOST_FOUND:

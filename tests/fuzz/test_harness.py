@@ -34,7 +34,7 @@ def test_what_breaks_a_rule_fails_and_is_kept_and_replayed(tmp_path: Path) -> No
     corpus, first = tmp_path / "corpus", tmp_path / "first"
     first.mkdir()
     with pytest.raises(pytest.fail.Exception, match="Replay") as failure:
-        fuzz(faulty, [b"1"], first, runs=300, seconds=20, words=[b"t", b"m", b"s"], max_mb=100,
+        fuzz(faulty, [b"1"], first, runs=300, seconds=120, words=[b"t", b"m", b"s"], max_mb=100,
              max_s=0.2, max_bytes=2, corpus=corpus)  # fmt: skip
     for message in ("invalid literal for int", "MiB of memory; at most 100", "s of CPU time; at"):
         assert message in str(failure.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tomli_w
 import torch
@@ -30,7 +32,7 @@ from mien.runs.test_log import count_measurements
 from mien.training.export import export
 from mien.training.kept import load_kept
 from mien.training.listener import TrainingListener
-from mien.training.train import resume, train
+from mien.training.train import continue_training, resume, train
 
 
 def weights(run: Run) -> dict[str, torch.Tensor]:
@@ -341,10 +343,31 @@ def test_what_cannot_be_trained_is_said_and_leaves_nothing(layouts, tmp_path):
         train("quick", layouts["csv"], out)
 
 
-def test_a_training_that_diverges_says_so(layouts, tmp_path):
-    overrides = [*TINY, "train.lr=1e30", "train.schedule=constant", "train.precision=fp32"]
-    with pytest.raises(MienError, match=r"diverged in epoch 1: .* --set train.lr=1e\+29"):
-        train("quick", layouts["csv"], tmp_path / "run", overrides=overrides)
+DIVERGING = ["train.schedule=constant", "train.precision=fp32"]
+
+
+def test_a_training_that_diverges_says_where_and_what_helps(layouts, tmp_path):
+    run = tmp_path / "run"
+    with pytest.raises(MienError) as caught:
+        train("quick", layouts["csv"], run, overrides=[*TINY, *DIVERGING, "train.lr=1e30"])
+    found = re.fullmatch(
+        r"training diverged in epoch 1 \(step (\d), batch \1 of (\d)\): the loss is not finite\. "
+        r"No epoch had ended, so nothing is kept\. Train anew with a lower learning rate: "
+        r"--set train\.lr=0\.05",
+        str(caught.value),
+    )
+    assert found
+    assert 1 < int(found[1]) <= int(found[2])  # the first loss is that of the first weights
+
+
+def test_a_training_that_diverges_late_names_the_last_good_checkpoint(layouts, tmp_path):
+    path = tmp_path / "run"
+    train("quick", layouts["csv"], path, overrides=[*TINY, "train.precision=fp32"])
+    kept = (path / "checkpoints" / "last.ckpt").read_bytes()
+    with pytest.raises(MienError, match=r"diverged in epoch 3 .* of epoch 2 .*: mien export .*run"):
+        continue_training(path, ["train.epochs=4", "train.lr=1e30", "train.schedule=cosine"])
+    assert (path / "checkpoints" / "last.ckpt").read_bytes() == kept
+    assert export(path).predict(np.zeros((1, 48, 48), np.uint8))[0].shape == (1, 7)
 
 
 def test_what_was_left_out_is_listed(layouts, tmp_path):

@@ -10,8 +10,9 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from mien.bundle.bundle import INPUT_NAME, OUTPUT_NAMES, Bundle
+from mien.bundle.bundle import Bundle
 from mien.bundle.runtime import ort
+from mien.bundle.session import INPUT_NAME, OUTPUT_NAMES
 from mien.errors import MienError
 
 Precision = Literal["float32", "int8"]

@@ -19,15 +19,14 @@ from mien.bundle.metadata import BundleMetadata
 from mien.bundle.provider_names import CPU
 from mien.bundle.providers import choose_provider, missing_note
 from mien.bundle.runtime import ort
-from mien.errors import BundleError, first_line, nearest
+from mien.bundle.session import check_first_answer, check_signature, open_session, run
+from mien.errors import BundleError, nearest
 from mien.images.crop import CropSpec
 from mien.io.files import AnyPath, expand_user
 from mien.labels import LabelSet, named_labels
 from mien.types import Images, Logits, Probabilities
 
 SUFFIX: Final = ".onnx"
-INPUT_NAME: Final = "images"
-OUTPUT_NAMES: Final = ("logits", "probabilities")
 _BATCH: Final = 64  # bounds memory; larger batches are no faster
 
 # Names of the Bundles that come with mien, the best first, which is the default.
@@ -41,7 +40,8 @@ class Bundle:
     Args:
         model: name of a Bundle that comes with mien, path of a ``.onnx`` file or of a run
             directory; None for the default Bundle.
-        threads: number of threads of a call; 0 lets ONNX Runtime use every core.
+        threads: number of threads of a call, of which at most 64 are used; 0 lets ONNX Runtime use
+            every core.
         provider: part of ONNX Runtime that computes the network, a name in
             `mien.bundle.provider_names.PROVIDERS`; the CPU is used if it is not installed.
 
@@ -51,8 +51,9 @@ class Bundle:
         provider_note: reason why the provider is not used; empty if it is.
 
     Raises:
-        BundleError: if the file is missing, not ONNX, not a Bundle, of an unknown format, or its
-            graph is not the one that its metadata describe; or if there is no such provider.
+        BundleError: if the file is missing, not ONNX, not a Bundle, of an unknown format, its graph
+            is not the one that its metadata describe, or its answer for two made crops cannot be
+            one; or if there is no such provider.
     """
 
     def __init__(
@@ -64,7 +65,8 @@ class Bundle:
         self.threads = threads
         self.metadata = self._read_metadata()
         self.provider_note = missing_note(self._provider, self._session.get_providers())
-        self._check_graph()
+        for check in (check_signature, check_first_answer):
+            check(self._session, self.crop.shape, path=self.path, classes=len(self.labels))
         reopen_after_fork(self)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -88,23 +90,9 @@ class Bundle:
         """Return a new session of ONNX Runtime for this file.
 
         Raises:
-            BundleError: if ONNX Runtime cannot load it.
+            BundleError: if it is no Bundle, or ONNX Runtime cannot load it.
         """
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = self.threads
-        options.log_severity_level = 3  # errors only
-        try:
-            # The content, not the path: ONNX Runtime opens no name that is not UTF-8.
-            return ort.InferenceSession(
-                self.path.read_bytes(), options, providers=list(self._provider.names)
-            )
-        except OSError as error:
-            raise BundleError(f"{self.path}: cannot be read ({error.strerror})") from None
-        except Exception as error:  # onnxruntime's own errors share no narrower base
-            raise BundleError(
-                f"{self.path}: not an ONNX file that onnxruntime {ort.__version__} can run "
-                f"({first_line(error)})"
-            ) from None
+        return open_session(self.path, threads=self.threads, providers=self._provider.names)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -128,7 +116,8 @@ class Bundle:
             -> float32 (N, classes), float32 (N, classes).
 
         Raises:
-            BundleError: if the crops have another shape or type.
+            BundleError: if the crops have another shape or type, or the answer cannot be one:
+                it is not finite, or the probabilities of a crop do not add up to 1.
         """
         if images.dtype != np.uint8 or images.shape[1:] != self.crop.shape:
             shape = ", ".join(map(str, self.crop.shape))
@@ -140,12 +129,16 @@ class Bundle:
         probabilities = np.empty_like(logits)
         for start in range(0, len(images), _BATCH):
             rows = slice(start, start + _BATCH)
-            feed = {INPUT_NAME: np.ascontiguousarray(images[rows])}
-            logits[rows], probabilities[rows] = self._session.run(OUTPUT_NAMES, feed)
+            logits[rows], probabilities[rows] = run(
+                self._session, images[rows], path=self.path, classes=len(self.labels)
+            )
         return logits, probabilities
 
     def _read_metadata(self) -> BundleMetadata:
-        properties = self._session.get_modelmeta().custom_metadata_map
+        try:
+            properties = self._session.get_modelmeta().custom_metadata_map
+        except UnicodeDecodeError:
+            raise BundleError(f"{self.path}: not a Bundle: its metadata are not UTF-8") from None
         if "mien_format" not in properties:
             raise BundleError(
                 f"{self.path}: an ONNX file, but not a Bundle: it has no mien metadata; "
@@ -165,26 +158,6 @@ class Bundle:
                 "update mien, or export it again"
             ) from None
         return metadata
-
-    def _check_graph(self) -> None:
-        """Raise a BundleError if the graph's input and outputs are not those of the metadata."""
-        expected = {
-            INPUT_NAME: ("face crops", self.crop.shape),
-            **dict.fromkeys(OUTPUT_NAMES, ("labels", (len(self.labels),))),
-        }
-        parts = (*self._session.get_inputs(), *self._session.get_outputs())
-        shapes = {part.name: tuple(part.shape) for part in parts}
-        for name, (what, shape) in expected.items():
-            if shapes.get(name, ())[1:] != shape:
-                found = f"has the shape {_shown(shapes[name])}" if name in shapes else "is missing"
-                raise BundleError(
-                    f"{self.path}: a damaged Bundle: {name!r} of its graph {found}, expected "
-                    f"{_shown(('N', *shape))} for the {what} in its metadata; export it again"
-                )
-
-
-def _shown(shape: tuple[Any, ...]) -> str:
-    return f"({', '.join(map(str, shape))})"
 
 
 def refuse_other_suffix(path: AnyPath) -> None:

@@ -12,8 +12,9 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from mien.bundle.bundle import INPUT_NAME, OUTPUT_NAMES, Bundle
+from mien.bundle.bundle import Bundle
 from mien.bundle.metadata import BundleMetadata
+from mien.bundle.session import INPUT_NAME, OUTPUT_NAMES
 from mien.errors import BundleError
 from mien.io.files import atomic_file, write_bytes
 from mien.io.quiet import quiet_logger

@@ -10,7 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, Literal, Self
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+from pydantic_core import from_json
 
 from mien.bundle.scores import NO_TTA, Record, ScoreSummary
 from mien.errors import DataError
@@ -134,9 +135,9 @@ class BundleMetadata(Record):
     """Name of the class of each column of the outputs."""
     crop: CropRecord = CropRecord()
     """Size and channels of the face crops that the graph reads."""
-    crop_margin: float = 0.0
+    crop_margin: float = Field(0.0, ge=0, le=1)
     """Margin added on each side of a detected face's square, as a share of its side."""
-    uncertain_below: float = 0.0
+    uncertain_below: float = Field(0.0, ge=0, le=1)
     """Highest probability below which a reading is called uncertain; 0 without a threshold."""
     calibration: Calibration | None = None
     """Calibration of the logits, which the graph contains; None if there is none."""
@@ -144,9 +145,9 @@ class BundleMetadata(Record):
     """Face gate, which the graph contains; None if there is none."""
     precision: Literal["float32", "int8"] = "float32"
     """Number format in which the convolutions compute."""
-    parameters: int
+    parameters: int = Field(ge=0)
     """Number of weights."""
-    macs: int | None = None
+    macs: int | None = Field(None, ge=0)
     """Multiply-accumulate operations for one face; None in older Bundles."""
     recipe: dict[str, Any] = {}
     """The recipe as it was run, as plain data."""
@@ -191,13 +192,24 @@ class BundleMetadata(Record):
         """
         # Other programs may add properties of their own to an ONNX file.
         known = properties.keys() & cls.model_fields
-        fields = {name: json.loads(properties[name]) for name in sorted(known)}
+        fields = {name: _from_json(properties[name]) for name in sorted(known)}
         if fields.get("mien_format") == 1:
             try:
                 fields = _translate_format_1(fields)
             except (AttributeError, KeyError, TypeError) as error:
                 raise ValueError(f"damaged metadata of format 1 ({error!r})") from error
         return cls.model_validate(fields)
+
+
+def _from_json(text: str) -> Any:
+    """Return the value of JSON, which must not be nested deep or hold a number that is not finite.
+
+    Raises:
+        ValueError: if it is not such JSON.
+    """
+    value = from_json(text, allow_inf_nan=False)  # unlike json.loads, it bounds the nesting
+    json.dumps(value, allow_nan=False).encode()  # 1e999 is JSON, and infinite
+    return value
 
 
 def _translate_format_1(fields: dict[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,8 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from mien.bundle.bundle import INPUT_NAME, Bundle
+from mien.bundle.bundle import Bundle
+from mien.bundle.session import INPUT_NAME, MAX_THREADS
 from mien.errors import BundleError
 from mien.images.crop import DEFAULT_CROP
 from mien.io.files import atomic_file
@@ -45,7 +46,7 @@ _FACES: Final = 1024
 _PIXELS: Final = _FACES * DEFAULT_CROP.size_px**2
 _PERCENTILE: Final = 99.999  # of each activation; values beyond are clipped
 _CHANNELS: Final = 3  # means of whole images have one value a channel at most
-_SPARE_ROWS: Final = 255  # more than the threads of any processor that reads faces
+_SPARE_ROWS: Final = MAX_THREADS - 1  # with one image, as many rows as threads
 
 
 def quantize(bundle: Bundle, images: Images, path: Path, *, seed: int = 0) -> Bundle:

@@ -99,6 +99,7 @@ def load_arrays(key: str) -> dict[str, Array] | None:
 
 def save_arrays(key: str, arrays: Mapping[str, Any]) -> None:
     """Save arrays under a key. A cache that cannot be written is no error: it only costs time."""
+    _remove_leftovers(_arrays_path(key).parent)
     with (
         suppress(MienError),
         atomic_file(_arrays_path(key)) as temporary,
@@ -112,8 +113,12 @@ def _arrays_path(key: str) -> Path:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove temporary folders of killed processes, but not those that others are writing."""
+    """Remove temporary files and folders of killed processes, but not those of running ones."""
     for leftover in folder.glob(".*"):
         with suppress(OSError):  # another process may have renamed it by now
-            if time.time() - leftover.stat().st_mtime > _LEFTOVER_AFTER_S:
+            if time.time() - leftover.stat().st_mtime <= _LEFTOVER_AFTER_S:
+                continue
+            if leftover.is_dir():
                 shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink()

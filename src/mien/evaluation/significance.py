@@ -202,7 +202,7 @@ def _rank(members: Sequence[ComparedRun]) -> Group:
             p_value,
             p_adjusted,
             *paired_difference(only_better, only_worse, better.evaluation.protocol.images),
-        )  # fmt: skip
+        )
         for (better, worse, only_better, only_worse, p_value), p_adjusted in zip(
             outcomes, adjusted, strict=True
         )

@@ -192,8 +192,8 @@ def expand_user(path: AnyPath) -> Path:
             one, such as an `os.DirEntry`.
 
     Raises:
-        MienError: if the path is empty, too long or no path at all; or begins with ``~`` where no home folder
-            is known, or with the ``~name/`` of an unknown user.
+        MienError: if the path is empty, too long or no path at all; or begins with ``~`` where no
+            home folder is known, or with the ``~name/`` of an unknown user.
     """
     try:
         text = os.fsdecode(path)

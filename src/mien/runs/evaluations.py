@@ -95,14 +95,15 @@ def measure(
     known = membership.known_among(dataset.split(split).images) if membership else None
     if split == "test" and known:
         _refuse_known(known, bundle, dataset)
-    if folder:
+    is_headline = bundle.path.name == BUNDLE_NAME and tta == NO_TTA
+    same_data = dataset.fingerprint == bundle.metadata.data.fingerprint
+    if folder and (split == "test" or (is_headline and same_data)):
         refuse_unwritable(folder)
     if folder and split == "test":
         count_measurements(folder)  # a log that is damaged is reported before anything is measured
     evaluation = evaluate_bundle(bundle, dataset, split, tta=tta, known=known, scorecard=scorecard)
     if folder and split == "test":
         log_measurement(folder, evaluation.protocol, evaluation.accuracy.value)
-    is_headline = bundle.path.name == BUNDLE_NAME and tta == NO_TTA
     if folder and is_headline and evaluation.protocol.same_data:
         evaluation.save(evaluation_path(folder, split))
     return evaluation

@@ -29,7 +29,14 @@ from typing import Any, Final, Self
 import tomli_w
 
 from mien.errors import RunError
-from mien.io.files import AnyPath, atomic_folder, expand_user, locked_folder, refuse_unwritable, write_text
+from mien.io.files import (
+    AnyPath,
+    atomic_folder,
+    expand_user,
+    locked_folder,
+    refuse_unwritable,
+    write_text,
+)
 from mien.io.records import read_record, write_record
 from mien.recipes import Recipe
 from mien.recipes.recipe import parse_recipe

@@ -17,8 +17,9 @@ from typing import Literal, Self
 from mien.bundle.scores import Record
 from mien.data.split import SPLITS
 from mien.errors import RunError
-from mien.io.files import atomic_folder, locked_file
+from mien.io.files import atomic_folder, locked_file, refuse_unwritable
 from mien.io.records import read_record, write_record
+from mien.runs.run import refuse_links
 from mien.sweeps.spec import Settings, Sweep
 from mien.training.device import Device
 
@@ -124,6 +125,7 @@ class SweepFolder:
         self.path = path
         if not (path / _RECORD).is_file():
             raise RunError(f"{path}: not a sweep directory, it contains no {_RECORD}")
+        refuse_links(path, ["trials", *(f"trials/{one.name}" for one in path.glob("trials/*"))])
         self.record = read_record(SweepRecord, path / _RECORD, mend=_MEND)
 
     @classmethod
@@ -137,11 +139,7 @@ class SweepFolder:
         Raises:
             RunError: if the path exists already.
         """
-        if path.exists():
-            raise RunError(
-                f"{path}: exists already; choose another --out, "
-                f"or continue a stopped sweep: mien sweep --resume {path}"
-            )
+        cls.refuse_existing(path)
         with atomic_folder(path) as temporary:
             write_record(temporary / _RECORD, record)
             points = zip(record.sweep.names(), record.sweep.points(), strict=True)
@@ -150,6 +148,16 @@ class SweepFolder:
                 trial = Trial(number=number, name=name, settings=settings)
                 write_record(temporary / "trials" / f"{number:03}.json", trial)
         return cls(path)
+
+    @staticmethod
+    def refuse_existing(path: Path) -> None:
+        """Raise a MienError if the path of a new sweep exists already, or cannot be written."""
+        refuse_unwritable(path.parent)
+        if path.exists():
+            raise RunError(
+                f"{path}: exists already; choose another --out, "
+                f"or continue a stopped sweep: mien sweep --resume {path}"
+            )
 
     def run_path(self, number: int) -> Path:
         """Return the run directory of a trial."""

@@ -92,6 +92,8 @@ def start_sweep(
     """
     budget = _Budget(minutes)
     _check_splits(splits)
+    out = expand_user(out)
+    SweepFolder.refuse_existing(out)  # before the data is read, which takes time
     resolve_device(device)  # a missing device is reported once, instead of by every trial
     paths = as_paths(data)
     record = SweepRecord(
@@ -103,7 +105,7 @@ def start_sweep(
         device=device,
         splits=splits,
     )
-    folder = SweepFolder.create(expand_user(out), record)
+    folder = SweepFolder.create(out, record)
     return _run(folder, jobs, budget, listener or SweepListener())
 
 

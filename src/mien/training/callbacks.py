@@ -27,7 +27,6 @@ from mien.recipes.sections import TrainSection
 from mien.runs.run import HISTORY_COLUMNS
 from mien.training.batches import Batches
 
-
 # Learning rates with which small convolutional networks usually learn.
 _USUAL_RATE: Final = {"sgd": 0.05, "adam": 0.001, "adamw": 0.001}
 

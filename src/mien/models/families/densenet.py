@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mien.errors import RecipeError
 from mien.images.crop import MAX_SIZE_PX
 from mien.io.download import root_cause
+from mien.io.private import without_telemetry
 from mien.io.quiet import quiet_logger
 from mien.models.base import Network, Task
 from mien.models.layers import LEAST_CAM_CELLS, dense_layers, initialize, input_channels
@@ -140,7 +141,8 @@ def _transition(width: int, channels: int) -> nn.Sequential:
 
 
 def _fetch() -> Path:
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+    with without_telemetry():
+        from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
     cached = try_to_load_from_cache(_REPOSITORY, _FILE)
     if isinstance(cached, str):

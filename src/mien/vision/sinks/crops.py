@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Self
 
 from mien.errors import MienError
 from mien.images.crop import encode_png
-from mien.io.files import expand_user, write_bytes
+from mien.io.files import expand_user, refuse_unwritable, write_bytes
 from mien.vision.places import (
     SourceFiles,
     refuse_source,
-    refuse_unwritable,
     safe_word,
     short_stem,
 )

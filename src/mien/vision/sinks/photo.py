@@ -10,8 +10,8 @@ import cv2
 
 from mien.errors import MienError
 from mien.images.decode import quiet_opencv
-from mien.io.files import expand_user, write_bytes
-from mien.vision.places import SourceFiles, refuse_unwritable, short_stem
+from mien.io.files import expand_user, refuse_unwritable, write_bytes
+from mien.vision.places import SourceFiles, short_stem
 from mien.vision.reading import Reading
 from mien.vision.sinks._drawing import draw_readings
 from mien.vision.sinks.base import SINKS, Sink, SinkContext
