@@ -235,6 +235,17 @@ def test_metadata_that_are_not_utf_8_are_one_line(tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_names_that_are_not_utf_8_are_one_line_and_nothing_is_printed(tmp_path, capfd):
+    path = changed(tmp_path / "own.onnx", another_input)
+    content = path.read_bytes()
+    for old, new in ((b"\x04more", b"\x04mo\xff\xfe"), (b"Add", b"A\xff\xfe")):
+        path.write_bytes(content.replace(old, new))
+        with pytest.raises(BundleError, match=r"own.onnx: ") as caught:
+            Bundle(path)
+        assert "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_every_half_of_a_bundle_is_one_line(tmp_path):
     whole = write_bundle(tmp_path / "own.onnx").read_bytes()
     path = tmp_path / "half.onnx"

@@ -36,7 +36,7 @@ def fill(name: str, disks: int, seed: int, folder: Path) -> dict[str, object]:
     run_to_end(operation, folder)
     expected, needed = checked(operation, folder, result=True), used(disk) - before
     unmount(disk)
-    full = 0
+    full, operation.has_errors = 0, True
     for _ in range(disks):
         mount(disk, _ROOMY)
         operation.begin()

@@ -41,6 +41,7 @@ class Operation(ABC):
 
     def __init__(self, base: Path, folder: Path) -> None:
         self.base, self.folder = base, folder
+        self.has_errors = False  # whether its commands may fail, and not only be killed
 
     def begin(self) -> None:
         """Make the folder anew."""
@@ -135,13 +136,18 @@ class Batch(Operation):
         for path in (*self._files("copies"), *self._files("crops")):
             check_picture(path)
         if (path := self.folder / "faces.csv").exists():
-            rows = list(csv.DictReader(path.read_text().splitlines(), strict=True))
-            assert {Path(row["source"]).name for row in rows} == {
-                path.name for path in (self.folder / "photos").iterdir()
-            }
+            header, *rows = csv.reader(path.read_text().splitlines(), strict=True)
+            assert path.read_text().endswith("\n")
+            assert all(len(row) == len(header) for row in rows)
+            self._check_sources({row[0] for row in rows})
         if (path := self.folder / "faces.jsonl").exists():
             lines = path.read_text().splitlines()
-            assert len({json.loads(line)["source"] for line in lines}) == PHOTOS
+            self._check_sources({json.loads(line)["source"] for line in lines})
+
+    def _check_sources(self, found: set[str]) -> None:
+        photos = set(map(str, (self.folder / "photos").iterdir()))
+        # After an error, all that was read until then is kept.
+        assert found <= photos if self.has_errors else found == photos, found
 
     def result(self) -> str:
         files = [*self._files("copies"), *self._files("crops")]

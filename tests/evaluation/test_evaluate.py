@@ -8,8 +8,10 @@ import pytest
 from mien.bundle.bundle import Bundle, shipped_bundles
 from mien.data import FaceDataset
 from mien.data.duplicates.groups import find_overlap
+from mien.errors import DataError
 from mien.evaluation import Evaluation, evaluate_bundle
 from mien.evaluation.describe import describe_protocol, describe_without_overlap
+from mien.evaluation.evaluate import evaluate_probabilities
 
 
 def rows_of(faces, split):
@@ -117,3 +119,20 @@ def test_a_class_that_is_absent_has_no_scores(run, faces):
     disgust = evaluation.per_class[1]
     assert (disgust.images, disgust.precision, disgust.f1, disgust.roc_auc) == (0, None, None, None)
     assert evaluation.macro_f1.value is not None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [(np.nan, "add up to nan"), (np.inf, "add up to inf"), (0.7, "add up to 4.9")],
+)
+def test_what_are_no_probabilities_is_not_scored(run, wrong, said):
+    evaluation = Evaluation.load(run.evaluation_path("val"))
+    probabilities = np.array(evaluation.probabilities)
+    probabilities[1] = wrong
+    with pytest.raises(DataError, match=rf"quick: .*{said}.* for 1 of .* so it cannot be scored"):
+        evaluate_probabilities(
+            np.array(evaluation.labels),
+            probabilities,
+            evaluation.protocol,
+            names=Bundle(run.bundle_path).labels,
+        )

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,14 @@ _NO_MEMORY: Final = ("smaller than requested bytes", "bad_alloc", "Failed to all
 _PROBE_S: Final = 60  # of the first two crops, which take milliseconds
 
 _registered: tuple[int, int] | None = None  # process and MB of the memory of all sessions
+
+
+class _Part(NamedTuple):
+    """An input or an output of a graph."""
+
+    name: str
+    type: str
+    shape: tuple[int | str | None, ...]
 
 
 def open_session(path: Path, *, threads: int, providers: Sequence[str]) -> ort.InferenceSession:
@@ -65,7 +73,11 @@ def open_session(path: Path, *, threads: int, providers: Sequence[str]) -> ort.I
     options.add_session_config_entry("session.use_env_allocators", "1")
     _bound_memory()
     try:
-        return ort.InferenceSession(content, options, providers=list(providers))
+        # Without its fallback, which prints and tries the CPU again, where there is no other.
+        fallback = int(len(providers) > 1)
+        return ort.InferenceSession(
+            content, options, providers=list(providers), enable_fallback=fallback
+        )
     except Exception as error:  # onnxruntime's own errors share no narrower base
         raise BundleError(
             f"{path}: not an ONNX file that onnxruntime {ort.__version__} can run "
@@ -126,6 +138,7 @@ def check_first_answer(
         logits, probabilities = run(session, crops, path=path, classes=classes, options=options)
     finally:
         stop.cancel()
+        stop.join()  # no thread is left that a fork would have to care for
     powers = np.exp(logits - logits.max(1, keepdims=True))
     softmax = powers / powers.sum(1, keepdims=True)
     if np.abs(softmax - probabilities).max() > _SOFTMAX_TOLERANCE:
@@ -143,11 +156,15 @@ def check_signature(
         INPUT_NAME: ("face crops", _INPUT_TYPE, shape),
         **dict.fromkeys(OUTPUT_NAMES, ("labels", _OUTPUT_TYPE, (classes,))),
     }
-    inputs, outputs = session.get_inputs(), session.get_outputs()
+    try:
+        inputs = [_Part(one.name, one.type, tuple(one.shape)) for one in session.get_inputs()]
+        outputs = [_Part(one.name, one.type, tuple(one.shape)) for one in session.get_outputs()]
+    except UnicodeDecodeError:
+        raise BundleError(f"{path}: not a Bundle: the names in its graph are not UTF-8") from None
     parts = {part.name: part for part in (*outputs, *inputs)}
     for name, (what, kind, rest) in expected.items():
         part = parts.get(name)
-        found = tuple(part.shape) if part else ()
+        found = part.shape if part else ()
         # A number in the first place takes so many crops and no others.
         if part is None or found[1:] != rest or not found or isinstance(found[0], int):
             said = f"has the shape {_shown(found)}" if part else "is missing"

@@ -10,6 +10,7 @@ import numpy as np
 
 from mien.bundle.bundle import Bundle
 from mien.bundle.scores import NO_TTA, ClassScore, Protocol, Score, WithoutOverlap
+from mien.bundle.session import wrong_probabilities
 from mien.data import FaceDataset
 from mien.data.duplicates.groups import Overlap, find_overlap
 from mien.errors import DataError
@@ -134,8 +135,14 @@ def evaluate_probabilities(
         names: names of the classes, in order.
         overlap: mask of the images that `without_overlap` excludes; None for none.
 
+    Raises:
+        DataError: if the probabilities of an image are not finite, or do not add up to 1.
+
     Shape: labels (N,), probabilities (N, classes), overlap (N,); N at least 1.
     """
+    wrong = wrong_probabilities(probabilities)
+    if wrong:
+        raise DataError(f"{protocol.model}: {wrong}, so it cannot be scored")
     confusion = metrics.confusion_matrix(labels, probabilities.argmax(1), len(names))
     scores = metrics.class_scores(confusion)
     areas = metrics.class_auc(labels, probabilities)
