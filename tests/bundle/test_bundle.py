@@ -237,3 +237,9 @@ def test_an_export_to_another_kind_of_file_is_refused(write, run, tmp_path):
     with pytest.raises(BundleError, match=r"x\.tflite: a Bundle is an ONNX file"):
         write(run, tmp_path / "x.tflite")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_in_float_the_other_faces_of_a_call_change_no_more_than_rounding(bundle, faces):
+    together = bundle.predict(faces.images)[1]
+    alone = np.concatenate([bundle.predict(face[None])[1] for face in faces.images])
+    np.testing.assert_allclose(alone, together, atol=1e-6, rtol=0)

@@ -6,7 +6,6 @@ import shutil
 
 import pytest
 
-import mien.data
 from mien.bundle import bundle as bundles
 from mien.runs.run import Run
 
@@ -37,21 +36,20 @@ COMMANDS = {
 
 @pytest.fixture
 def no_work(monkeypatch):
-    """Any work: data that is read, a network that reads a face."""
+    """Refuse that a network reads a face; the data is missing, which would be said as well."""
 
     def work(*_, **__):
         raise AssertionError("work was done")
 
-    monkeypatch.setattr(mien.data.load, "find_source", work)
     monkeypatch.setattr(bundles.Bundle, "predict", work)
 
 
 @pytest.mark.parametrize("case", COMMANDS)
-def test_it_is_said_first(case, run, layouts, pictures, tmp_path, monkeypatch, no_work, mien):
+def test_it_is_said_first(case, run, pictures, tmp_path, monkeypatch, no_work, mien):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(run.path, "other")
     (tmp_path / "file").write_text("no folder")
-    names = {"data": layouts["csv"], "run": run.path, "other": "other", "bad": "file/new/out"}
+    names = {"data": "nowhere.csv", "run": run.path, "other": "other", "bad": "file/new/out"}
     photo = tmp_path / "face.png"
     from mien.images.crop import encode_png
 
@@ -76,6 +74,6 @@ def test_a_run_that_cannot_be_written(option, run, tmp_path, monkeypatch, no_wor
 
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)
     more = ["--set", "train.epochs=9"] if option == "--continue" else []
-    outcome = mien("train", option, path, *more)
+    outcome = mien("train", option, path, "--data", "nowhere.csv", *more)
     assert outcome.code == 2
     assert "run: cannot be written (Permission denied)" in outcome.err

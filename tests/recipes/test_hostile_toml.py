@@ -1,4 +1,4 @@
-"""TOML files from elsewhere: any bytes end in a recipe or in one line, in little time and memory."""
+"""TOML files from elsewhere: any bytes end in a recipe or in one line, and soon."""
 
 from __future__ import annotations
 

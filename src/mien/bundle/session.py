@@ -110,7 +110,8 @@ def run(
         raise BundleError(
             f"{path}: a damaged Bundle: it cannot be run ({_reason(error)})"
         ) from None
-    wrong = wrong_answer(answer, (len(crops), classes))
+    with np.errstate(all="ignore"):  # sums of hostile numbers overflow
+        wrong = wrong_answer(answer, (len(crops), classes))
     if wrong:
         raise BundleError(f"{path}: a damaged Bundle: {wrong}; export it again")
     return answer[0], answer[1]
@@ -139,8 +140,9 @@ def check_first_answer(
     finally:
         stop.cancel()
         stop.join()  # no thread is left that a fork would have to care for
-    powers = np.exp(logits - logits.max(1, keepdims=True))
-    softmax = powers / powers.sum(1, keepdims=True)
+    with np.errstate(all="ignore"):
+        powers = np.exp(logits - logits.max(1, keepdims=True))
+        softmax = powers / powers.sum(1, keepdims=True)
     if np.abs(softmax - probabilities).max() > _SOFTMAX_TOLERANCE:
         raise BundleError(
             f"{path}: a damaged Bundle: its probabilities are not the softmax of its logits; "

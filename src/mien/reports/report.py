@@ -51,7 +51,7 @@ def write_report(
     """
     run = model.path if isinstance(model, Run) else expand_user(model)
     folder = run if run.is_dir() else Path()
-    refuse_unwritable_file(folder / "report.html" if out is None else Path(out))
+    refuse_unwritable_file(folder / "report.html" if out is None else expand_user(out))
     content = gather(model, data=data, split=split)
     sections = draw_sections(content)
     page = render_report(content, sections)
