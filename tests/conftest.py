@@ -42,9 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep the user's cache and the network out of the tests."""
+    """Keep the user's cache out of the tests."""
     os.environ["MIEN_CACHE"] = str(tmp_path_factory.mktemp("cache"))
-    os.environ["MIEN_OFFLINE"] = "1"
 
 
 @pytest.fixture(scope="session", autouse=True)

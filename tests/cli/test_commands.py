@@ -261,9 +261,11 @@ def test_demo_on_own_data(mien, layouts, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     outcome = mien("demo", "--data", layouts["folders"], *SETTINGS)
     assert outcome.code == 0, outcome.err
-    for name in ("report.html", "model.onnx", "portraits-read.jpg"):
-        assert (tmp_path / "runs" / "demo" / name).is_file()
-        assert name in outcome.out
+    made = ("demo/report.html", "demo/model.onnx", "demo-data/portraits-read.jpg",
+            "demo-data/explore.html")  # fmt: skip
+    for name in made:
+        assert (tmp_path / "runs" / name).is_file()
+        assert f"runs/{name}" in outcome.out
     assert "happy" in outcome.out
 
 

@@ -31,7 +31,7 @@ def chosen(*in_short: str) -> list[object]:
 
 
 def run(module: str, *arguments: object, before: tuple[str, ...] = (), **variables: str) -> dict:
-    environment = {**os.environ, "MIEN_OFFLINE": "1", **variables}
+    environment = {**os.environ, **variables}
     result = subprocess.run(
         [*before, sys.executable, "-m", f"tests.crash.{module}", *map(str, arguments)],
         capture_output=True, text=True, check=False, cwd=ROOT, env=environment,

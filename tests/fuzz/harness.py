@@ -166,7 +166,6 @@ def _status_mb(field: str) -> float:
 
 
 def _main(mode: str, name: str, max_mb: float, max_s: float, corpus: Path, *rest: str) -> None:
-    os.environ["MIEN_OFFLINE"] = "1"
     os.environ["MIEN_CACHE"] = str(memory_folder() / "mien-cache")
     if mode == "fuzz":
         import atheris  # not on every platform

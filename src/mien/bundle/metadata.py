@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_core import from_json
 
 from mien.bundle.scores import NO_TTA, Record, ScoreSummary
 from mien.errors import DataError
@@ -207,8 +206,11 @@ def _from_json(text: str) -> Any:
     Raises:
         ValueError: if it is not such JSON.
     """
-    value = from_json(text, allow_inf_nan=False)  # unlike json.loads, it bounds the nesting
-    json.dumps(value, allow_nan=False).encode()  # 1e999 is JSON, and infinite
+    try:
+        value = json.loads(text)  # of a recipe, which may name a path that is not UTF-8
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    json.dumps(value, allow_nan=False)  # 1e999 is JSON, and infinite
     return value
 
 

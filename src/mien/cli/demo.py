@@ -15,8 +15,6 @@ from mien.cli.options import SettingsOption, SkipBadOption
 _RECIPE = "quick"
 _FACES = 3000  # half a minute of training on two cores
 _RUNS = Path("runs")
-# Drawn faces resemble each other, so that splits made by chance would leak.
-_DRAWN_SETTINGS = ["data.fractions=[0.7, 0.15, 0.15]", "data.keep_duplicates_together=true"]
 
 
 def demo(
@@ -43,18 +41,20 @@ def demo(
     from mien.cli.train import start
     from mien.runs.run import free_name
     from mien.vision.sample import sample_photo
+    from mien.vision.sources import open_picture
 
+    photo = photo or sample_photo()
+    open_picture(photo)  # a photo that cannot be read is reported before everything else
     run_path = path or free_name(_RUNS, "demo")
     page = run_path.with_name(f"{run_path.name}-data")
     _say_step("1  A photo, read by the network that comes with mien")
-    _read_photo(photo or sample_photo(), page)
+    _read_photo(photo, page)
     _say_step("2  Data" if data else f"2  Data: {_FACES:,} drawn faces, so that you need none")
     paths = data or [_drawn_faces()]
     explore(paths, page, skip_bad=skip_bad)
     say_path("data", paths[0])
     _say_step("3  Training a network on them, and measuring it")
-    changed = [*([] if data else _DRAWN_SETTINGS), *(settings or [])]
-    start(_RECIPE, paths, run_path, changed, skip_bad=skip_bad)
+    start(_RECIPE, paths, run_path, settings, skip_bad=skip_bad)
     if not data:
         out.print("Drawn faces are easy: these scores say nothing about photographs.", style="dim")
     out.print(

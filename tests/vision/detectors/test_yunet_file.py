@@ -56,29 +56,12 @@ def test_what_cannot_be_fetched_is_not_kept(planted, cache, server, content, sai
     assert [path.name for path in cache.iterdir()] == []
 
 
-def test_at_first_use_it_is_tried_once_a_day(planted, cache, server, monkeypatch):
-    monkeypatch.delenv("MIEN_OFFLINE", raising=False)
-    monkeypatch.setattr(yunet, "URL", server.url)
-    assert yunet.fetch_yunet_once() is None
-    assert yunet.fetch_yunet_once() is None
-    assert server.asked == 1
+def test_reading_never_downloads_it(planted, cache, server, monkeypatch):
     server.content = planted.read_bytes()
-    assert yunet.fetch_yunet_once() is None  # not again today
-    next(cache.glob("*.unreachable")).unlink()
-    monkeypatch.setenv("MIEN_OFFLINE", "1")
-    assert yunet.fetch_yunet_once() is None
-    assert server.asked == 1
-    monkeypatch.delenv("MIEN_OFFLINE")
-    assert yunet.fetch_yunet_once() == cache / yunet.FILE_NAME
-    assert choose_detector("auto").name == "yunet"
-
-
-def test_offline_even_a_named_detector_is_not_fetched(planted, cache, server, monkeypatch):
-    monkeypatch.setenv("MIEN_OFFLINE", "1")
     monkeypatch.setattr(yunet, "URL", server.url)
-    with pytest.raises(MienError, match=r"MIEN_OFFLINE .* --detector-model PATH"):
+    assert choose_detector("auto").name == "haar"
+    with pytest.raises(MienError, match=r"mien fetch, or .* --detector-model PATH"):
         choose_detector("yunet")
     assert server.asked == 0
-    cache.mkdir(parents=True, exist_ok=True)
-    (cache / yunet.FILE_NAME).write_bytes(planted.read_bytes())
-    assert choose_detector("yunet").name == "yunet"
+    yunet.fetch_yunet()
+    assert choose_detector("auto").name == choose_detector("yunet").name == "yunet"

@@ -1,4 +1,4 @@
-"""Find YuNet's file, or download it when it is first needed.
+"""Find YuNet's file, or download it when the user asks for it.
 
 The file has 233 kB and is MIT-licensed. The package does not contain it, only its checksum, so that
 a copy from anywhere is recognized.
@@ -7,14 +7,12 @@ a copy from anywhere is recognized.
 from __future__ import annotations
 
 import hashlib
-import os
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from mien.errors import MienError
-from mien.io.files import cache_dir, expand_user, write_text
+from mien.io.files import cache_dir, expand_user
 
 FILE_NAME: Final = "face_detection_yunet_2023mar.onnx"
 SHA256: Final = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
@@ -26,7 +24,6 @@ URL: Final = (
 _MAX_BYTES: Final = 4 << 20
 _IDLE_TIMEOUT_S: Final = 5.0
 _TOTAL_TIMEOUT_S: Final = 60.0
-_RETRY_AFTER_S: Final = 24 * 3600.0  # a machine without a network tries once a day
 
 
 def cached_path() -> Path:
@@ -91,30 +88,7 @@ def fetch_yunet(url: str | None = None) -> Path:
     with downloaded(url, path, max_bytes=_MAX_BYTES, failed=failed, **limits) as temporary:
         if _digest(temporary) != SHA256:
             raise MienError(f"{url}: sent another file than {FILE_NAME}, by SHA-256; {by_hand()}")
-    _failure_mark().unlink(missing_ok=True)
     return path
-
-
-def fetch_yunet_once() -> Path | None:
-    """Return the path of YuNet's file, downloaded now; None if it is out of reach.
-
-    Nothing is tried for a day after a failure, nor if ``MIEN_OFFLINE`` is set.
-    """
-    mark = _failure_mark()
-    has_failed = mark.is_file() and 0 <= time.time() - mark.stat().st_mtime < _RETRY_AFTER_S
-    if has_failed or os.environ.get("MIEN_OFFLINE"):
-        return None
-    try:
-        return fetch_yunet()
-    except MienError as error:
-        with suppress(MienError):  # a read-only cache: the next call tries once more
-            write_text(mark, f"{error}\n")
-        return None
-
-
-def _failure_mark() -> Path:
-    """Return the path of the file whose age tells when a download last failed."""
-    return cached_path().with_suffix(".unreachable")
 
 
 def _digest(path: Path) -> str:

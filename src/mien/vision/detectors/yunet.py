@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,6 @@ from mien.vision.detectors._yunet_file import (
     FILE_NAME,
     by_hand,
     fetch_yunet,
-    fetch_yunet_once,
     find_yunet,
 )
 from mien.vision.detectors.base import DETECTORS, LONGEST_SIDE_PX, Detector, Face
@@ -69,30 +67,27 @@ class YuNetDetector(Detector):
 
     @classmethod
     def prepare(cls, model: str | Path | None = None) -> Callable[[], Detector]:
-        """Return a function that creates an instance; the file is downloaded if necessary.
+        """Return a function that creates an instance. Nothing is downloaded: see `fetch_yunet`.
 
         Args:
             model: path of YuNet's file; None for the file in mien's cache.
 
         Raises:
-            MienError: if the file is missing, wrong or out of reach, or may not be downloaded
-                because ``MIEN_OFFLINE`` is set.
+            MienError: if the file is missing or wrong.
         """
         path = find_yunet(model)
-        if path is None and os.environ.get("MIEN_OFFLINE"):
-            raise MienError(
-                f"YuNet's file is missing, and MIEN_OFFLINE forbids the download: {by_hand()}"
-            )
-        return cls._builder(path or fetch_yunet())
+        if path is None:
+            raise MienError(f"YuNet's file is missing; download it: mien fetch, or {by_hand()}")
+        return cls._builder(path)
 
     @classmethod
     def prepare_if_available(cls, model: str | Path | None = None) -> Callable[[], Detector] | None:
-        """Return the result of `prepare`; None if the file is missing and cannot be downloaded.
+        """Return the result of `prepare`; None if the file is missing.
 
         Raises:
             MienError: if `model` is missing or wrong.
         """
-        path = find_yunet(model) or fetch_yunet_once()
+        path = find_yunet(model)
         return cls._builder(path) if path else None
 
     @classmethod
