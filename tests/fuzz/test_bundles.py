@@ -41,7 +41,7 @@ def seeds(folder: Path) -> list[bytes]:
 
 def test_bundles(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     made = seeds(tmp_path_factory.mktemp("seeds"))
-    fuzz(bundles_open, made, tmp_path, seconds=4, words=WORDS, **BOUNDS)
+    fuzz(bundles_open, made, tmp_path, seconds=2, words=WORDS, **BOUNDS)
 
 
 @pytest.mark.slow

@@ -166,7 +166,7 @@ BOUNDS = {"max_mb": 128, "max_s": 2.0, "max_bytes": 8192, "words": WORDS}
 
 @pytest.mark.parametrize(("target", "made"), CASES, ids=lambda one: getattr(one, "__name__", ""))
 def test_data(target, made, tmp_path: Path) -> None:
-    fuzz(target, made(), tmp_path, seconds=2, **BOUNDS)
+    fuzz(target, made(), tmp_path, seconds=1, **BOUNDS)
 
 
 @pytest.mark.slow

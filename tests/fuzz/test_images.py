@@ -112,7 +112,7 @@ BOUNDS = {"max_mb": 128, "max_s": 2.0, "words": WORDS}
 
 @pytest.mark.parametrize(("target", "made"), CASES, ids=lambda one: getattr(one, "__name__", ""))
 def test_images(target, made, tmp_path: Path) -> None:
-    fuzz(target, made(), tmp_path, seconds=3, **BOUNDS)
+    fuzz(target, made(), tmp_path, seconds=2, **BOUNDS)
 
 
 @pytest.mark.slow

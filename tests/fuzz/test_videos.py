@@ -60,7 +60,7 @@ TARGETS = (videos_by_pyav, videos_by_opencv)
 @pytest.mark.parametrize("target", TARGETS)
 def test_videos(target, tmp_path: Path) -> None:
     _skip_without_pyav(target)
-    fuzz(target, seeds(tmp_path), tmp_path, seconds=3, **BOUNDS)
+    fuzz(target, seeds(tmp_path), tmp_path, seconds=2, **BOUNDS)
 
 
 @pytest.mark.slow

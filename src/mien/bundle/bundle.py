@@ -20,7 +20,7 @@ from mien.bundle.provider_names import CPU
 from mien.bundle.providers import choose_provider, missing_note
 from mien.bundle.runtime import ort
 from mien.bundle.session import check_first_answer, check_signature, open_session, run
-from mien.errors import BundleError, nearest
+from mien.errors import BundleError, first_line, nearest
 from mien.images.crop import CropSpec
 from mien.io.files import AnyPath, expand_user
 from mien.labels import LabelSet, named_labels
@@ -147,7 +147,7 @@ class Bundle:
         try:
             metadata = BundleMetadata.from_properties(properties)
         except ValueError as error:
-            why = ""
+            why = f" ({first_line(error)})"
             if isinstance(error, ValidationError):
                 first = error.errors()[0]
                 where = first["loc"][0] if first["loc"] else "metadata"

@@ -19,6 +19,8 @@ from mien.io.names import Name
 from mien.labels import FER2013, named_labels
 
 FORMAT: Final = 2
+_WITHOUT_PATHS: Final = ("labels", "note", "licence")  # names of files need not be UTF-8
+_MOST_LEVELS: Final = 32
 
 # Recipe keys of [data] that mien 0.1 wrote under other names.
 _DATA_KEYS_OF_FORMAT_1: Final = {
@@ -191,7 +193,7 @@ class BundleMetadata(Record):
         """
         # Other programs may add properties of their own to an ONNX file.
         known = properties.keys() & cls.model_fields
-        fields = {name: _from_json(properties[name]) for name in sorted(known)}
+        fields = {name: _from_json(name, properties[name]) for name in sorted(known)}
         if fields.get("mien_format") == 1:
             try:
                 fields = _translate_format_1(fields)
@@ -200,18 +202,36 @@ class BundleMetadata(Record):
         return cls.model_validate(fields)
 
 
-def _from_json(text: str) -> Any:
-    """Return the value of JSON, which must not be nested deep or hold a number that is not finite.
+def _from_json(name: str, text: str) -> Any:
+    """Return the value of a property, which must not be nested deep or have infinite numbers.
 
     Raises:
         ValueError: if it is not such JSON.
     """
     try:
-        value = json.loads(text)  # of a recipe, which may name a path that is not UTF-8
+        value = json.loads(text)
     except RecursionError:
-        raise ValueError("nested too deep") from None
-    json.dumps(value, allow_nan=False)  # 1e999 is JSON, and infinite
+        raise ValueError(f"{name}: nested too deep") from None
+    if _is_deep(value):
+        raise ValueError(f"{name}: nested too deep")
+    shown = json.dumps(value, allow_nan=False, ensure_ascii=False)  # 1e999 is JSON, and infinite
+    if name in _WITHOUT_PATHS:
+        shown.encode()
     return value
+
+
+def _is_deep(value: Any) -> bool:
+    """Return whether lists and tables are nested deeper than any that mien writes."""
+    layer = [value]
+    for _ in range(_MOST_LEVELS):
+        inner = (
+            one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+            for one in layer
+        )
+        layer = [part for parts in inner for part in parts]
+        if not layer:
+            return False
+    return True
 
 
 def _translate_format_1(fields: dict[str, Any]) -> dict[str, Any]:

@@ -100,4 +100,6 @@ def test_shipped_models_are_compared_on_the_same_images_only(on):
 def test_the_advice_stands_in_the_page(text, content):
     section = SummarySection(content)
     assert len(section.advice) > 0
-    assert all(f"<li>{escape(sentence)}</li>" in text for sentence in section.advice)
+    for sentence, command in section.advice:
+        assert f"<li>{escape(sentence)}" in text
+        assert f"<pre>{escape(command)}</pre>" in text or not command
