@@ -13,9 +13,12 @@ setup: $(INSTALLED)  ## make the environment; does nothing when nothing changed
 $(INSTALLED): pyproject.toml constraints.txt
 	python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		(echo "mien needs Python 3.11 or newer; python3 is $$(python3 --version)" && exit 1)
+	@echo "Installing mien and the tested versions of its packages into $(VENV): a minute or two"
 	python3 -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	$(PYTHON) -m pip install --quiet --progress-bar on --disable-pip-version-check \
+		-c constraints.txt -e '.[$(EXTRAS)]'
 	touch $@
+	@echo "Set up. Type next:  . $(VENV)/bin/activate  and then:  mien predict --sample"
 
 demo: setup  ## everything once, on drawn faces or on DATA=path
 	mien demo $(if $(DATA),--data "$(DATA)")

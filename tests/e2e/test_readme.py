@@ -87,7 +87,7 @@ def test_the_tutorial_runs_from_its_first_line_to_its_last(mien, tmp_path, monke
 
 def test_the_commands_are_found():
     assert len(README_COMMANDS) >= 3
-    assert len(TUTORIAL_COMMANDS) >= 15
+    assert len(TUTORIAL_COMMANDS) >= 14
 
 
 def run_code(code: str, folder: Path) -> str:

@@ -56,7 +56,11 @@ def demo(
     _say_step("3  Training a network on them, and measuring it")
     start(_RECIPE, paths, run_path, settings, skip_bad=skip_bad)
     if not data:
-        out.print("Drawn faces are easy: these scores say nothing about photographs.", style="dim")
+        out.print(
+            "Drawn faces are easy, and near duplicates of each other: these scores say nothing "
+            "about photographs.",
+            style="dim",
+        )
     out.print(
         "\nNext: open the report in a browser, then try `mien predict your-photo.jpg` and "
         "`mien train quick --data fer2013.csv`."
