@@ -210,6 +210,8 @@ def _from_json(name: str, text: str) -> Any:
     """
     try:
         value = json.loads(text)
+    except ValueError:
+        raise ValueError(f"{name}: not JSON") from None
     except RecursionError:
         raise ValueError(f"{name}: nested too deep") from None
     if _is_deep(value):
