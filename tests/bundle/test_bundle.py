@@ -211,7 +211,7 @@ def test_a_graph_that_its_metadata_do_not_describe_is_refused(wrong, said, tmp_p
         ("labels", '["a"]', "labels: only 'a', expected two classes or more"),
         ("labels", '["a", "b", "A"]', "labels: 'A' is given twice"),
         ("labels", "3", "labels: Input should be"),
-        ("labels", '["a", ', "does not know (labels: not JSON); update mien"),
+        ("labels", '["a", ', r"does not know \(labels: not JSON\); update mien"),
         ("crop", '{"size_px": 7}', "crop: size_px = 7: expected 24 to 224"),
         ("crop", '{"size_px": 64, "channels": 2}', "crop: Input should be 1 or 3"),
         ("crop", "5", "crop: Input should be"),
