@@ -9,6 +9,8 @@ from datetime import date
 
 import cv2
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.memory import at_most, needs_linux
 
@@ -105,7 +107,6 @@ def test_a_large_image_of_a_few_bytes_is_refused_by_every_layout(tmp_path):
 
 
 def write_parquet(path, columns, **options):
-    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     pq.write_table(pa.table(columns), path, **options)
     return path
 
@@ -140,7 +141,6 @@ def test_a_large_cell_that_many_rows_repeat_is_read_a_few_rows_at_a_time(tmp_pat
     ],
 )
 def test_a_cell_that_python_cannot_hold_is_a_bad_row(tmp_path, label, column):
-    pa = pytest.importorskip("pyarrow")
     if isinstance(label, bytes):
         offsets = pa.py_buffer(struct.pack("<ii", 0, len(label)))
         cells = pa.StringArray.from_buffers(1, offsets, pa.py_buffer(label))
@@ -155,7 +155,6 @@ def test_a_cell_that_python_cannot_hold_is_a_bad_row(tmp_path, label, column):
 
 
 def test_metadata_that_is_nested_deep_is_one_line(tmp_path):
-    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     table = pa.table({"image": [png()] * 2, "label": ["happy", "sad"]})
     deep = b'{"info":' * 100_000
     pq.write_table(table.replace_schema_metadata({"huggingface": deep}), tmp_path / "a.parquet")

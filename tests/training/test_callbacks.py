@@ -10,7 +10,8 @@ from tests.conftest import TINY
 
 from mien.data.synthetic.faces import synthetic_faces
 from mien.recipes.sections import TrainSection
-from mien.training.callbacks import AveragedWeights, Checkpoint, history_csv, rate_at
+from mien.training.callbacks import AveragedWeights, Checkpoint, rate_at
+from mien.training.history import history_csv
 from mien.training.module import balanced_weights
 from mien.training.train import train
 

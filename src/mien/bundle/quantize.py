@@ -118,7 +118,7 @@ def make_independent(model: onnx.ModelProto) -> None:
 
     ONNX Runtime adds up a mean of whole images in another order if a call has fewer images than
     threads, or one image. The last digit differs then, and rounding to 8 bits turns it into up to
-    0.015 of a probability. Rows of zeros, which are dropped after the mean, keep to one order.
+    0.014 of a probability. Rows of zeros, which are dropped after the mean, keep to one order.
 
     Args:
         model: quantized model, which is changed.

@@ -59,8 +59,8 @@ class Finding(_Record):
         count: number of images concerned.
         why: reason why the finding matters.
         what_to_do: advice on how to fix it.
-        verdict: what the finding means for the whole data set, in a sentence; empty if it is not
-            the audit's first sentence.
+        verdict: sentence about the whole data set with which the audit begins; empty if the
+            finding gives none.
         figures: numbers that were counted or measured, by name.
         items: cases of the finding, the clearest first.
     """

@@ -256,5 +256,6 @@ def _check_paths(paths: tuple[Path, ...]) -> None:
             raise DataError(f"{shorten(str(path))}: no such file or folder; check the path")
         if not path.is_file() and not path.is_dir():
             raise DataError(f"{path}: a pipe or a device, expected a file or a folder")
-    if len({path.resolve() for path in paths}) < len(paths):
-        raise DataError(f"{paths[0]}: given twice; its images would count twice")
+    for number, path in enumerate(paths):
+        if path.resolve() in {other.resolve() for other in paths[:number]}:
+            raise DataError(f"{path}: given twice; its images would count twice")

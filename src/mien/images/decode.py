@@ -33,7 +33,6 @@ IMAGE_SUFFIXES: Final = frozenset(
      ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
 )  # fmt: skip
 
-_TIFF_MAGIC: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _COMMON_MAGIC: Final = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM")
 _AS_STORED: Final = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 _AVIF, _HEIC = "an AVIF", "a HEIC"
@@ -99,7 +98,7 @@ def decode_image(content: bytes, name: str, *, max_pixels: int | None = None) ->
         if image is None:
             image = _decode_by_pil(content, max_pixels)
         image = None if image is None else turn_upright(image, webp_orientation(content))
-    elif content.startswith(_TIFF_MAGIC):
+    elif content.startswith(tiff.TIFF_MAGIC):
         image = _decode(tiff.with_plain_colours(content))
     elif content.startswith(PNG_MAGIC):
         image = _decode_png(content)
@@ -147,7 +146,7 @@ def undecodable(content: bytes) -> str:
     reason = ""
     if content.startswith(b"BM"):
         reason = bmp.problem(content)
-    elif content.startswith(_TIFF_MAGIC):
+    elif content.startswith(tiff.TIFF_MAGIC):
         is_raw = identify(content).group == "picture"
         reason = identify(content).name if is_raw else tiff.problem(content)
     return f"{reason}: cannot be decoded as an image; save it as PNG or JPEG" if reason else ""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mien.images.heif import main_image
-from mien.images.tiff import HEIGHT, WIDTH, tags
+from mien.images.tiff import HEIGHT, TIFF_MAGIC, WIDTH, tags
 
 Size = tuple[int, int]  # width, height, in pixels
 
@@ -19,7 +19,6 @@ _SIZES_AT: Final = (
     (b"GIF8", "<HH", 6),
     (_JP2_STREAM, ">II", 8),
 )
-_TIFF_MAGIC: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _JP2_MAGIC: Final = b"\0\0\0\x0cjP  \r\n\x87\n"
 _OS2_HEADER_BYTES: Final = 12  # the header of OS/2, whose sizes have 16 bits
 _JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -52,7 +51,7 @@ def header_size(content: bytes) -> Size:
 def _stated_size(content: bytes) -> Size:
     if content.startswith(b"\xff\xd8"):
         return _jpeg_size(content)
-    if content.startswith(_TIFF_MAGIC):
+    if content.startswith(TIFF_MAGIC):
         found = tags(content)
         return found[WIDTH].value if WIDTH in found else 0, (
             found[HEIGHT].value if HEIGHT in found else 0

@@ -8,11 +8,10 @@ from typing import Final
 from mien.images.decode import decode_image
 from mien.images.header import Size, header_size
 from mien.images.orientation import ORIENTATION_TAG
-from mien.images.tiff import tags
+from mien.images.tiff import TIFF_MAGIC, tags
 
 # A file with one of these signatures may have an orientation that swaps width and height.
 _MAY_BE_TURNED: Final = (b"Exif", b"eXIf", b"EXIF")
-_TIFF_MAGIC: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def image_size(content: bytes, name: str) -> Size:
@@ -34,7 +33,7 @@ def image_size(content: bytes, name: str) -> Size:
 
 def _may_be_turned(content: bytes) -> bool:
     """Return whether an image's upright size may differ from the size that its header states."""
-    if content.startswith(_TIFF_MAGIC):
+    if content.startswith(TIFF_MAGIC):
         try:
             return ORIENTATION_TAG in tags(content)
         except (struct.error, IndexError, OverflowError):

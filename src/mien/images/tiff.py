@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
+TIFF_MAGIC: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 WIDTH, HEIGHT = 256, 257
 
 _SUBFILE, _BITS, _EXTRA, _DNG_VERSION = 254, 258, 338, 50706

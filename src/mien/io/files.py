@@ -17,6 +17,7 @@ from mien.errors import MienError, RunError
 AnyPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 _LONGEST_NAME: Final = 255  # bytes; no common file system takes more
+NO_PATH: Final = "no path: it has a null character, or a name over 255 bytes"
 _KEPT_OF_NAMES: Final = 16  # letters; with more, the temporary name might be too long for the disk
 
 
@@ -81,6 +82,13 @@ def refuse_irregular(path: Path) -> None:
         raise _cannot_write(path, error) from error
     if not regular:
         raise MienError(f"{path}: is not a file, and cannot be replaced by one")
+
+
+def is_path(text: str) -> bool:
+    """Return whether a text can be a path: no null character, no name over 255 bytes."""
+    return "\0" not in text and all(
+        len(os.fsencode(part)) <= _LONGEST_NAME for part in Path(text).parts
+    )
 
 
 def refuse_unwritable(folder: Path) -> None:
@@ -201,9 +209,9 @@ def expand_user(path: AnyPath) -> Path:
         raise MienError(f"{path!r:.80}: not a path; expected text or a pathlib.Path") from None
     if not text:
         raise MienError("the path is empty, expected the path of a file or folder")
-    if "\0" in text or any(len(os.fsencode(one)) > _LONGEST_NAME for one in Path(text).parts):
+    if not is_path(text):
         shown = text.replace("\0", "\\0")[:100]
-        raise MienError(f"{shown}: no path: it has a null character, or a name over 255 bytes")
+        raise MienError(f"{shown}: {NO_PATH}")
     given = Path(text)
     first = given.parts[0] if given.parts else ""
     if not first.startswith("~") or os.path.lexists(given):

@@ -22,7 +22,7 @@ class Limit:
     Args:
         variable: environment variable that sets it.
         default: largest amount if the variable is not set.
-        unit: what is counted, in the plural.
+        unit: name of the counted things, in the plural.
     """
 
     variable: str

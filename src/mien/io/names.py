@@ -29,8 +29,8 @@ def _refuse_other(name: str) -> str:
     return name
 
 
-def is_text(path: Path) -> bool:
-    """Return whether a path is valid text; some libraries take no other."""
+def is_text(path: Path | str) -> bool:
+    """Return whether a path or a text is valid UTF-8; some libraries take no other path."""
     return _SURROGATE.search(str(path)) is None
 
 

@@ -5,8 +5,8 @@ keep a device id in the user's cache. huggingface_hub: adds the versions of libr
 requests, and can send reports. Each reads its switch once, when it is first imported: a program
 that imports one of them before mien sets the variables itself.
 
-Nothing of the kind was found in kagglehub 1.0.3, lightning 2.6, optuna 5, torch 2.13, matplotlib
-3.11 and opencv 4.14.
+Nothing of the kind was found in the Python files of kagglehub 1.0.3, lightning 2.6, optuna 5, torch
+2.13, matplotlib 3.11 and opencv 4.14.
 """
 
 from __future__ import annotations

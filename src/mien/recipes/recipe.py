@@ -11,6 +11,7 @@ from pydantic import Field, SerializeAsAny, ValidationError, field_validator, mo
 from mien.errors import RecipeError, nearest
 from mien.io.files import expand_user
 from mien.io.names import Name
+from mien.io.nesting import MOST_LEVELS
 from mien.recipes.explain import explain
 from mien.recipes.families import UntypedModel, typed_section, with_family
 from mien.recipes.sections import (
@@ -23,7 +24,7 @@ from mien.recipes.sections import (
     SourceSection,
     TrainSection,
 )
-from mien.recipes.toml import MOST_LEVELS, parse_toml, read_toml_file
+from mien.recipes.toml import parse_toml, read_toml_file
 
 SHIPPED: Final = Path(__file__).parent
 

@@ -5,7 +5,6 @@ An unknown key is an error, so a misspelled setting cannot be ignored silently.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -20,6 +19,7 @@ from pydantic import (
 
 from mien.errors import DataError
 from mien.images.crop import MAX_SIZE_PX, MIN_SIZE_PX, CropSpec
+from mien.io.files import NO_PATH, is_path
 from mien.labels import parse_label_set
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -30,12 +30,11 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 def _refuse_no_path(text: str) -> str:
-    if "\0" in text or max(len(os.fsencode(part)) for part in text.split("/")) > _LONGEST_NAME:
-        raise ValueError("no path: it has a null character, or a name of more than 255 bytes")
+    if not is_path(text):
+        raise ValueError(NO_PATH)
     return text
 
 
-_LONGEST_NAME: Final = 255  # bytes; no common file system takes more
 PathText = Annotated[str, AfterValidator(_refuse_no_path)]
 
 DEFAULT_FAMILY: Final = "stacked"

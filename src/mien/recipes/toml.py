@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from mien.errors import first_line
 from mien.io.limits import RECIPE_KB
+from mien.io.nesting import MOST_LEVELS, each_value
 
-MOST_LEVELS: Final = 32
 # Python's parser takes quadratic time for the parts of a key, which are on one line.
 _MOST_DOTS: Final = 256
 _LARGEST: Final = 2**63  # TOML's integers have 64 bits
@@ -59,20 +59,9 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 def _check(values: dict[str, Any]) -> None:
     """Raise a ValueError for values that no setting takes."""
-    level: list[Any] = [values]
-    for _ in range(MOST_LEVELS):
-        inner: list[Any] = []
-        for value in level:
-            if isinstance(value, dict):
-                inner += value.values()
-            elif isinstance(value, list):
-                inner += value
-            elif isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
-                shown = str(value)[:40] if abs(value) < 10**100 else "a number of many digits"
-                raise ValueError(f"{shown}: expected an integer of 64 bits")
-            elif isinstance(value, datetime.date | datetime.time):
-                raise ValueError(f"{value}: a date or a time, which no setting takes; quote a text")
-        if not inner:
-            return
-        level = inner
-    raise ValueError(f"is nested deeper than {MOST_LEVELS} levels")
+    for value in each_value(values):
+        if isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
+            shown = str(value)[:40] if abs(value) < 10**100 else "a number of many digits"
+            raise ValueError(f"{shown}: expected an integer of 64 bits")
+        if isinstance(value, datetime.date | datetime.time):
+            raise ValueError(f"{value}: a date or a time, which no setting takes; quote a text")

@@ -208,7 +208,7 @@ def _pairs(group: Group) -> TextTable:
     rows = [
         (
             f"{pair.better} over {pair.worse}",
-            f"{pair.difference:.3f} {pair.difference_low:.3f}–{pair.difference_high:.3f}",
+            f"{pair.difference:.3f} ({pair.difference_low:.3f} to {pair.difference_high:.3f})",
             f"{pair.only_better:,}",
             f"{pair.only_worse:,}",
             show_p(pair.p_adjusted),

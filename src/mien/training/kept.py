@@ -19,7 +19,7 @@ from mien.models.weights import VOTES_HEAD, open_network
 from mien.models.weights import mix_votes as mix_votes_into
 from mien.recipes.sections import TrainSection
 from mien.runs.run import Run, refuse_links
-from mien.training.callbacks import History
+from mien.training.history import History
 
 _MEND: Final = "copy it back from a backup, or train again"
 

@@ -23,12 +23,12 @@ from mien.training.callbacks import (
     AveragedWeights,
     Checkpoint,
     Freeze,
-    History,
     LearningRate,
     Patience,
     SeedEachEpoch,
 )
 from mien.training.device import exact_arithmetic, fixed_threads
+from mien.training.history import History
 from mien.training.kept import task_of
 from mien.training.listener import NotifyListener, Started, Stopped, StopWhenAsked, TrainingListener
 from mien.training.memory import keep_freed_memory

@@ -77,8 +77,8 @@ def other_columns(
     Args:
         table: name of the table.
         names: names of its columns, in lower case.
-        read: for each value that is read, such as ``labels``, the position of its column and all
-            names that its column may have.
+        read: position of the column of each value, such as ``labels``, and all names that the
+            column may have.
     """
     lines = []
     for what, (position, wanted) in read.items():
