@@ -54,11 +54,14 @@ def silent_ffmpeg() -> None:
 
 
 def distinct_faces(count: int, seed: int) -> FaceDataset:
-    """Draw faces with folds and shadows, without which they would be near duplicates by nature."""
+    """Draw faces that stand in for photographs: with folds and shadows, without which they would be
+    near duplicates by nature, and without the mark of drawn faces."""
     drawn = synthetic_faces(count, seed=seed)
     noise = np.random.default_rng(seed).normal(0, 90, drawn.images.shape)
     shadows = np.stack([cv2.GaussianBlur(one, (0, 0), 2) for one in noise])
-    return replace(drawn, images=np.clip(drawn.images + shadows, 0, 255).astype(np.uint8))
+    return replace(
+        drawn, images=np.clip(drawn.images + shadows, 0, 255).astype(np.uint8), drawn=False
+    )
 
 
 @pytest.fixture(scope="session")

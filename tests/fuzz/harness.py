@@ -30,6 +30,8 @@ _ROOT: Final = Path(__file__).parents[2]
 _SHARED: Final = Path("/dev/shm")  # Linux's file system in memory
 _MB: Final = 1 << 20
 _SPARE_MB: Final = 2048  # address space beyond the declared memory, for libraries and threads
+# Inputs of one child process: the memory of Atheris itself grows by some kilobytes an input.
+_PART_RUNS: Final = 100_000
 _MOST_FOUND: Final = 20  # kinds of failures in one run
 
 
@@ -71,20 +73,22 @@ def fuzz(
         (inputs / f"seed-{index}").write_bytes(seed)
     quoted = ("".join(f"\\x{byte:02x}" for byte in word) for word in (*words, b"\0"))
     dictionary.write_text("".join(f'"{word}"\n' for word in quoted))
-    options = {
-        "runs": runs,
-        "max_total_time": seconds,
-        "max_len": max_bytes,
-        "timeout": max(1, round(4 * max_s)),  # in case that the input never returns
-        "rss_limit_mb": 0,  # checked here, after each input
-        "seed": 1,
-        "dict": dictionary,
-        "artifact_prefix": f"{call[3]}/",
-    }
-    output = _child("fuzz", call, *(f"-{key}={value}" for key, value in options.items()), inputs)
-    done = [line for line in output.splitlines() if line.startswith("Done ")]
-    assert done, output[-4000:]
-    print(f"{target.__name__}: {done[-1]}")
+    for part, start in enumerate(range(0, max(runs, 1), _PART_RUNS), start=1):
+        options = {
+            "runs": min(runs - start, _PART_RUNS) if runs > 0 else runs,
+            "max_total_time": seconds,
+            "max_len": max_bytes,
+            "timeout": max(1, round(4 * max_s)),  # in case that the input never returns
+            "rss_limit_mb": 0,  # checked here, after each input
+            "seed": part,
+            "dict": dictionary,
+            "artifact_prefix": f"{call[3]}/",
+        }
+        flags = (f"-{key}={value}" for key, value in options.items())
+        output = _child("fuzz", call, *flags, inputs)  # adds what it learned to the inputs
+        done = [line for line in output.splitlines() if line.startswith("Done ")]
+        assert done, output[-4000:]
+        print(f"{target.__name__}: {done[-1]}", flush=True)
 
 
 def memory_folder() -> Path:
@@ -174,9 +178,9 @@ def _main(mode: str, name: str, max_mb: float, max_s: float, corpus: Path, *rest
         corpus.mkdir(parents=True, exist_ok=True)
     module, function = name.split(":")
     target = getattr(__import__(module, fromlist=[function]), function)
-    seeds = [path.read_bytes() for path in Path(rest[-1]).iterdir()] if mode == "fuzz" else []
+    seeds = Path(rest[-1]).glob("seed-*") if mode == "fuzz" else ()
     for seed in seeds:  # imports what is imported lazily; a seed must be read
-        target(seed)
+        target(seed.read_bytes())
     with suppress(MienError):
         target(b"")
     most = int((_status_mb("VmSize") + max_mb + _SPARE_MB) * _MB)

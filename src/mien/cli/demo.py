@@ -57,8 +57,7 @@ def demo(
     start(_RECIPE, paths, run_path, settings, skip_bad=skip_bad)
     if not data:
         out.print(
-            "Drawn faces are easy, and near duplicates of each other: these scores say nothing "
-            "about photographs.",
+            "Drawn faces are easy: these scores say nothing about photographs.",
             style="dim",
         )
     out.print(

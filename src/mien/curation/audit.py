@@ -37,12 +37,14 @@ def audit_dataset(
     """
     if bundle is not None:
         refuse_other_task(bundle, dataset)
-    duplicates = find_duplicates(dataset.images, progress=progress)
+    duplicates = find_duplicates(dataset.images, exact_only=dataset.drawn, progress=progress)
     subject = Subject(dataset, duplicates, bundle, trained_on)
     findings: list[Finding] = []
     passed, not_checked = [], []
     if not subject.has_splits:
         not_checked.append("leaks and differences between splits: there is only one split")
+    if dataset.drawn:
+        not_checked.append("near duplicates: most drawn faces of a class would count as such")
     for kind in sorted(CHECKS.all().values(), key=lambda kind: kind.order):
         check = kind()
         if not check.applies(subject):
@@ -69,7 +71,8 @@ def audit_overlap(
         progress: progress callback for the search for duplicates, called with the fraction done, 0
             to 1.
     """
-    overlap = find_overlap(dataset.images, other.images, progress=progress)
+    exact_only = dataset.drawn and other.drawn
+    overlap = find_overlap(dataset.images, other.images, exact_only=exact_only, progress=progress)
     if overlap.any.any():
         return make_audit(dataset, [_inside_other(dataset, overlap, other.name)])
     return make_audit(dataset, [], fine=[f"no image of {dataset.name} is inside {other.name}"])

@@ -26,7 +26,7 @@ from mien.io.mapped import write_npy
 from mien.types import Array
 
 # Part of every key: raise it when a reader's result changes, so that old entries are not read.
-_VERSION: Final = 3
+_VERSION: Final = 4
 _LEFTOVER_AFTER_S: Final = 3600
 _ARRAYS: Final = ("images", "labels", "splits", "ids", "rows", "votes")
 
@@ -61,6 +61,7 @@ def load(key: str) -> Rows | None:
             skipped=list(kept["skipped"]),
             unknown=dict(kept["unknown"]),
             notes=list(kept["notes"]),
+            drawn=bool(kept["drawn"]),
         )
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         shutil.rmtree(folder, ignore_errors=True)  # absent or damaged
@@ -81,6 +82,7 @@ def save(key: str, rows: Rows) -> None:
                 "skipped": rows.skipped,
                 "unknown": rows.unknown,
                 "notes": rows.notes,
+                "drawn": rows.drawn,
             }
             (temporary / "rows.json").write_text(json.dumps(kept), encoding="utf-8")
     except MienError:

@@ -39,8 +39,10 @@ class FaceDataset:
         votes: FER+ votes in the order of `mien.data.fer2013.FERPLUS_VOTES`, zeros for an image
             without votes; None if no image has any.
         name: display name of the data set.
-        layout: name of the layout that it was loaded from, such as ``csv``; ``synthetic`` for drawn
-            faces.
+        layout: name of the layout that it was loaded from, such as ``csv``; ``synthetic`` for faces
+            that were just drawn.
+        drawn: whether mien drew the faces (`mien.data.synthetic`), so that no figure on them says
+            anything about people. Files remember it.
         split_rule: description of how the splits were made.
         skipped: one line for each image that was left out because it could not be used.
         notes: lines that the user should read about how the images were read.
@@ -56,6 +58,7 @@ class FaceDataset:
     votes: Votes | None = None
     name: str = "faces"
     layout: str = "synthetic"
+    drawn: bool = False
     split_rule: str = AS_STATED
     skipped: tuple[str, ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = field(default=(), repr=False)

@@ -118,7 +118,9 @@ def load_dataset(
     notes += [*rows.notes, *describe_classes(rows, label_set, labels)]
     notes += describe_passed_over(as_paths(paths), found.source)
     refuse_one_class(rows, label_set, found.source.name)
-    groups = find_duplicates(rows.images).groups if keep_duplicates_together else None
+    groups = None
+    if keep_duplicates_together:
+        groups = find_duplicates(rows.images, exact_only=rows.drawn).groups
     splits, rule = assign_splits(
         rows.splits,
         rows.labels,
@@ -138,6 +140,7 @@ def load_dataset(
         votes=rows.votes,
         name=found.source.name,
         layout=found.layout,
+        drawn=rows.drawn,
         split_rule=rule,
         skipped=tuple(rows.skipped),
         notes=tuple(notes),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from mien.data.formats._files import walk_files
+from mien.data.formats._image_files import drawn_mark
 from mien.data.formats.base import Source
 from mien.images.decode import IMAGE_SUFFIXES
 
@@ -34,6 +35,7 @@ def describe_passed_over(paths: Sequence[Path], source: Source) -> list[str]:
     read = {os.path.normpath(path) for path in source.files}
     if any(path.is_dir() for path in source.files[:1]):  # a plugin's layout that names its folder
         return notes
+    read.add(os.path.normpath(drawn_mark(root)))
     others = [path for path in walk_files(root) if os.path.normpath(path) not in read]
     images = [path for path in others if path.suffix.lower() in IMAGE_SUFFIXES]
     rest = [path for path in others if path.suffix.lower() not in IMAGE_SUFFIXES]

@@ -25,6 +25,7 @@ class Rows:
         skipped: one line for each image that was left out because it could not be used.
         unknown: number of images left out by the word for their class, which is none of the labels.
         notes: lines that the user should read about how the images were read.
+        drawn: whether the files state that mien drew the faces.
     """
 
     images: Images
@@ -36,6 +37,7 @@ class Rows:
     skipped: list[str] = field(default_factory=list)
     unknown: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    drawn: bool = False
 
     def __len__(self) -> int:
         return len(self.images)

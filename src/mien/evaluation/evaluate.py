@@ -68,7 +68,7 @@ def evaluate_bundle(
     faces = dataset.split(split)
     duplicates = None
     if split != "train" and "train" in dataset.split_counts():
-        duplicates = find_overlap(faces.images, dataset.train.images)
+        duplicates = find_overlap(faces.images, dataset.train.images, exact_only=dataset.drawn)
     probabilities = predict_tta(bundle, faces.images, tta)
     trained_on = bundle.metadata.data
     same = trained_on.fingerprint == dataset.fingerprint
@@ -87,7 +87,7 @@ def evaluate_bundle(
         chosen_on_split=same and split == trained_on.chosen_by,
         skipped=len(dataset.skipped),
         identical_in_train=int(duplicates.exact.sum()) if duplicates else None,
-        near_in_train=int(duplicates.near.sum()) if duplicates else None,
+        near_in_train=int(duplicates.near.sum()) if duplicates and not dataset.drawn else None,
         trained_on=int(known.trained_on.sum()) if known else None,
         chosen_by=int(known.chosen_by.sum()) if known else None,
         resamples=metrics.RESAMPLES,

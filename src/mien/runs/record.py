@@ -41,6 +41,8 @@ class DataRecord(Record):
     """Size and channels of the face crops."""
     train_voted: int = 0
     """Number of training images with FER+ votes."""
+    drawn: bool = False
+    """Whether mien drew the faces, so that no figure says anything about people."""
     skip_bad: bool
     """Whether unusable images were left out, instead of refused."""
     skipped: int
@@ -100,6 +102,7 @@ def describe_data(
         train_class_counts=dataset.train.class_counts(),
         crop=CropRecord.of(dataset.crop),
         train_voted=0 if votes is None else int(votes.any(1).sum()),
+        drawn=dataset.drawn,
         skip_bad=skip_bad,
         skipped=len(dataset.skipped),
     )

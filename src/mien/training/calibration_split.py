@@ -49,7 +49,7 @@ def split_calibration(
         images.splits,
         images.labels,
         validation_share=train.calibration_share,
-        groups=find_duplicates(images.images).groups,
+        groups=find_duplicates(images.images, exact_only=images.drawn).groups,
         seed=train.seed,
     )
     (fitted,) = np.nonzero(splits == "train")

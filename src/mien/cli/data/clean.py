@@ -123,7 +123,7 @@ def _decide(dataset: FaceDataset, leaks: Leaks) -> list[Decision]:
     from mien.data.duplicates.groups import find_duplicates
 
     with watch_search() as progress:
-        duplicates = find_duplicates(dataset.images, progress=progress)
+        duplicates = find_duplicates(dataset.images, exact_only=dataset.drawn, progress=progress)
     return decide(dataset, duplicates, leaks=leaks.value)
 
 

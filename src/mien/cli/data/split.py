@@ -110,7 +110,8 @@ def _say_leaks(dataset: FaceDataset) -> None:
     from mien.data.duplicates.groups import find_duplicates
 
     with watch_search() as progress:
-        across = find_duplicates(dataset.images, progress=progress).across(dataset.splits)
+        duplicates = find_duplicates(dataset.images, exact_only=dataset.drawn, progress=progress)
+    across = duplicates.across(dataset.splits)
     count = int(across.any.sum())
     if not count:
         out.print("\nNo image has a duplicate in another split.")

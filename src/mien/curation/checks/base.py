@@ -85,6 +85,7 @@ class Check(ABC):
         needs_splits: whether the check compares splits.
         needs_votes: whether the check needs FER+ votes for the labels.
         needs_fer2013: whether the check knows facts about FER-2013 alone.
+        needs_photographs: whether the check says nothing about drawn faces.
     """
 
     order: ClassVar[int]
@@ -92,12 +93,14 @@ class Check(ABC):
     needs_splits: ClassVar[bool] = False
     needs_votes: ClassVar[bool] = False
     needs_fer2013: ClassVar[bool] = False
+    needs_photographs: ClassVar[bool] = False
 
     def applies(self, subject: Subject) -> bool:
         """Return whether the data set has what the check needs."""
         splits = subject.has_splits or not self.needs_splits
         labels = subject.is_fer2013 or not self.needs_fer2013
-        return splits and labels and (subject.has_votes or not self.needs_votes)
+        photographs = not (subject.dataset.drawn and self.needs_photographs)
+        return splits and labels and photographs and (subject.has_votes or not self.needs_votes)
 
     @abstractmethod
     def find(self, subject: Subject) -> list[Finding]:

@@ -12,6 +12,7 @@ class ConflictingNearDuplicates(Check):
     """Pairs of near duplicates with different labels."""
 
     order = 60
+    needs_photographs = True
 
     def find(self, subject: Subject) -> list[Finding]:
         """Return one finding about all pairs."""

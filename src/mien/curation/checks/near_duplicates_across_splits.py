@@ -19,6 +19,7 @@ class NearDuplicatesAcrossSplits(Check):
     """Pairs of near duplicates in different splits."""
 
     order = 30
+    needs_photographs = True
     passed = "no near duplicates across splits"
     needs_splits = True
 

@@ -12,6 +12,7 @@ class NearDuplicatesWithinSplits(Check):
     """Pairs of near duplicates in the same split."""
 
     order = 40
+    needs_photographs = True
 
     def find(self, subject: Subject) -> list[Finding]:
         """Return one finding about all pairs."""

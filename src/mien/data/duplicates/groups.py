@@ -16,7 +16,13 @@ from typing import Final
 import numpy as np
 
 from mien.data import cache
-from mien.data.duplicates.search import SIDE_PX, NearDuplicates, Progress, find_near_duplicates
+from mien.data.duplicates.search import (
+    SIDE_PX,
+    NearDuplicates,
+    Progress,
+    find_near_duplicates,
+    no_near_duplicates,
+)
 from mien.errors import MienError
 from mien.images.crop import RELEASE_EVERY, to_gray
 from mien.io.mapped import release_pages
@@ -124,15 +130,21 @@ def group_exact(images: Images) -> Integers:
     return _number(_digests(images))
 
 
-def find_duplicates(images: Images, *, progress: Progress | None = None) -> Duplicates:
+def find_duplicates(
+    images: Images, *, exact_only: bool = False, progress: Progress | None = None
+) -> Duplicates:
     """Find all duplicates within a set of images; their order does not matter.
 
     Args:
         images: face crops, uint8 (N, *crop.shape).
+        exact_only: whether to leave out near duplicates, as for drawn faces, most of which are near
+            duplicates of each other.
         progress: progress callback, called with the fraction done, 0 to 1.
     """
     digests = _digests(images)
     exact = _number(digests)
+    if exact_only:
+        return Duplicates(exact, no_near_duplicates())
     _, firsts = np.unique(exact, return_index=True)
     order = np.array(sorted(range(len(firsts)), key=lambda one: digests[firsts[one]]), np.int64)
     pictures = to_gray(images, SIDE_PX)[firsts[order]]
@@ -145,21 +157,30 @@ def find_duplicates(images: Images, *, progress: Progress | None = None) -> Dupl
     return Duplicates(exact, replace(near, first=order[near.first], second=order[near.second]))
 
 
-def find_overlap(images: Images, others: Images, *, progress: Progress | None = None) -> Overlap:
+def find_overlap(
+    images: Images,
+    others: Images,
+    *,
+    exact_only: bool = False,
+    progress: Progress | None = None,
+) -> Overlap:
     """Find the images of one set that have a duplicate in another.
 
     Args:
         images: face crops to search for, uint8 (N, *crop.shape).
         others: face crops to search, uint8 (M, *crop.shape).
+        exact_only: whether to leave out near duplicates, as for drawn faces.
         progress: progress callback, called with the fraction done, 0 to 1.
     """
+    known = set(_digests(others))
+    exact = np.array([digest in known for digest in _digests(images)], bool)
+    near = np.zeros(len(images), bool)
+    if exact_only:
+        return Overlap(exact, near)
     key = _key("between", images, others)
     if (kept := cache.load_arrays(key)) is not None:
         return Overlap(**kept)
-    known = set(_digests(others))
-    exact = np.array([digest in known for digest in _digests(images)], bool)
     (rest,) = np.nonzero(~exact)
-    near = np.zeros(len(images), bool)
     searched, pool = to_gray(images, SIDE_PX)[rest], to_gray(others, SIDE_PX)
     near[rest[find_near_duplicates(searched, pool, progress=progress).first]] = True
     overlap = Overlap(exact, near)

@@ -119,6 +119,11 @@ def find_near_duplicates(
     return _near_duplicates(list(found.values()))
 
 
+def no_near_duplicates() -> NearDuplicates:
+    """Return no pairs at all."""
+    return _near_duplicates([])
+
+
 class _Fit(NamedTuple):
     """The best alignment of two images."""
 

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, cast
 
-from mien.data.formats._fields import LABEL_COLUMNS, SPLIT_COLUMNS, find_column, other_columns
+from mien.data.formats._fields import (
+    DRAWN,
+    LABEL_COLUMNS,
+    SPLIT_COLUMNS,
+    find_column,
+    other_columns,
+)
 from mien.errors import DataError, nearest
 from mien.io.limits import CONTENT_MB, LINE_KB, ROWS
 
@@ -28,7 +34,7 @@ class Header:
     """Positions of the columns, and their number; ``usage`` is None if no column states it.
 
     ``note`` is a line about columns that are not read, though they could be; empty if there are
-    none.
+    none. ``drawn`` is whether a column states that mien drew the faces.
     """
 
     emotion: int
@@ -38,6 +44,7 @@ class Header:
     delimiter: bytes = b","
     line_end: bytes = b"\n"
     note: str = ""
+    drawn: bool = False
 
 
 class Row(NamedTuple):
@@ -126,7 +133,9 @@ def read_header(handle: BinaryIO, path: Path) -> Header:
     usage = find_column(names, SPLIT_COLUMNS)
     read = {"labels": (label, LABEL_COLUMNS), "splits": (usage, SPLIT_COLUMNS)}
     note = other_columns(path.name, names, read)
-    return Header(label, pixels, usage, len(names), delimiter.encode(), line_end, note)
+    return Header(
+        label, pixels, usage, len(names), delimiter.encode(), line_end, note, DRAWN in names
+    )
 
 
 def _other_table(names: list[str]) -> str:

@@ -14,6 +14,10 @@ from mien.labels import BUILT_IN, LabelSet
 LABEL_COLUMNS: Final = ("emotion", "label", "expression", "class")
 SPLIT_COLUMNS: Final = ("usage", "split", "subset")
 
+# Drawn faces are marked by a column of this name in a CSV, by metadata of this name in Parquet, and
+# by a file of this name in a folder.
+DRAWN: Final = "drawn_by_mien"
+
 SKIP_BAD_ROWS: Final = "--skip-bad leaves bad rows out and lists them"
 
 _SHOWN: Final = 20  # characters of a wrong value that errors show

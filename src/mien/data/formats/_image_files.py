@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from mien.data.dataset import FaceDataset
-from mien.data.formats._fields import UnknownLabelError, is_number
+from mien.data.formats._fields import DRAWN, UnknownLabelError, is_number
 from mien.data.formats.base import Format, ReadOptions, Source
 from mien.data.rows import Rows, collect_images, text_array
 from mien.errors import DataError
@@ -96,6 +96,7 @@ class ImageFilesFormat(Format):
             )
         rows = _read_images(listing, labels, source, options)
         rows.unknown, rows.notes = unknown, notes
+        rows.drawn = source.root is not None and drawn_mark(source.root).is_file()
         return rows
 
     def find_labels(self, source: Source) -> Iterable[str]:
@@ -108,6 +109,16 @@ class ImageFilesFormat(Format):
         for name in dataset.ids.tolist():
             path = source.root / name
             yield image_size(read_image_file(path), str(path))
+
+
+def mark_drawn(root: Path) -> None:
+    """Write a file into the folder of a data set that says that mien drew its faces."""
+    drawn_mark(root).write_text("mien drew these faces; they show no people.\n", encoding="utf-8")
+
+
+def drawn_mark(root: Path) -> Path:
+    """Return the path of the file that says so."""
+    return root / f"{DRAWN}.txt"
 
 
 def resolve_labels(

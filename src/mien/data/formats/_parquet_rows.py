@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from mien.data.dataset import FaceDataset
 from mien.data.fer2013 import FERPLUS_VOTES
 from mien.data.formats._fields import (
+    DRAWN,
     LABEL_COLUMNS,
     SPLIT_COLUMNS,
     UnknownLabelError,
@@ -159,6 +160,8 @@ def schema_of(dataset: FaceDataset) -> Any:
             "_type": "Sequence",
         }
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    if dataset.drawn:
+        metadata[DRAWN] = "1"
     return pa.schema(fields, metadata=metadata)
 
 

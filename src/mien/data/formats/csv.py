@@ -28,6 +28,7 @@ from mien.data.formats._csv_rows import (
     row_blocks,
 )
 from mien.data.formats._fields import (
+    DRAWN,
     SKIP_BAD_ROWS,
     UnknownLabelError,
     parse_label,
@@ -103,12 +104,15 @@ class CsvFormat(Format):
         """Write FER-2013's own columns, with numbers for its emotions and names for others."""
         names = dataset.names if dataset.label_set != FER2013 else range(len(FER2013))
         with path.open("w", encoding="utf-8", newline="") as handle:
-            handle.write("emotion,pixels,Usage\n")
+            header, end = ("emotion,pixels,Usage", "")
+            if dataset.drawn:
+                header, end = f"{header},{DRAWN}", ",1"
+            handle.write(f"{header}\n")
             for number, (image, label, split) in enumerate(
                 zip(dataset.images, dataset.labels, dataset.splits, strict=True)
             ):
                 pixels = " ".join(map(str, image.ravel().tolist()))
-                handle.write(f"{names[label]},{pixels},{USAGES[str(split)]}\n")
+                handle.write(f"{names[label]},{pixels},{USAGES[str(split)]}{end}\n")
                 if number % RELEASE_EVERY == 0:
                     release_pages(dataset.images)
 
@@ -183,6 +187,7 @@ def read_csv(path: Path, options: ReadOptions = DEFAULT_OPTIONS) -> Rows:
         skipped=read.skipped,
         unknown=dict(read.unknown),
         notes=[header.note] if header.note else [],
+        drawn=header.drawn,
     )
 
 

@@ -13,7 +13,7 @@ from mien.data.fer2013 import USAGES
 from mien.data.formats._fields import fitting_sets
 from mien.data.formats._files import subfolders, visible_files, walk_files
 from mien.data.formats._foreign import describe_file, first_content
-from mien.data.formats._image_files import ImageFile, ImageFilesFormat, Listing
+from mien.data.formats._image_files import ImageFile, ImageFilesFormat, Listing, mark_drawn
 from mien.data.formats.base import FORMATS, Source
 from mien.data.split import split_of
 from mien.errors import DataError
@@ -70,6 +70,8 @@ class FoldersFormat(ImageFilesFormat):
             (folder / name).write_bytes(encode_png(image))
             if number % RELEASE_EVERY == 0:
                 release_pages(dataset.images)
+        if dataset.drawn:
+            mark_drawn(path)
 
 
 @dataclass

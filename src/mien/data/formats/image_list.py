@@ -20,7 +20,7 @@ from mien.data.formats._fields import (
     parse_usage,
 )
 from mien.data.formats._files import is_file, subfolders, visible_files
-from mien.data.formats._image_files import ImageFile, ImageFilesFormat, Listing
+from mien.data.formats._image_files import ImageFile, ImageFilesFormat, Listing, mark_drawn
 from mien.data.formats.base import FORMATS, Source, first_bytes
 from mien.data.formats.folders import list_files
 from mien.data.split import split_in_name, split_of
@@ -150,6 +150,8 @@ class ImageListFormat(ImageFilesFormat):
                 writer.writerow((name, dataset.names[label], split))
                 if number % RELEASE_EVERY == 0:
                     release_pages(dataset.images)
+        if dataset.drawn:
+            mark_drawn(path)
 
 
 def _columns(path: Path) -> _Columns | None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from mien.data.dataset import FaceDataset
 from mien.data.fer2013 import FERPLUS_VOTES, USAGES
-from mien.data.formats._fields import SKIP_BAD_ROWS, UnknownLabelError
+from mien.data.formats._fields import DRAWN, SKIP_BAD_ROWS, UnknownLabelError
 from mien.data.formats._files import visible_files
 from mien.data.formats._parquet_rows import (
     Face,
@@ -184,6 +184,7 @@ def read_parquet(paths: Sequence[Path], options: ReadOptions = DEFAULT_OPTIONS) 
         skipped=[line for part in parts for line in part.skipped],
         unknown=dict(sum((Counter(part.unknown) for part in parts), Counter())),
         notes=[note for part in parts for note in part.notes],
+        drawn=any(part.drawn for part in parts),
     )
 
 
@@ -230,6 +231,7 @@ def _read_file(path: Path, start: int, options: ReadOptions, crops: RowsFile) ->
         skipped=skipped,
         unknown=dict(unknown),
         notes=[reader.note] if reader.note else [],
+        drawn=DRAWN.encode() in (file.schema_arrow.metadata or {}),
     )
     return rows, count
 

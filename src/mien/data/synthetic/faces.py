@@ -67,6 +67,7 @@ def synthetic_faces(
         splits=splits[order],
         ids=text_array(f"face {number}" for number in range(1, count + 1)),
         name=f"synthetic-{count}",
+        drawn=True,
         split_rule=f"drawn with seed {seed}, stratified",
         label_set=label_set,
         crop=crop,
