@@ -2,7 +2,7 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 INSTALLED := $(VENV)/installed
-EXTRAS := train,sweep,video,heic,dev
+EXTRAS := train,sweep,video,heic,serve,dev
 LOWEST := .venv-lowest
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 

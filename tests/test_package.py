@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 import mien
 
 ROOT = Path(__file__).parent.parent
-EXTRAS = ("train", "sweep", "video", "heic")
+EXTRAS = ("train", "sweep", "video", "heic", "serve")
 
 
 def test_every_public_name_is_there():

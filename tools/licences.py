@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from importlib.metadata import PackageMetadata, PackageNotFoundError, metadata, requires
 from pathlib import Path
 
@@ -48,7 +49,15 @@ def declared() -> dict[str, list[Requirement]]:
     """Return the direct dependencies by extra; those of the core are under ``core``."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     groups = {"core": project["dependencies"], **project["optional-dependencies"]}
-    return {name: list(map(Requirement, lines)) for name, lines in groups.items()}
+
+    def expand(lines: list[str]) -> Iterator[Requirement]:
+        for requirement in map(Requirement, lines):
+            if requirement.name != project["name"]:
+                yield requirement
+            for extra in requirement.extras if requirement.name == project["name"] else ():
+                yield from expand(groups[extra])
+
+    return {name: list(expand(lines)) for name, lines in groups.items()}
 
 
 def licence(package: PackageMetadata) -> str:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mien.runs.compare import compare_runs as compare
     from mien.runs.evaluations import evaluate
     from mien.runs.run import Run
+    from mien.service.client import Client
     from mien.sweeps.runner import sweep
     from mien.training.export import export
     from mien.training.train import continue_training, resume, train
@@ -45,6 +46,7 @@ __version__ = VERSION
 
 _MODULES: Final = {
     "Bundle": "mien.bundle.bundle",
+    "Client": "mien.service.client",
     "CropSpec": "mien.images.crop",
     "Evaluation": "mien.evaluation",
     "FaceDataset": "mien.data",
@@ -81,6 +83,7 @@ _import = lazy_names(__name__, _MODULES)
 
 __all__ = [
     "Bundle",
+    "Client",
     "CropSpec",
     "Evaluation",
     "FaceDataset",
@@ -132,8 +135,10 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "mien":
             raise
+        from mien.errors import install_hint
+
         raise ModuleNotFoundError(
-            f"mien.{name} needs {error.name}: pip install 'mien[train]'", name=error.name
+            f"mien.{name} needs {error.name}: {install_hint(error.name)}", name=error.name
         ) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Final
 
 
 class MienError(Exception):
@@ -39,6 +40,29 @@ class SourceError(MienError):
 
 class Interrupted(MienError):  # noqa: N818 - nothing went wrong
     """The user stopped the work; the message says what was kept and how to continue."""
+
+
+# Extras that bring a package, by the name that is imported. All others come with train.
+_EXTRAS: Final = {
+    "jinja2": "report",
+    "markupsafe": "report",
+    "matplotlib": "report",
+    "optuna": "train,sweep",
+    "pyarrow": "report",
+    "scipy": "report",
+    "sklearn": "report",
+    "tomli_w": "report",
+}
+
+
+def install_hint(module: str | None) -> str:
+    """Return the command that installs a package which cannot be imported.
+
+    Args:
+        module: name of the module, such as ``matplotlib.figure``.
+    """
+    extra = _EXTRAS.get((module or "").split(".")[0], "train")
+    return f"pip install 'mien[{extra}]'"
 
 
 def first_line(error: BaseException, *, most: int = 100) -> str:

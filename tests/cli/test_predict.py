@@ -68,7 +68,7 @@ def test_a_video_with_every_output_at_once(mien, video, tmp_path):
     assert len(list((tmp_path / "crops").glob("walk-*.png"))) == len(seen)
     assert cv2.imread(str(next((tmp_path / "crops").iterdir()))).shape == (48, 48, 3)
     assert "#1" in (tmp_path / "t.html").read_text()
-    for shown in ("40 frames", "1 person", "#1", "r.csv", "r.mp4", "t.html"):
+    for shown in ("40 frames", "1 face followed", "#1", "r.csv", "r.mp4", "t.html"):
         assert shown in outcome.out
     assert max(map(len, outcome.out.split("saved")[0].splitlines()[1:])) <= 80
 

@@ -162,7 +162,7 @@ def test_what_needs_scipy_says_how_to_get_it():
         "except MienError as error:\n    print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "comparing runs needs scipy: pip install 'mien[train]'\n"
+    assert done.stdout == "comparing runs needs scipy: pip install 'mien[report]'\n"
 
 
 def test_the_interval_of_a_paired_difference_covers_the_truth_about_95_times_in_100():

@@ -8,13 +8,13 @@ from mien.bundle.metadata import BundleMetadata
 from mien.explain.faces import FaceMaps, Neighbour, ReadFace, ReadFaces
 from mien.explain.sanity import Sanity
 from mien.labels import FER2013
-from mien.reports.explanation import draw_occlusion, write_explanations
+from mien.reports.explanation import draw_occlusion, measure_agreement, write_explanations
 from mien.reports.figures.overlay import overlay
 from mien.vision.reading import Reading
 
 ABOUT = BundleMetadata(name="net & more", parameters=1, mien_version="0")
 SANITY = Sanity(
-    images=2, networks=5, correlation=0.12, low=-0.1, high=0.3, passed=True, seed=0
+    images=20, networks=5, correlation=0.12, low=-0.1, high=0.3, passed=True, seed=0
 )  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def test_the_page_has_a_panel_a_face_and_needs_nothing_else(tmp_path):
     assert "70 faces in 3 photos; the 2 largest are shown" in text
     assert "where, not why" in text
     assert "Sanity check: passed" in text
-    assert "0.12 over 2 faces" in text
+    assert "0.12 over 20 faces" in text
     assert "Without Grad-CAM" not in text
     assert "holds faces of the data set" not in text
 
@@ -88,6 +88,44 @@ def test_a_check_that_is_not_passed_warns(tmp_path):
     text = page(tmp_path, [FaceMaps(a_face(), spot(), spot())], sanity=failed)
     assert "Sanity check: not passed" in text
     assert "do not rely on them" in text
+
+
+@pytest.mark.parametrize("images", [1, 4])
+def test_a_check_on_few_faces_is_not_called_passed(tmp_path, images):
+    few = SANITY.model_copy(update={"images": images})
+    text = page(tmp_path, [FaceMaps(a_face(), spot(), spot())], sanity=few)
+    assert "Sanity check: too few faces." in text
+    assert "passed" not in text
+    failed = few.model_copy(update={"passed": False})
+    assert "not passed" in page(tmp_path, [FaceMaps(a_face(), spot(), spot())], sanity=failed)
+
+
+def test_the_pictures_come_before_their_explanation(tmp_path):
+    faces = [FaceMaps(a_face(), spot(), spot(1))] * 8
+    text = page(tmp_path, faces, sanity=SANITY)
+    verdict, first, trust = (text.index(part) for part in ('class="verdict"', "<img", 'id="trust"'))
+    assert verdict < first < trust
+    assert "8 faces are read: 8 as happy; for 8 of them" in text
+    shown, folded = text.split("<summary>2 more faces</summary>")
+    assert "6 · happy" in shown
+    assert "7 · happy" in folded
+
+
+def test_one_face_is_summed_up_by_its_drop(tmp_path):
+    text = page(tmp_path, [FaceMaps(a_face(), spot(0.4), spot())], sanity=SANITY)
+    assert "The face is read as happy (70%); covering the region that matters most" in text
+    assert "by 40 percentage points." in text
+    pale = page(tmp_path, [FaceMaps(a_face(), spot(0.01), spot())], sanity=SANITY)
+    assert "no single region matters much for it." in pale
+
+
+def test_the_agreement_of_two_maps_is_their_correlation(tmp_path):
+    assert measure_agreement(FaceMaps(a_face(), spot(), spot(1))) == pytest.approx(1)
+    assert measure_agreement(FaceMaps(a_face(), spot(), -spot(1))) == pytest.approx(-1)
+    assert measure_agreement(FaceMaps(a_face(), spot())) is None
+    assert measure_agreement(FaceMaps(a_face(), spot(), np.zeros((48, 48)))) is None
+    text = page(tmp_path, [FaceMaps(a_face(), spot(), spot(1))], sanity=SANITY)
+    assert "Correlation of the two maps: 1.00" in text
 
 
 def test_where_every_map_is_empty_there_is_nothing_to_check(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from html import unescape
 
 import numpy as np
 import pytest
@@ -14,7 +15,12 @@ from mien.data.statistics import explore
 from mien.data.synthetic.faces import synthetic_faces
 from mien.images.crop import CropSpec
 from mien.labels import BUILT_IN, FER2013, LabelSet
-from mien.reports.explore import exploration_tables, majority_names, write_exploration
+from mien.reports.explore import (
+    exploration_tables,
+    find_baseline,
+    majority_names,
+    write_exploration,
+)
 
 
 def with_votes(faces):
@@ -22,7 +28,7 @@ def with_votes(faces):
     votes = np.zeros((len(faces), 10), np.int8)
     votes[: len(faces) // 2, FERPLUS_VOTES.index("happiness")] = 10
     votes[0, :2] = 5
-    return replace(faces, votes=votes)
+    return replace(faces, votes=votes, drawn=False)
 
 
 def test_every_figure_of_a_table_stands_in_the_page(faces, tmp_path):
@@ -40,7 +46,7 @@ def test_every_figure_of_a_table_stands_in_the_page(faces, tmp_path):
             for cell in row:
                 assert cell in html
     assert page == tmp_path / "new" / "out" / "explore.html"
-    assert html.count("<svg") == 2 + 2 + 1
+    assert html.count("<svg") == 1 + 2 + 1
     of_each = exploration.class_counts().values()
     assert html.count("data:image/png") == 7 + sum(min(10, count) for count in of_each)
     assert f"{sum(min(10, count) for count in of_each)} faces of the data set" in html
@@ -126,3 +132,40 @@ def test_majorities_are_in_the_order_of_the_labels():
     names = list(majority_names().values())
     assert names[:7] == list(FER2013.names)
     assert names[7:] == ["contempt", "unknown", "not a face", "tie"]
+
+
+def test_a_network_has_to_beat_the_most_common_class_of_the_training_images(faces, tmp_path):
+    exploration = explore(faces)
+    baseline = find_baseline(exploration)
+    train, val = (exploration.counts[split] for split in ("train", "val"))
+    assert train[baseline.emotion] == max(train.values())
+    assert baseline.split == "val"
+    assert baseline.accuracy == val[baseline.emotion] / sum(val.values())
+    html = write_exploration(exploration, faces, tmp_path).read_text()
+    assert f"has to beat {baseline.accuracy:.1%}, the share of val that is" in html
+    alone = find_baseline(explore(faces.train))
+    assert alone.split == ""
+    assert alone.accuracy == max(train.values()) / sum(train.values())
+
+
+def test_commands_name_the_paths_of_the_data(faces, tmp_path):
+    def page(dataset, *paths):
+        written = write_exploration(explore(dataset), dataset, tmp_path, paths=paths)
+        return unescape(written.read_text())
+
+    text = page(faces, "my faces.csv")
+    assert "<pre>mien data audit 'my faces.csv'</pre>" in text
+    assert "<pre>mien train quick --data 'my faces.csv'</pre>" in text
+    two = page(replace(faces, skipped=("row 7: no pixels",)), "a.parquet", "b.parquet")
+    assert "<pre>mien data audit a.parquet b.parquet</pre>" in two
+    assert "mien train quick --data a.parquet --data b.parquet --skip-bad" in two
+    assert "<pre>" not in page(faces)
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_the_page_says_that_faces_are_drawn(faces, tmp_path, drawn):
+    dataset = replace(with_votes(faces), drawn=drawn)
+    text = write_exploration(explore(dataset), dataset, tmp_path).read_text()
+    assert ("These faces are drawn by mien, not photographed" in text) == drawn
+    assert ('id="votes"' in text) == (not drawn)
+    assert ("FER+ agreement" in text) == (not drawn)

@@ -76,7 +76,8 @@ def made(tmp_path_factory) -> Made:
     faces, _ = load_run_data(run)
     write_report(run, out=folder / "report.html", with_files=True)
     write_exploration(explore(faces), faces, folder)
-    write_audit(audit_dataset(faces), faces, folder)
+    photographs = replace(faces, drawn=False)  # whose duplicates are named with their classes
+    write_audit(audit_dataset(photographs), photographs, folder)
     write_comparison(compare(load_compared_runs([run.path, other.path])), folder)
     _write_explanations(run, faces, folder)
     _write_timeline(run, faces, folder / "timeline.html")

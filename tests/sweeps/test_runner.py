@@ -77,7 +77,7 @@ def test_table_csv_and_page_hold_every_trial(swept):
         assert row["test_accuracy"] == ""
         assert int(row["macs"]) == trial.macs
     html = page.read_text()
-    assert html.count("<svg") == 4  # parallel coordinates, accuracy against MACs, two curves
+    assert html.count("<svg") == 3  # parallel coordinates and two curves: all cost the same
     assert "training diverged" in html
     for row in table.rows:
         assert all(cell in html for cell in row)
@@ -365,7 +365,7 @@ def test_variants_and_stopped_trials_are_shown_as_such(cut_off, tmp_path):
     assert table.rows[1][:6] == ("1", "slow", "0.0001", "–", "open", "")
     assert f"Trial 0 (baseline) was stopped after {folder.trial(0).epochs} epochs." in table.note
     html = write_results(folder).read_text()
-    assert html.count("<svg") == 4
+    assert html.count("<svg") == 3
     assert "0 of 3 trials" in html
     assert "1 were stopped early" in html
     assert "was reached with baseline" in html

@@ -124,7 +124,11 @@ def _print(read: ReadFaces, faces: list[FaceMaps], sanity: Sanity | None, page: 
     if sanity is None and faces[0].cam is not None:
         out.print("sanity check skipped: every Grad-CAM map is empty")
     if sanity is not None:
-        verdict = "passed" if sanity.passed else "not passed: do not rely on the Grad-CAM maps"
+        from mien.reports.explanation import sanity_result
+
+        verdict = sanity_result(sanity)
+        if not sanity.passed:
+            verdict += ": do not rely on the Grad-CAM maps"
         out.print(
             f"sanity check {verdict}; correlation with maps of random weights "
             f"{sanity.correlation:.2f}"

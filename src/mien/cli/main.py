@@ -26,10 +26,11 @@ from mien.cli import (
     predict,
     recipes,
     report,
+    serve,
     sweep,
     train,
 )
-from mien.errors import Interrupted, MienError
+from mien.errors import Interrupted, MienError, install_hint
 from mien.io.text import one_line
 from mien.registry import plugin_at_fault
 from mien.version import VERSION
@@ -69,6 +70,7 @@ app.command("compare", rich_help_panel=_MEASURE)(compare.compare)
 app.command("report", rich_help_panel=_MEASURE)(report.report)
 app.command("explain", rich_help_panel=_MEASURE)(explain.explain)
 app.command("predict", rich_help_panel=_READ)(predict.predict)
+app.command("serve", rich_help_panel=_READ)(serve.serve)
 app.command("fetch", rich_help_panel=_READ)(fetch.fetch)
 app.command("bench", rich_help_panel=_READ)(bench.bench)
 
@@ -150,8 +152,7 @@ def _in_words(error: Exception) -> str:
         case MienError():
             return str(error)
         case ModuleNotFoundError() if (error.name or "").split(".")[0] != "mien":
-            extra = "train,sweep" if error.name == "optuna" else "train"
-            return f"this needs {error.name}, which is not installed: pip install 'mien[{extra}]'"
+            return f"this needs {error.name}, which is not installed: {install_hint(error.name)}"
         case MemoryError():
             return NO_MEMORY
         case RuntimeError() if _is_lack_of_memory(error):

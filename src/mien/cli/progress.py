@@ -6,11 +6,26 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from mien.cli.console import err, say_line
+from mien.io.text import one_line
 from mien.runs.run import Run
-from mien.training.listener import TrainingListener
+from mien.training.listener import (
+    EPOCH_HEADER,
+    STOPPING,
+    TrainingListener,
+    describe_epoch,
+    describe_start,
+)
 
 _SECONDS_BETWEEN_MEANS = 0.5  # because reading the running loss waits for the device
 
@@ -40,8 +55,15 @@ class ProgressBar(TrainingListener):
         self._began = self._last_means = 0.0
 
     def working(self, what: str) -> None:
-        """Print the name of the step that begins."""
-        say_line(what, style="dim")
+        """Print the name of the step that begins; on a terminal, with the time that it takes."""
+        self.ended()
+        if not err.is_terminal:
+            say_line(what, style="dim")
+            return
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        self._progress = Progress(*columns, console=err, transient=True)
+        self._progress.add_task(one_line(what), total=None)
+        self._progress.start()
 
     def noticed(self, note: str) -> None:
         """Print a note about the data or the recipe."""
@@ -49,18 +71,10 @@ class ProgressBar(TrainingListener):
 
     def started(self, run: Run, total_epochs: int, batches: int, batch_size: int) -> None:
         """Print what is trained on which data and how, and start the bar."""
-        record = run.record
-        say_line(
-            f"Training {run.recipe.name} ({record.parameters:,} parameters) on "
-            f"{record.data.split_counts['train']:,} images of {record.data.name}: "
-            f"{record.device}, {record.precision}, {record.threads} threads"
-        )
-        if record.data.skipped:
-            say_line(f"Left out {record.data.skipped:,} unusable images: {run.skipped_path}")
-        err.print(
-            f"{'epoch':>7} {'loss':>7} {'acc':>7} {'val loss':>9} {'val acc':>8} {'images/s':>9}",
-            style="dim",
-        )
+        self.ended()
+        for line in describe_start(run):
+            say_line(line)
+        err.print(EPOCH_HEADER, style="dim")
         self._batches, self._epochs, self._batch_size = batches, total_epochs, batch_size
         self._progress = new_progress()
         self._task = self._progress.add_task("starting", total=total_epochs * batches, figures="")
@@ -91,17 +105,14 @@ class ProgressBar(TrainingListener):
 
     def epoch_ended(self, row: dict[str, float]) -> None:
         """Print the line of the epoch."""
-        err.print(
-            f"{int(row['epoch']):>3}/{self._epochs:<3} {row['train_loss']:7.4f} "
-            f"{row['train_accuracy']:7.4f} {row['val_loss']:9.4f} {row['val_accuracy']:8.4f} "
-            f"{row['images_per_second']:9,.0f}"
-        )
+        err.print(describe_epoch(row, self._epochs))
 
     def stopping(self) -> None:
         """Print that the results are being written."""
-        err.print("Stopping: writing the results so far; Ctrl-C again stops at once")
+        err.print(STOPPING)
 
     def ended(self) -> None:
-        """Remove the bar."""
+        """Remove the bar, and what is told about a step."""
         if self._progress is not None:
             self._progress.stop()
+            self._progress = None

@@ -17,7 +17,7 @@ from mien.vision.sinks.jsonl import no_face
 from mien.vision.sources.base import Frame, Source
 
 _MAX_TABLES: Final = 20  # photos with a table of their own
-_MAX_PEOPLE: Final = 12
+_MAX_FOLLOWED: Final = 12
 _BETWEEN_FIGURES_S: Final = 0.2
 _BAR_WIDTH: Final = 20
 _BESIDE_FIGURES: Final = _BAR_WIDTH + len("reading  0:00:00  ")
@@ -77,7 +77,7 @@ class Screen(Sink):
         self._answers: Counter[str] = Counter()
         self._start_s = time.monotonic()
         self._updated_s = 0.0
-        self._people: dict[int, Counter[str]] = {}
+        self._followed: dict[int, Counter[str]] = {}
         many = source.kind != "photos" or (source.total or 0) > _MAX_TABLES
         self._progress = _bar() if many and err.is_terminal else None
         if self._progress:
@@ -99,7 +99,7 @@ class Screen(Sink):
             answer = "uncertain" if reading.uncertain else reading.emotion
             self._answers[answer] += 1
             if reading.track is not None:
-                self._people.setdefault(reading.track, Counter())[answer] += 1
+                self._followed.setdefault(reading.track, Counter())[answer] += 1
         if frame.seconds is None:
             self._photos += 1
             if self._photos <= _MAX_TABLES:
@@ -131,20 +131,20 @@ class Screen(Sink):
         out.print(
             f"{name}: {videos:,} {'frame' if videos == 1 else 'frames'} in {seconds:.1f} s "
             f"({videos / seconds:,.0f}/s{dropped}), "
-            f"{len(self._people):,} {'person' if len(self._people) == 1 else 'people'}",
+            f"{len(self._followed):,} {'face' if len(self._followed) == 1 else 'faces'} followed",
             style="bold",
             soft_wrap=True,
         )
-        if self._people:
-            table = new_table("person", "frames", "read as")
+        if self._followed:
+            table = new_table("face", "frames", "read as")
             table.columns[-1].justify = "left"
-            ranked = sorted(self._people.items(), key=lambda item: (-item[1].total(), item[0]))
-            for track, counts in ranked[:_MAX_PEOPLE]:
+            ranked = sorted(self._followed.items(), key=lambda item: (-item[1].total(), item[0]))
+            for track, counts in ranked[:_MAX_FOLLOWED]:
                 table.add_row(f"#{track}", f"{counts.total():,}", _shares(counts))
             out.print(table)
-            if len(ranked) > _MAX_PEOPLE:
-                hidden = len(ranked) - _MAX_PEOPLE
-                out.print(f"and {hidden:,} people on screen for less time", style="dim")
+            if len(ranked) > _MAX_FOLLOWED:
+                hidden = len(ranked) - _MAX_FOLLOWED
+                out.print(f"and {hidden:,} faces on screen for less time", style="dim")
 
 
 def _bar() -> Progress:

@@ -11,7 +11,7 @@ import typer
 
 from mien.cli.console import PlainTable, err, out, print_json
 from mien.cli.options import JsonOption
-from mien.errors import MienError, RecipeError, nearest
+from mien.errors import MienError, RecipeError, install_hint, nearest
 from mien.io.text import plain_lines
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _families() -> dict[str, str]:
         except MienError as error:  # of an installed plugin
             lines[name] = str(error)
         except ModuleNotFoundError as error:
-            lines[name] = f"needs {error.name}, which is not installed: pip install 'mien[train]'"
+            lines[name] = f"needs {error.name}, which is not installed: {install_hint(error.name)}"
     return lines
 
 

@@ -54,18 +54,21 @@ def train(
     ] = None,
     device: DeviceOption = Device.auto,
     skip_bad: SkipBadOption = False,
+    report: Annotated[
+        bool,
+        typer.Option("--report/--no-report", help="Write the report; mien report writes it later."),
+    ] = True,
 ) -> None:
     """Train a recipe on a data set: weights, Bundle, evaluation and report in one run directory.
 
     Ctrl-C stops after the current step and leaves a usable run; --resume continues it.
     """
     if further is not None:
-        _train_further(
-            further, data, settings, others=[recipe, path, resume, skip_bad], device=device
-        )
+        others: list[object] = [recipe, path, resume, skip_bad]
+        _train_further(further, data, settings, others=others, device=device, report=report)
         return
     if resume is None:
-        start(recipe, data, path, settings, device=device, skip_bad=skip_bad)
+        start(recipe, data, path, settings, device=device, skip_bad=skip_bad, report=report)
         return
     if recipe or path or settings or skip_bad or device is not Device.auto:
         raise typer.BadParameter(
@@ -74,7 +77,7 @@ def train(
         )
     from mien.training.train import resume as go_on
 
-    _with_report(resume, lambda listener: go_on(resume, data, listener=listener))
+    _finish(resume, lambda listener: go_on(resume, data, listener=listener), report=report)
 
 
 def start(
@@ -85,6 +88,7 @@ def start(
     *,
     device: Device = Device.auto,
     skip_bad: bool = False,
+    report: bool = True,
 ) -> None:
     """Train a recipe from the beginning, and print its scores; for arguments, see `train`."""
     from mien.recipes import list_recipes, load_recipe
@@ -100,11 +104,12 @@ def start(
     from mien.training.train import train as fit
 
     out_path = path or free_name(Path("runs"), chosen.name)
-    _with_report(
+    _finish(
         out_path,
         lambda listener: fit(
             chosen, data, out_path, device=device.value, skip_bad=skip_bad, listener=listener
         ),
+        report=report,
     )
 
 
@@ -115,6 +120,7 @@ def _train_further(
     *,
     others: list[object],
     device: Device,
+    report: bool,
 ) -> None:
     if any(others) or device is not Device.auto:
         raise typer.BadParameter(
@@ -123,33 +129,48 @@ def _train_further(
         )
     from mien.training.train import continue_training
 
-    _with_report(
-        run, lambda listener: continue_training(run, settings or (), data, listener=listener)
+    _finish(
+        run,
+        lambda listener: continue_training(run, settings or (), data, listener=listener),
+        report=report,
     )
 
 
-def _with_report(path: Path, training: Callable[[TrainingListener], Run]) -> None:
+def _finish(path: Path, training: Callable[[TrainingListener], Run], *, report: bool) -> None:
     """Run a training, write its report even if it was stopped, and print its scores.
 
     Args:
         path: path of the run directory.
         training: function that trains the run.
+        report: whether to write the report.
     """
     from mien.cli.evaluate import say_scores
     from mien.cli.progress import ProgressBar
     from mien.evaluation import Evaluation
-    from mien.reports.report import write_report
     from mien.runs.run import Run
 
+    bar = ProgressBar()
     try:
-        run = training(ProgressBar())
+        run = training(bar)
+        if report:
+            _report(run, bar)
     except Interrupted:
-        if Run(path).evaluation_path("val").is_file():
-            write_report(Run(path))
+        if report and Run(path).evaluation_path("val").is_file():
+            _report(Run(path), bar)
         raise
-    write_report(run)
+    finally:
+        bar.ended()
     say_scores(Evaluation.load(run.evaluation_path("val")))
     out.print()
-    say_path("report", run.report_path)
+    if report:
+        say_path("report", run.report_path)
     say_path("Bundle", run.bundle_path)
     say_path("run", run.path)
+
+
+def _report(run: Run, listener: TrainingListener) -> None:
+    """Write the report of a run."""
+    from mien.reports.report import write_report
+
+    listener.working("Writing the report: reading changed faces, and explaining some answers")
+    write_report(run)

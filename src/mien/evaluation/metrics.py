@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import MienError
+from mien.errors import MienError, install_hint
 from mien.types import Labels, Mask
 
 RESAMPLES: Final = 1000
@@ -164,16 +164,40 @@ def log_loss(labels: Labels, probabilities: Floats) -> float:
     return float(-np.log(np.maximum(of_label, np.finfo(np.float32).tiny)).mean())
 
 
+def share_interval(share: Floats, count: Floats | int) -> tuple[Floats, Floats]:
+    """Return the 95% interval of shares of independent images.
+
+    Args:
+        share: share of the images, 0 to 1. Shape: any.
+        count: number of images, of which it is the share; NaN for none. Shape: that of `share`.
+
+    Source: Wilson, Probable Inference, the Law of Succession, and Statistical Inference, 1927.
+    """
+    z2 = 1.959964**2
+    centre = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = np.sqrt(share * (1 - share) * z2 / count + z2**2 / (4 * count**2)) / (1 + z2 / count)
+    return np.asarray(centre - half), np.asarray(centre + half)
+
+
 @dataclass(frozen=True)
 class Reliability:
     """A reliability diagram: images in bins of equal width by their highest probability.
 
-    Shape: each (bins,); confidence and accuracy are NaN for a bin without images.
+    Shape: each (bins,); all but images are NaN for a bin without images.
+
+    Args:
+        images: number of images.
+        confidence: mean of their highest probabilities.
+        accuracy: share of them that are read as labelled.
+        low: lower end of the accuracy's 95% interval.
+        high: its upper end.
     """
 
     images: Counts
     confidence: Floats
     accuracy: Floats
+    low: Floats
+    high: Floats
 
 
 def reliability(
@@ -185,10 +209,12 @@ def reliability(
     of_bin = np.minimum((confidence * bins).astype(int), bins - 1)
     images = np.bincount(of_bin, minlength=bins)
     filled = np.where(images, images, np.nan)
+    accuracy = np.bincount(of_bin, right, minlength=bins) / filled
     return Reliability(
         images,
         np.bincount(of_bin, confidence, minlength=bins) / filled,
-        np.bincount(of_bin, right, minlength=bins) / filled,
+        accuracy,
+        *share_interval(accuracy, filled),
     )
 
 
@@ -307,4 +333,4 @@ def import_scipy(module: str, *, purpose: str) -> Any:
     try:
         return importlib.import_module(f"scipy.{module}")
     except ImportError as error:
-        raise MienError(f"{purpose} needs scipy: pip install 'mien[train]'") from error
+        raise MienError(f"{purpose} needs scipy: {install_hint('scipy')}") from error

@@ -36,6 +36,7 @@ class ComparedRun:
         epoch: epoch whose weights were kept; None if not known.
         recipe: name of the recipe.
         settings: settings of the recipe, by section and key, such as ``train.lr``.
+        drawn: whether mien drew the faces that it was trained on.
     """
 
     name: str
@@ -49,6 +50,7 @@ class ComparedRun:
     epoch: int | None
     recipe: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    drawn: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.bundle.bundle import Bundle, find_bundle
-from mien.errors import BundleError, MienError, RunError
+from mien.errors import BundleError, MienError, RunError, install_hint
 from mien.io.files import expand_user
 from mien.recipes.recipe import parse_recipe
 
@@ -34,7 +34,7 @@ def find_network(model: str | Path | None = None) -> tuple[Classifier | None, st
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "mien":
             raise
-        return None, f"{error.name} is not installed: pip install 'mien[train]'"
+        return None, f"{error.name} is not installed: {install_hint(error.name)}"
 
 
 def load_network(model: str | Path | None = None) -> Classifier:

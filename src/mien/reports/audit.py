@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,11 +14,13 @@ from mien.curation import Audit, Finding
 from mien.curation.findings import Item
 from mien.data import FaceDataset
 from mien.io.files import write_bytes
+from mien.reports.commands import clean_and_train
 from mien.reports.pages import TextTable, render_page
 from mien.types import Crop
 
 _SHOWN: Final = 12  # cases on the contact sheet of a finding
 _IMAGES_PER_CASE: Final = 4
+_CLEAN: Final = "mien data clean"  # in the advice of every finding that it mends
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,13 +58,31 @@ def figures_table(finding: Finding) -> TextTable:
     )
 
 
-def write_audit(audit: Audit, dataset: FaceDataset, folder: Path) -> Path:
+def mending_commands(
+    audit: Audit, paths: Sequence[Path], options: Mapping[str, object]
+) -> list[str]:
+    """Return commands that mend what was found and can be mended; none if nothing can.
+
+    Args:
+        audit: audit of the data set.
+        paths: paths of the data set.
+        options: options that it was read with, such as ``--labels``; None for one not given.
+    """
+    if not any(_CLEAN in finding.what_to_do for finding in audit.findings):
+        return []
+    return clean_and_train(paths, options)
+
+
+def write_audit(
+    audit: Audit, dataset: FaceDataset, folder: Path, *, commands: Sequence[str] = ()
+) -> Path:
     """Write audit.json and audit.html, which holds faces of the data set; return the page's path.
 
     Args:
         audit: audit of the data set.
         dataset: data set, for the images of the findings.
         folder: folder of the files; files of the same names are replaced.
+        commands: commands that mend what was found (`mending_commands`).
     """
     rows = {str(name): row for row, name in enumerate(dataset.ids)}
     audit.save(folder / "audit.json")
@@ -69,6 +90,7 @@ def write_audit(audit: Audit, dataset: FaceDataset, folder: Path) -> Path:
     html = render_page(
         "audit.html",
         audit=audit,
+        drawn=dataset.drawn,
         counts=Counter(finding.severity for finding in audit.findings),
         findings=[
             (
@@ -80,6 +102,7 @@ def write_audit(audit: Audit, dataset: FaceDataset, folder: Path) -> Path:
             for finding in audit.findings
         ],
         shown=_SHOWN,
+        commands=commands,
     )
     write_bytes(page, html.encode(errors="backslashreplace"))  # file names can hold any byte
     return page

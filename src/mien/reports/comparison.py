@@ -93,6 +93,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
         render_page(
             "compare.html",
             comparison=comparison,
+            drawn=all(one.drawn for one in comparison.runs),
             verdicts=verdicts(comparison),
             tables=tables,
             intervals=[
@@ -236,12 +237,14 @@ def _macro_f1s(group: Group) -> dict[str, Score]:
 
 
 def _tradeoff(group: Group) -> Markup | None:
+    """Return the figure of accuracy against cost; None if the costs do not differ."""
     points = [
         figures.Point(one.name, one.macs, one.evaluation.accuracy.value)
         for one in group.runs
         if one.macs is not None and one.evaluation.accuracy.value is not None
     ]
-    return embed(figures.draw_tradeoff(points, "accuracy")) if points else None
+    differ = len({point.macs for point in points}) > 1
+    return embed(figures.draw_tradeoff(points, "accuracy")) if differ else None
 
 
 def _record(one: ComparedRun, names: Iterable[str]) -> dict[str, Any]:

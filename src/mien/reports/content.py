@@ -51,6 +51,13 @@ class Content:
     history: list[dict[str, float]]
     missing: tuple[str, ...]
 
+    @property
+    def drawn(self) -> bool:
+        """Whether mien drew the faces, so that no figure says anything about people."""
+        if self.dataset is not None:
+            return self.dataset.drawn
+        return self.run is not None and self.run.record.data.drawn
+
 
 def gather(model: Run | str | Path, *, data: Paths | None, split: str) -> Content:
     """Return the content of a report, and measure everything that has not been measured before.

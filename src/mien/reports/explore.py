@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -14,7 +17,8 @@ from mien.data.statistics import Exploration, Spread, mean_faces, sample_classes
 from mien.data.votes import TIE, Agreement, LabelAgreement, vote_columns
 from mien.io.files import write_text
 from mien.labels import FER2013
-from mien.reports.figures.classes import draw_class_counts, draw_class_shares
+from mien.reports.advice import Advice
+from mien.reports.figures.classes import draw_class_counts
 from mien.reports.figures.exploration import draw_majorities, draw_spreads
 from mien.reports.pages import TextTable, embed, render_page
 
@@ -55,19 +59,54 @@ def exploration_tables(exploration: Exploration) -> dict[str, TextTable]:
     return tables
 
 
-def write_exploration(exploration: Exploration, dataset: FaceDataset, folder: Path) -> Path:
+class Baseline(NamedTuple):
+    """The accuracy of always answering with the most common class.
+
+    Args:
+        emotion: most common class of the training images; without these, of all images.
+        split: split on which it is measured: ``val``, without images there ``test``; empty for all.
+        accuracy: share of the images of this class in the split, 0 to 1.
+    """
+
+    emotion: str
+    split: str
+    accuracy: float
+
+
+def find_baseline(exploration: Exploration) -> Baseline:
+    """Return what a network has to beat: the accuracy of the most common class."""
+    counts = exploration.counts
+    whole = exploration.class_counts()
+    known = counts.get("train", whole)
+    emotion = max(known, key=known.__getitem__)
+    split = next((name for name in ("val", "test") if name in counts), "")
+    measured = counts[split] if split else whole
+    return Baseline(emotion, split, measured[emotion] / sum(measured.values()))
+
+
+def write_exploration(
+    exploration: Exploration,
+    dataset: FaceDataset,
+    folder: Path,
+    *,
+    paths: Sequence[str | Path] = (),
+) -> Path:
     """Write explore.html, which holds faces of the data set, and return its path.
 
     Args:
         exploration: exploration of the data set.
         dataset: data set, for the faces.
         folder: folder of the page.
+        paths: paths that the data set was loaded from, for the commands on the page; without them
+            it has none.
     """
     page = folder / "explore.html"
-    drawn = sample_classes(dataset, _PER_CLASS, np.random.default_rng(_SEED))
+    if dataset.drawn:  # nobody voted on these faces
+        exploration = replace(exploration, votes=None)
+    sampled = sample_classes(dataset, _PER_CLASS, np.random.default_rng(_SEED))
     samples = {
         name: [(dataset.images[row], str(dataset.ids[row])) for row in rows]
-        for name, rows in drawn.items()
+        for name, rows in sampled.items()
     }
     intensity = draw_spreads(exploration.intensity, "mean gray level", _MAX_GRAY)
     contrast = draw_spreads(exploration.contrast, "standard deviation of gray levels", _MAX_STD)
@@ -76,9 +115,10 @@ def write_exploration(exploration: Exploration, dataset: FaceDataset, folder: Pa
         "explore.html",
         exploration=exploration,
         tables=exploration_tables(exploration),
+        verdict=_verdict(exploration),
         cards=_cards(exploration),
+        steps=_next_steps(paths, skip_bad=bool(dataset.skipped)),
         bars=embed(draw_class_counts(exploration.counts)),
-        pies=embed(draw_class_shares(exploration.counts)),
         samples=samples,
         means=mean_faces(dataset),
         per_class=_PER_CLASS,
@@ -86,6 +126,7 @@ def write_exploration(exploration: Exploration, dataset: FaceDataset, folder: Pa
         intensity=embed(intensity),
         contrast=embed(contrast),
         majorities=embed(draw_majorities(votes, majority_names())) if votes else None,
+        drawn=dataset.drawn,
     )
     write_text(page, html)
     return page
@@ -108,6 +149,35 @@ def voters_sentence(agreement: Agreement) -> str:
     )
 
 
+def _verdict(exploration: Exploration) -> str:
+    """Return the size of the data set, and what a network has to beat, in a sentence."""
+    baseline = find_baseline(exploration)
+    present = sum(count > 0 for count in exploration.class_counts().values())
+    where = f"of {baseline.split}" if baseline.split else "of them"
+    return (
+        f"{exploration.images:,} faces of {present} {'class' if present == 1 else 'classes'}; a "
+        f"network has to beat {baseline.accuracy:.1%}, the share {where} that is "
+        f"{baseline.emotion}, the most common class."
+    )
+
+
+def _next_steps(paths: Sequence[str | Path], *, skip_bad: bool) -> list[Advice]:
+    """Return what to do with a data set, with commands that run as they stand."""
+    if not paths:
+        return []
+    names = [str(path) for path in paths]
+    rest = ["--skip-bad"] if skip_bad else []
+    audit = shlex.join(["mien", "data", "audit", *names])
+    data = [word for name in names for word in ("--data", name)]
+    return [
+        Advice("Look for duplicates across splits, wrong labels and unusable images.", audit),
+        Advice(
+            "Train a small network, to see in a few minutes how far it gets.",
+            shlex.join(["mien", "train", "quick", *data, *rest]),
+        ),
+    ]
+
+
 def _cards(exploration: Exploration) -> list[tuple[str, str, str]]:
     """Return name, value and explanation of the key figures."""
     counts = exploration.class_counts()
@@ -115,13 +185,18 @@ def _cards(exploration: Exploration) -> list[tuple[str, str, str]]:
     missing = ", ".join(name for name in counts if name not in present)
     largest, smallest = max(present, key=present.__getitem__), min(present, key=present.__getitem__)
     splits = ", ".join(f"{split} {sum(of.values()):,}" for split, of in exploration.counts.items())
-    usual = exploration.sizes[0]
+    usual, baseline = exploration.sizes[0], find_baseline(exploration)
     cards = [
         ("Images", f"{exploration.images:,}", splits),
         (
             "Classes",
             f"{len(present)} of {len(counts)}",
             f"without images: {missing}" if missing else "with images",
+        ),
+        (
+            "Baseline accuracy",
+            _percent(baseline.accuracy),
+            f"always {baseline.emotion}, on {baseline.split or 'all images'}",
         ),
         (
             "Largest to smallest",

@@ -131,6 +131,7 @@ def render_report(content: Content, sections: list[DrawnSection]) -> str:
     return render_page(
         "report.html",
         content=content,
+        drawn=content.drawn,
         sections=[(one.name, one.section.title, _render(one)) for one in shown],
         faces=sum(one.section.count_faces() for one in shown if one.section.complete),
     )

@@ -1,23 +1,25 @@
-"""The page of a video's timeline: who showed which expression, when, and for how long."""
+"""The page of a video's timeline: which expressions each followed face showed, and when."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 
 from mien.io.files import write_text
 from mien.labels import named_labels
-from mien.reports.pages import embed, render_page
-from mien.reports.svg import INK, STYLE, new_figure
+from mien.reports.pages import render_page, show_duration
 from mien.vision.timeline import BIN_S, Person, Timeline
 
-_MOST_PEOPLE: Final = 20  # drawn people: those on screen longest
-_COLUMNS: Final = 240  # steps of a curve; a page cannot show more
+_MOST_DRAWN: Final = 20  # drawn faces: those on screen longest
+_SHORTEST_S: Final = 0.3  # a face that is followed for less is often a false detection
+_COLUMNS: Final = 240  # steps of a drawing; a page cannot show more
+_MOST_MARKS: Final = 5  # on the scale of time; more do not fit on a phone
+_ROOM: Final = 82  # percent of the scale: a phone has no room for the time of a later mark
+_HEIGHT: Final = 100  # of a drawing, in its own units: percent
+_STEPS_S: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 
 
 def write_timeline(timeline: Timeline, source: str, path: Path) -> None:
@@ -29,45 +31,103 @@ def write_timeline(timeline: Timeline, source: str, path: Path) -> None:
         path: path of the page.
     """
     people = [person for person in timeline.people() if person.seconds > 0]
+    faces = [person for person in people if person.seconds >= _SHORTEST_S]
     colours = named_labels(timeline.names).colours if timeline.names else ()
+    length = max(timeline.seconds, BIN_S)
+    step_s = timeline.seconds / max(1, timeline.frames - 1)
     page = render_page(
         "timeline.html",
         source=source,
         seconds=timeline.seconds,
         frames=timeline.frames,
-        people=people,
-        drawn=[
-            (person, embed(draw_person(person, timeline.seconds, colours)))
-            for person in people[:_MOST_PEOPLE]
+        verdict=_verdict(timeline, faces, brief=len(people) - len(faces)),
+        faces=faces,
+        brief=people[len(faces) :],
+        shortest=_SHORTEST_S,
+        drawings=[
+            (face, list(zip(colours, draw_areas(face, length, step_s), strict=True)))
+            for face in faces[:_MOST_DRAWN]
         ],
+        length=length,
+        show_length=show_length,
+        show_time=show_time,
+        marks=[(100 * seconds / length, show_time(seconds)) for seconds in time_marks(length)],
+        room=_ROOM,
         columns=timeline.columns,
         colours=dict(zip(timeline.names, colours, strict=True)),
     )
     write_text(path, page)
 
 
-@mpl.rc_context({**STYLE, "axes.grid": False})
-def draw_person(person: Person, seconds: float, colours: Sequence[str]) -> Figure:
-    """Draw the mean probabilities of a person as stacked areas over time.
+def draw_areas(face: Person, seconds: float, step_s: float) -> list[str]:
+    """Return the mean probabilities over time as stacked areas, one SVG path per class.
+
+    A path is made of rectangles, 240 at most. Each is as wide as the time for which the face was on
+    screen, so that a gap is a gap in a video of any length.
 
     Args:
-        person: person to draw.
+        face: face to draw.
         seconds: duration of the video.
-        colours: colour of each class.
+        step_s: usual time from frame to frame, in seconds. A face that is missing for up to two
+            such steps leaves no gap.
+
+    Shape: the paths' x runs from 0 to `seconds`, their y from 100 (probability 0) up to 0.
     """
-    times, shares = person.curve()
-    step = max(1, -(-int(seconds / BIN_S + 1) // _COLUMNS))
-    figure, axes = new_figure(1.9)
-    # Areas are interrupted where the face is missing for longer than a step.
-    parts = np.split(np.arange(len(times)), np.nonzero(np.diff(times) > 2 * BIN_S * step)[0] + 1)
-    for part in parts:
-        groups = [part[start : start + step] for start in range(0, len(part), step)]
-        ends = [times[part[0]] - BIN_S / 2, *(times[group[-1]] + BIN_S / 2 for group in groups)]
-        means = np.stack([shares[group].mean(0) for group in groups])
-        axes.stackplot(ends, np.concatenate([means, means[-1:]]).T, colors=colours, step="post")
-    axes.set_xlim(0, max(seconds, BIN_S))
-    axes.set_ylim(0, 1)
-    axes.set_xlabel("seconds")
-    axes.tick_params(colors=INK)
-    axes.set_yticks([])
-    return figure
+    numbers = np.array(sorted(face.bins))
+    starts = numbers * BIN_S
+    ends = starts + max(BIN_S, step_s)
+    joined = np.diff(starts) <= max(BIN_S, 2 * step_s)
+    ends[:-1] = np.where(joined, starts[1:], ends[:-1])
+    probabilities = face.curve()[1]
+    columns = numbers // max(1, -(-int(seconds / BIN_S + 1) // _COLUMNS))
+    paths: list[list[str]] = []
+    for column in np.unique(columns):
+        part = columns == column
+        start = starts[part][0]
+        end = start + (ends - starts)[part].sum()
+        edges = _HEIGHT * (1 - np.cumsum([0.0, *probabilities[part].mean(0)]))
+        paths.append(
+            [
+                f"M{start:g} {low:.1f}H{end:g}V{max(high, 0):.1f}H{start:g}z"
+                for low, high in pairwise(edges)
+            ]
+        )
+    return ["".join(pieces) for pieces in zip(*paths, strict=True)]
+
+
+def time_marks(seconds: float) -> list[float]:
+    """Return round times for a scale from 0 to `seconds`, five at most."""
+    whole_hours = 3600 * -(-seconds // (3600 * (_MOST_MARKS - 1)))
+    step = next((step for step in _STEPS_S if seconds / step < _MOST_MARKS), whole_hours)
+    return np.arange(0, seconds, step).tolist()
+
+
+def show_time(seconds: float) -> str:
+    """Return a time in a video, such as ``1:05``, or ``1:02:05`` from an hour on."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def show_length(seconds: float) -> str:
+    """Return a duration, below a minute with a decimal: ``12.5 s`` or ``2 min 05 s``."""
+    return f"{seconds:.1f} s" if seconds < 59.95 else show_duration(seconds)
+
+
+def _verdict(timeline: Timeline, faces: list[Person], *, brief: int) -> str:
+    """Return the result in a sentence."""
+    if not faces:
+        return (
+            f"No face could be followed for {_SHORTEST_S} seconds."
+            if brief
+            else "No face was found."
+        )
+    face = faces[0]
+    answer, share = max(face.shares().items(), key=lambda item: item[1])
+    said = "gets no certain answer" if answer == timeline.columns[-1] else f"is read as {answer}"
+    count = "One face was" if len(faces) == 1 else f"{len(faces):,} faces were"
+    which = "it" if len(faces) == 1 else f"the one that is longest on screen, #{face.track},"
+    return (
+        f"{count} followed in {show_duration(timeline.seconds)} of video; {which} {said} for "
+        f"{share:.0%} of its {show_length(face.seconds)}."
+    )

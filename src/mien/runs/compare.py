@@ -80,6 +80,7 @@ def _compared(run: Run, split: str, name: str) -> ComparedRun:
         epoch=bundle.metadata.epoch,
         recipe=run.recipe.name,
         settings=_settings(run),
+        drawn=run.record.data.drawn,
     )
 
 

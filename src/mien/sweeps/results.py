@@ -6,25 +6,12 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from matplotlib.figure import Figure
-
 from mien.data.split import SPLITS
 from mien.io.files import write_text
-from mien.reports.figures import comparison as figures
-from mien.reports.pages import (
-    NO_VALUE,
-    TextTable,
-    embed,
-    render_page,
-    show_duration,
-    show_large,
-    show_value,
-    to_csv,
-)
-from mien.runs.run import Run
+from mien.reports.pages import NO_VALUE, TextTable, show_large, show_value, to_csv
 from mien.sweeps.folder import SweepFolder, Trial
+from mien.sweeps.page import render_sweep, short_names
 
-_CURVES: Final = 12  # lines of more trials cannot be told apart
 _NOTE: Final = (
     "Loss: mean cross-entropy in nats. The trial marked * has the highest accuracy on val, by "
     "which it is chosen; nothing is chosen by test."
@@ -57,7 +44,7 @@ def results_table(folder: SweepFolder) -> TextTable:
     columns = (
         "trial",
         *(["variant"] if sweep.variants else []),
-        *_short(sweep.keys),
+        *short_names(sweep.keys),
         *[name for split in splits for name in (f"{split} loss", f"{split} acc")],
         "MACs",
     )
@@ -99,30 +86,8 @@ def write_results(folder: SweepFolder) -> Path:
     trials = folder.trials()
     write_text(folder.path / "sweep.csv", results_csv(folder))
     write_text(folder.path / "sweep.md", table.to_markdown())
-    measured = [trial for trial in trials if trial.measured]
-    curves = []
-    if measured:
-        histories = _histories(folder, measured)
-        curves = [
-            (column, embed(figures.draw_curves(histories, column)))
-            for column in ("val_loss", "val_accuracy")
-        ]
     page = folder.path / "sweep.html"
-    html = render_page(
-        "sweep.html",
-        sweep=folder.record.sweep,
-        table=table,
-        trials=trials,
-        finished=[trial for trial in trials if trial.status == "finished"],
-        measured=measured,
-        best=chosen(trials),
-        settings=_show_settings,
-        seconds=show_duration(sum(trial.seconds or 0 for trial in measured)),
-        parallel=embed(_parallel(folder, measured)) if measured else None,
-        tradeoff=embed(_tradeoff(measured)) if measured else None,
-        curves=curves,
-    )
-    write_text(page, html)
+    write_text(page, render_sweep(folder, trials, chosen(trials), table))
     return page
 
 
@@ -145,57 +110,3 @@ def _show_end(trial: Trial) -> str:
     if trial.status == "stopped":
         return f" {label} was stopped after {trial.epochs} epochs."
     return ""
-
-
-def _show_settings(trial: Trial) -> str:
-    """Return the name of a variant, or the settings of a trial without a name."""
-    return trial.name or ", ".join(
-        f"{key.split('.')[-1]} {show_value(value)}" for key, value in trial.settings.items()
-    )
-
-
-def _short(keys: tuple[str, ...]) -> list[str]:
-    """Return the last parts of dotted keys, or whole keys if two of these are equal."""
-    last = [key.split(".")[-1] for key in keys]
-    return last if len(set(last)) == len(last) else list(keys)
-
-
-def _parallel(folder: SweepFolder, measured: list[Trial]) -> Figure:
-    sweep = folder.record.sweep
-    columns: dict[str, list[float | str]]
-    if sweep.variants:  # each is compared as a whole
-        columns = {"variant": [trial.name for trial in measured]}
-    else:
-        columns = {
-            name: [_place(trial.settings[key]) for trial in measured]
-            for key, name in zip(sweep.keys, _short(sweep.keys), strict=True)
-        }
-    columns["M MACs"] = [(trial.macs or 0) / 1e6 for trial in measured]
-    columns["val accuracy"] = [trial.scores["val"].accuracy for trial in measured]
-    return figures.draw_parallel(columns, "val accuracy")
-
-
-def _place(value: Any) -> float | str:
-    """Return a setting for parallel coordinates: a number, placed by its size, or a text."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
-    return show_value(value)
-
-
-def _tradeoff(measured: list[Trial]) -> Figure:
-    points = [
-        figures.Point(
-            trial.name or f"{trial.number}", trial.macs or 0, trial.scores["val"].accuracy
-        )
-        for trial in measured
-    ]
-    return figures.draw_tradeoff(points, "val accuracy")
-
-
-def _histories(folder: SweepFolder, measured: list[Trial]) -> dict[str, list[dict[str, float]]]:
-    """Return the histories of the best trials, in the order of their numbers."""
-    ranked = sorted(measured, key=lambda trial: -trial.scores["val"].accuracy)
-    best = sorted(ranked[:_CURVES], key=lambda trial: trial.number)
-    return {
-        trial.name or trial.label: Run(folder.run_path(trial.number)).history() for trial in best
-    }

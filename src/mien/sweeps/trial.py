@@ -48,14 +48,14 @@ def run_trial(
             path,
             device=record.device,
             skip_bad=record.skip_bad,
-            listener=listener,
+            listener=listener or TrainingListener(),
         )
     else:
         run = Run(path)
         if _comparable(run.recipe) != _comparable(recipe):
             raise RunError(f"{path}: a run of another recipe than the trial's; move it elsewhere")
         if run.record.status != "finished":
-            run = resume(path, record.paths, listener=listener)
+            run = resume(path, record.paths, listener=listener or TrainingListener())
     scores = {}
     for split in run.record.data.split_counts:
         if split not in record.splits:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
 
 from mien.io.interrupt import StopRequest, asked_to_stop
+from mien.io.text import one_line
 from mien.runs.run import Run
 from mien.training.module import Trainable
 
@@ -17,7 +19,7 @@ from mien.training.module import Trainable
 class TrainingListener:
     """Progress listener for a training, which does nothing; subclasses override some methods.
 
-    The command line's listener draws a progress bar.
+    `EpochLines` prints lines; the command line's listener also draws a progress bar.
     """
 
     def working(self, what: str) -> None:
@@ -56,6 +58,69 @@ class TrainingListener:
 
     def ended(self) -> None:
         """Announce that training is over, for whatever reason."""
+
+
+class EpochLines(TrainingListener):
+    """Prints a line for each epoch on standard error, and a line for each step that takes long."""
+
+    def working(self, what: str) -> None:
+        """Print the name of the step that begins."""
+        _say(what)
+
+    def noticed(self, note: str) -> None:
+        """Print a note about the data or the recipe."""
+        _say(f"Note: {note}")
+
+    def started(self, run: Run, total_epochs: int, batches: int, batch_size: int) -> None:
+        """Print what is trained on which data, and how."""
+        self._epochs = total_epochs
+        for line in (*describe_start(run), EPOCH_HEADER):
+            _say(line)
+
+    def epoch_ended(self, row: dict[str, float]) -> None:
+        """Print the line of the epoch."""
+        _say(describe_epoch(row, self._epochs))
+
+    def stopping(self) -> None:
+        """Print that the results are being written."""
+        _say(STOPPING)
+
+
+EPOCH_HEADER: Final = (
+    f"{'epoch':>7} {'loss':>7} {'acc':>7} {'val loss':>9} {'val acc':>8} {'images/s':>9}"
+)
+STOPPING: Final = "Stopping: writing the results so far; Ctrl-C again stops at once"
+
+
+def describe_start(run: Run) -> list[str]:
+    """Return lines about what a run is trained on, and how."""
+    record = run.record
+    lines = [
+        f"Training {run.recipe.name} ({record.parameters:,} parameters) on "
+        f"{record.data.split_counts['train']:,} images of {record.data.name}: "
+        f"{record.device}, {record.precision}, {record.threads} threads"
+    ]
+    if record.data.skipped:
+        lines.append(f"Left out {record.data.skipped:,} unusable images: {run.skipped_path}")
+    return lines
+
+
+def describe_epoch(row: dict[str, float], epochs: int) -> str:
+    """Return the line of an epoch, below `EPOCH_HEADER`.
+
+    Args:
+        row: row of the epoch in the history.
+        epochs: number of epochs of the whole training.
+    """
+    return (
+        f"{int(row['epoch']):>3}/{epochs:<3} {row['train_loss']:7.4f} "
+        f"{row['train_accuracy']:7.4f} {row['val_loss']:9.4f} {row['val_accuracy']:8.4f} "
+        f"{row['images_per_second']:9,.0f}"
+    )
+
+
+def _say(line: str) -> None:
+    print(one_line(line), file=sys.stderr, flush=True)
 
 
 class NotifyListener(Callback):

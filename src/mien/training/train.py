@@ -31,7 +31,7 @@ from mien.training.device import Device, resolve_device, resolve_precision
 from mien.training.distill import load_teachers
 from mien.training.finalize import finalize
 from mien.training.kept import chosen_by, load_checkpoint, task_of
-from mien.training.listener import TrainingListener
+from mien.training.listener import EpochLines, TrainingListener
 from mien.training.loop import fit
 from mien.training.preflight import Prepared, preflight, prepare
 from mien.training.pretrained import adopt_architecture
@@ -65,7 +65,8 @@ def train(
             `mien.models.Task`, in place of a registered family; its module ends in an ``nn.Linear``
             that gives a logit for each class. Only this process knows it: pass it to `resume` as
             well, or make it an entry point of the group ``mien.networks``.
-        listener: progress listener; None for a silent training.
+        listener: progress listener; None prints a line for each epoch on standard error, and a
+            `TrainingListener` nothing.
         callbacks: further Lightning callbacks, called after mien's own.
         loggers: Lightning loggers; with none, a TensorBoard logger if TensorBoard is installed.
 
@@ -74,7 +75,7 @@ def train(
         Interrupted: on Ctrl-C or SIGTERM; the run can be used as it is then.
     """
     recipe = adopt_architecture(_resolve_recipe(recipe, overrides, network))
-    listener = listener or TrainingListener()
+    listener = listener or EpochLines()
     out = expand_user(out)
     Run.refuse_existing(out)  # before the data is read, which takes time
     paths = as_paths(data)
@@ -127,7 +128,8 @@ def resume(
         path: path of the run directory.
         data: path of the data set, if it has been moved.
         network: function that builds the network, if the run was trained with one.
-        listener: progress listener; None for a silent training.
+        listener: progress listener; None prints a line for each epoch on standard error, and a
+            `TrainingListener` nothing.
         callbacks: further Lightning callbacks, called after mien's own.
         loggers: Lightning loggers; with none, a TensorBoard logger if TensorBoard is installed.
 
@@ -165,7 +167,8 @@ def continue_training(
             for a run of 40 epochs.
         data: path of the data set, if it has been moved.
         network: function that builds the network, if the run was trained with one.
-        listener: progress listener; None for a silent training.
+        listener: progress listener; None prints a line for each epoch on standard error, and a
+            `TrainingListener` nothing.
         callbacks: further Lightning callbacks, called after mien's own.
         loggers: Lightning loggers; with none, a TensorBoard logger if TensorBoard is installed.
 
@@ -206,7 +209,7 @@ def _go_on(
     resolve_device("cuda" if run.record.device == "cuda" else "cpu")
     if run.last_checkpoint.is_file():
         load_checkpoint(run.last_checkpoint)  # raises a clear error if it is damaged
-    listener = listener or TrainingListener()
+    listener = listener or EpochLines()
     try:
         build_model(run.recipe.model, task_of(run))
     except RecipeError as error:
@@ -263,9 +266,7 @@ def _fit_and_finalize(
         raise Interrupted(
             f"stopped before the first epoch ended; start it again: mien train --resume {run.path}"
         )
-    if prepared.calibration is not None:
-        listener.working("Calibrating on the images that were kept back")
-    finalize(run, prepared)
+    finalize(run, prepared, listener)
     if interrupted:
         run.update(status="interrupted")
         done, total = len(run.history()), run.recipe.train.epochs

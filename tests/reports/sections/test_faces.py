@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import replace
 
@@ -36,6 +37,23 @@ def test_the_mistakes_are_the_most_confident(section, content):
     assert sure[0] == probabilities[~content.evaluation.right()].max()
 
 
+def test_no_face_is_shown_both_as_a_mistake_and_as_a_doubtful_label(section):
+    doubted = {one.id for one in section.doubts.samples}
+    assert not doubted & {one.id for one in section.mistakes}
+
+
+def test_every_face_names_its_id(section, content, text):
+    ids = set(content.dataset.split("val").ids.tolist())
+    shown = section.numbers()["faces"]
+    assert [len(some) for some in shown.values()] == [
+        len(section.drawn), len(section.mistakes), len(section.least_certain),
+        len(section.doubts.samples),
+    ]  # fmt: skip
+    for one in itertools.chain.from_iterable(shown.values()):
+        assert one in ids
+        assert f'<span class="id">{one}</span>' in text
+
+
 def test_the_least_certain_are_read_as_labelled(section, content):
     right = content.evaluation.right()
     confidence = np.array(content.evaluation.probabilities).max(1)
@@ -55,10 +73,15 @@ def test_the_surest_doubts_are_labels_that_were_changed(content):
     probabilities[5] += np.eye(7)[labels[5]] * 0.05  # surer than the mean of its class
     wrong = labels.copy()
     wrong[5] = (wrong[5] + 1) % 7
-    doubts = FacesSection(with_answers(content, wrong.tolist(), probabilities.tolist())).doubts
+    section = FacesSection(with_answers(content, wrong.tolist(), probabilities.tolist()))
+    doubts = section.doubts
     assert doubts.images == 1
-    assert doubts.samples[0].label == FER2013.names[wrong[5]]
-    assert doubts.samples[0].emotion == FER2013.names[labels[5]]
+    assert doubts.among_mistakes == 1
+    assert doubts.samples == []
+    (mistake,) = section.mistakes
+    assert mistake.label == FER2013.names[wrong[5]]
+    assert mistake.emotion == FER2013.names[labels[5]]
+    assert "1 of them is shown among the mistakes above." in str(section.render({}))
     assert doubts.voters_agree is None
 
 

@@ -61,7 +61,9 @@ def on(content):
             "per_class": tuple(rows),
             "protocol": evaluation.protocol.model_copy(update=protocol),
         }
-        return SummarySection(replace(content, evaluation=evaluation.model_copy(update=update)))
+        photographs = replace(content.dataset, drawn=False)
+        measured = evaluation.model_copy(update=update)
+        return SummarySection(replace(content, dataset=photographs, evaluation=measured))
 
     return make
 
@@ -81,6 +83,8 @@ def test_facts_of_fer2013_are_shown_for_fer2013_only(content, on, text):
         same = usage == "PrivateTest"
         assert all(one.same_images == same for one in section.references)
         assert ("were measured on other images" in page) != same
+        drawn = replace(section.content, dataset=content.dataset)
+        assert SummarySection(drawn).human_accuracy == ""
     assert on(fer2013.CLASS_COUNTS["Training"]).references == []
 
 

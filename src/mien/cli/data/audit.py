@@ -21,6 +21,7 @@ from mien.io.text import one_line
 
 if TYPE_CHECKING:
     from mien.bundle.bundle import Bundle
+    from mien.curation import Audit
     from mien.data import FaceDataset
     from mien.types import Mask
 
@@ -67,7 +68,7 @@ def audit(
     from mien.curation import audit_dataset, audit_overlap
     from mien.data import load_dataset
     from mien.io.files import refuse_unwritable_file
-    from mien.reports.audit import audit_table, write_audit
+    from mien.reports.audit import mending_commands, write_audit
 
     refuse_unwritable_file(folder / "audit.html")
     bundle = Bundle(find_bundle(model)) if model is not None else None
@@ -80,29 +81,40 @@ def audit(
         else:
             trained_on = _trained_on(dataset, bundle) if bundle else None
             found = audit_dataset(dataset, bundle=bundle, trained_on=trained_on, progress=progress)
-    page = write_audit(found, dataset, folder)
+    given = {"--labels": labels, "--size": size, "--channels": channels, "--votes": votes}
+    commands = [] if against else mending_commands(found, path, given)
+    page = write_audit(found, dataset, folder, commands=commands)
     if as_json:
         print_json(found.to_plain())
     else:
-        out.print(f"{one_line(found.verdict())}\n", style="bold")
-        if found.findings:
-            print_table(audit_table(found))
-        for finding in found.findings:
-            if finding.severity == "serious":
-                out.print(f"{one_line(finding.title)}.", style="bold")
-                for name, figure in finding.figures.items():
-                    out.print(f"  {one_line(name)}: {figure:,}")
-                out.print(f"  {one_line(finding.what_to_do)}\n")
-        for line in found.not_checked:
-            err.print(f"Not checked: {one_line(line)}.")
-        fine = one_line("; ".join(found.fine))
-        out.print(f"Passed: {fine}.\n" if fine else "", style="dim")
+        _print_audit(found, commands)
         say_path("page", page)
         say_path("findings", page.with_suffix(".json"))
         say_notes([*known.notes, *dataset.notes])
     worst = found.worst()
     if worst == "serious" or (strict and worst == "warning"):
         raise typer.Exit(FOUND)
+
+
+def _print_audit(found: Audit, commands: list[str]) -> None:
+    """Print the verdict, the findings, and the commands that mend them."""
+    from mien.reports.audit import audit_table
+
+    out.print(f"{one_line(found.verdict())}\n", style="bold")
+    if found.findings:
+        print_table(audit_table(found))
+    for finding in found.findings:
+        if finding.severity == "serious":
+            out.print(f"{one_line(finding.title)}.", style="bold")
+            for name, figure in finding.figures.items():
+                out.print(f"  {one_line(name)}: {figure:,}")
+            out.print(f"  {one_line(finding.what_to_do)}\n")
+    for line in found.not_checked:
+        err.print(f"Not checked: {one_line(line)}.")
+    fine = one_line("; ".join(found.fine))
+    out.print(f"Passed: {fine}.\n" if fine else "", style="dim")
+    for number, command in enumerate(commands):
+        out.print(("Next: " if not number else "Then: ") + one_line(command), soft_wrap=True)
 
 
 def _trained_on(dataset: FaceDataset, bundle: Bundle) -> Mask | None:

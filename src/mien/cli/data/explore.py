@@ -48,7 +48,9 @@ def explore(
     read = crop_options(labels, size, channels)
     dataset = load_dataset(*path, skip_bad=skip_bad, votes=votes, **read)
     exploration = measure(dataset, sizes=read_sizes(dataset, path))
-    page = write_exploration(exploration, dataset, folder)
+    # The commands of the page read the files as they are.
+    plain = not read and votes is None
+    page = write_exploration(exploration, dataset, folder, paths=path if plain else ())
     if as_json:
         left_out = {"skipped": list(dataset.skipped), "notes": list(dataset.notes)}
         print_json({**asdict(exploration), **left_out})

@@ -23,7 +23,7 @@ from mien.data.duplicates.search import (
     find_near_duplicates,
     no_near_duplicates,
 )
-from mien.errors import MienError
+from mien.errors import MienError, install_hint
 from mien.images.crop import RELEASE_EVERY, to_gray
 from mien.io.mapped import release_pages
 from mien.types import Images, Integers, Mask, Strings
@@ -239,6 +239,6 @@ def _linked(count: int, first: Integers, second: Integers) -> Integers:
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
     except ImportError as error:
-        raise MienError("linking duplicates needs scipy: pip install 'mien[train]'") from error
+        raise MienError(f"linking duplicates needs scipy: {install_hint('scipy')}") from error
     links = coo_array((np.ones(len(first), bool), (first, second)), (count, count))
     return np.asarray(connected_components(links, directed=False)[1], np.int64)

@@ -20,7 +20,7 @@ from mien.data.formats._fields import (
 )
 from mien.data.formats.base import ReadOptions
 from mien.data.split import split_in_name
-from mien.errors import DataError, MienError, first_line, nearest
+from mien.errors import DataError, MienError, first_line, install_hint, nearest
 from mien.images.crop import to_crop
 from mien.images.decode import decode_image
 from mien.io.limits import PIXELS, image_bytes
@@ -201,6 +201,6 @@ def import_pyarrow() -> tuple[Any, Any]:
         import pyarrow.parquet as pq
     except ImportError as error:
         raise MienError(
-            "reading and writing Parquet needs pyarrow: pip install 'mien[train]'"
+            f"reading and writing Parquet needs pyarrow: {install_hint('pyarrow')}"
         ) from error
     return pa, pq

@@ -25,7 +25,7 @@ def draw_class_counts(counts: dict[str, dict[str, int]]) -> Figure:
         counts: split -> class -> number of images, zeros included; at least one split.
     """
     names = list(next(iter(counts.values())))
-    figure, axes = new_figure(height_of_rows(3.0, len(names), each_in=0.35))
+    figure, axes = new_figure(height_of_rows(3.6, len(names), each_in=0.42))
     height = 0.8 / len(counts)
     positions = np.arange(len(names))
     for index, (split, by_class) in enumerate(counts.items()):

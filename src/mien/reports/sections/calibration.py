@@ -53,11 +53,12 @@ class CalibrationSection(EvaluationSection):
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
         """Return the bins of the reliability diagram and the points of the risk-coverage curve."""
-        bins = zip(self.bins.images, self.bins.confidence, self.bins.accuracy, strict=True)
+        columns = ("images", "confidence", "accuracy", "low", "high")
+        bins = zip(*(getattr(self.bins, column) for column in columns), strict=True)
         return {
             "reliability": [
-                {"bin": index, "images": int(images), "confidence": sure, "accuracy": accuracy}
-                for index, (images, sure, accuracy) in enumerate(bins)
+                {"bin": index, **dict(zip(columns, values, strict=True))}
+                for index, values in enumerate(bins)
             ],
             "risk-coverage": [
                 {"threshold": threshold, "coverage": coverage, "risk": risk}
@@ -78,13 +79,14 @@ class CalibrationSection(EvaluationSection):
 
 @mpl.rc_context(STYLE)
 def draw_reliability(bins: Reliability) -> Figure:
-    """Draw accuracy against confidence in bins, above the number of images in each bin."""
+    """Draw accuracy against confidence in bins with 95% intervals, above the number of images."""
     figure = Figure(figsize=(WIDTH_IN, 4.0), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     count = len(bins.images)
     middles = (np.arange(count) + 0.5) / count
     above.plot([0, 1], [0, 1], color=INK, alpha=0.4, linewidth=1, linestyle=":")
     filled = bins.images > 0
+    above.vlines(bins.confidence[filled], bins.low[filled], bins.high[filled], color=_CURVE)
     above.plot(bins.confidence[filled], bins.accuracy[filled], "o-", color=_CURVE, markersize=4)
     above.set_ylabel("share read as labelled")
     above.set_ylim(0, 1.02)

@@ -16,7 +16,7 @@ from mien.evaluation.describe import show_score
 from mien.evaluation.metrics import Floats
 from mien.evaluation.result import Confused
 from mien.labels import named_labels
-from mien.reports.faces import Sample, take_samples
+from mien.reports.faces import Sample, surest_mistakes, take_samples
 from mien.reports.figures.cells import draw_cells
 from mien.reports.sections.base import SECTIONS, EvaluationSection
 from mien.reports.svg import (
@@ -83,7 +83,7 @@ class ErrorsSection(EvaluationSection):
         }
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the confusion matrix and the scores of each class."""
+        """Return the confusion matrix, the scores of each class, and the answer to each face."""
         names = self.evaluation.names
         return {
             "confusion": [
@@ -97,6 +97,7 @@ class ErrorsSection(EvaluationSection):
                 }
                 for row in self.evaluation.per_class
             ],
+            "predictions": self._predictions(),
         }
 
     def numbers(self) -> dict[str, Any]:
@@ -110,13 +111,37 @@ class ErrorsSection(EvaluationSection):
         return sum(len(examples) for _, examples in self.confused)
 
     def _examples(self, pair: Confused) -> list[Sample]:
-        """Return faces of a confused pair, the most confident first."""
+        """Return faces of a confused pair, the most confident first.
+
+        The most confident mistakes of all are shown by the section about faces.
+        """
         if self.content.dataset is None:
             return []
         label, read = map(self.evaluation.names.index, (pair.label, pair.read))
         (rows,) = np.nonzero((self.labels == label) & (self.probabilities.argmax(1) == read))
+        rows = np.setdiff1d(rows, surest_mistakes(self.evaluation))
         rows = rows[np.argsort(-self.probabilities[rows, read], kind="stable")]
         return take_samples(self.content.dataset, self.evaluation, rows[:_EXAMPLES].tolist())
+
+    def _predictions(self) -> list[dict[str, Any]]:
+        """Return each face's id, label, answer and probabilities; none without the data set."""
+        if self.content.dataset is None:
+            return []
+        names, ids = self.evaluation.names, self.content.dataset.split(self.content.split).ids
+        return [
+            {
+                "id": str(ids[row]),
+                "label": names[label],
+                "read": names[int(probabilities.argmax())],
+                **{
+                    f"p_{name}": round(float(p), 4)
+                    for name, p in zip(names, probabilities, strict=True)
+                },
+            }
+            for row, (label, probabilities) in enumerate(
+                zip(self.labels, self.probabilities, strict=True)
+            )
+        ]
 
     def _roc_curves(self) -> list[Curve]:
         areas = self.evaluation.areas

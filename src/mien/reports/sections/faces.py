@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +14,12 @@ from mien.data import FaceDataset
 from mien.data.votes import find_majorities, labels_of
 from mien.evaluation.metrics import Floats
 from mien.labels import FER2013
-from mien.reports.faces import Sample, take_samples
+from mien.reports.faces import Sample, surest_mistakes, take_samples
 from mien.reports.sections.base import SECTIONS, EvaluationSection
 from mien.types import Mask
 
 _DRAWN: Final = 24
-_SHOWN: Final = 12  # faces of each other kind
+_SHOWN: Final = 12  # least certain faces, and doubtful labels
 _SEED: Final = 0
 
 
@@ -29,13 +29,15 @@ class Doubts:
 
     Args:
         images: number of doubted labels.
-        samples: the faces with the most doubtful labels.
+        among_mistakes: number of these that are shown as the most confident mistakes.
+        samples: the faces with the most doubtful labels among the others.
         mistakes_voted: number of the network's mistakes on which most FER+ voters named one of
             FER-2013's labels; None without votes, or if the labels are other ones.
         voters_agree: number of these on which they named the label that the network read.
     """
 
     images: int
+    among_mistakes: int
     samples: list[Sample]
     mistakes_voted: int | None
     voters_agree: int | None
@@ -59,9 +61,7 @@ class FacesSection(EvaluationSection):
     @cached_property
     def mistakes(self) -> list[Sample]:
         """Faces that were not read as labelled, the most confident first."""
-        wrong = ~self._right
-        order = np.argsort(-self._confidence, kind="stable")
-        return self._take(order[wrong[order]][:_SHOWN])
+        return self._take(surest_mistakes(self.evaluation))
 
     @cached_property
     def least_certain(self) -> list[Sample]:
@@ -75,6 +75,7 @@ class FacesSection(EvaluationSection):
         doubts = doubt(self.labels, self.probabilities)
         order = np.argsort(-doubts, kind="stable")
         rows = order[doubts[order] > 0]
+        above = np.isin(rows, surest_mistakes(self.evaluation))
         votes = self._dataset.split(self.evaluation.protocol.split).votes
         mistakes_voted = voters_agree = None
         if votes is not None and votes.any() and self._dataset.label_set == FER2013:
@@ -82,7 +83,20 @@ class FacesSection(EvaluationSection):
             voted = ~self._right & (majorities >= 0)
             mistakes_voted = int(voted.sum())
             voters_agree = int((voted & (majorities == self.probabilities.argmax(1))).sum())
-        return Doubts(len(rows), self._take(rows[:_SHOWN]), mistakes_voted, voters_agree)
+        others = self._take(rows[~above][:_SHOWN])
+        return Doubts(len(rows), int(above.sum()), others, mistakes_voted, voters_agree)
+
+    def numbers(self) -> dict[str, Any]:
+        """Return the ids of the faces that are shown, by kind; empty if none are shown."""
+        if not self.complete:
+            return {"faces": {}}
+        shown = {
+            "random": self.drawn,
+            "confident_mistakes": self.mistakes,
+            "least_certain": self.least_certain,
+            "doubtful_labels": self.doubts.samples,
+        }
+        return {"faces": {kind: [one.id for one in samples] for kind, samples in shown.items()}}
 
     def count_faces(self) -> int:
         """Return the number of faces of the data set that the section shows."""

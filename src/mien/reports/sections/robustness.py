@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from mien.evaluation.metrics import share_interval
 from mien.evaluation.robustness import Robustness
 from mien.reports.sections.base import SECTIONS, Section
 from mien.reports.svg import COLOURS, INK, STYLE, WIDTH_IN
@@ -41,10 +43,23 @@ class RobustnessSection(Section):
     def tables(self) -> dict[str, list[dict[str, Any]]]:
         """Return one row per change and strength."""
         rows = [
-            {"change": change, "strength": strength, "amount": amount, "accuracy": accuracy}
+            {
+                "change": change,
+                "strength": strength,
+                "amount": amount,
+                "accuracy": accuracy,
+                "low": low,
+                "high": high,
+            }
             for change, values in self.robustness.accuracy.items()
-            for strength, (amount, accuracy) in enumerate(
-                zip(self.robustness.amounts[change], values, strict=True), start=1
+            for strength, (amount, accuracy, low, high) in enumerate(
+                zip(
+                    self.robustness.amounts[change],
+                    values,
+                    *share_interval(np.array(values), self.robustness.images),
+                    strict=True,
+                ),
+                start=1,
             )
         ]
         return {"robustness": rows}
@@ -57,7 +72,7 @@ class RobustnessSection(Section):
 
 @mpl.rc_context(STYLE)
 def draw_robustness(robustness: Robustness) -> Figure:
-    """Draw accuracy against the strength of each change, and the accuracy on unchanged faces."""
+    """Draw accuracy against the strength of each change, with 95% intervals."""
     rows = -(-len(robustness.accuracy) // 2)
     figure = Figure(figsize=(WIDTH_IN, 1.6 * rows), layout=ConstrainedLayoutEngine(h_pad=0.1))
     grid = figure.subplots(rows, 2, sharey=True, squeeze=False)
@@ -65,6 +80,8 @@ def draw_robustness(robustness: Robustness) -> Figure:
         values, amounts = robustness.accuracy[name], robustness.amounts[name]
         steps = range(len(values))
         axes.axhline(robustness.clean, color=INK, alpha=0.5, linewidth=1, linestyle=":")
+        low, high = share_interval(np.array(values), robustness.images)
+        axes.fill_between(steps, low, high, color=COLOURS[0], alpha=0.2, linewidth=0)
         axes.plot(steps, values, "o-", color=COLOURS[0], markersize=4, linewidth=1.4)
         axes.set_title(name, fontsize=9)
         axes.set_xticks(steps, [f"{amount:g}" for amount in amounts])

@@ -126,7 +126,7 @@ class SummarySection(Section):
     @cached_property
     def _usage(self) -> str | None:
         evaluation = self.content.evaluation
-        if evaluation is None or evaluation.names != FER2013.names:
+        if evaluation is None or evaluation.names != FER2013.names or self.content.drawn:
             return None
         return fer2013.find_usage([row.images for row in evaluation.per_class])
 
