@@ -98,6 +98,11 @@ def test_train_evaluate_export_predict(mien, layouts, tmp_path, monkeypatch):
     assert "runs/quick-2/report.html" in trained.out
     assert Path("runs/quick-2/report.html").is_file()
 
+    bare = mien("train", "quick", "--data", layouts["folders"], *SETTINGS, "--no-report")
+    assert (bare.code, "report" in bare.out) == (0, False)
+    assert not Path("runs/quick-3/report.html").exists()
+    assert Path("runs/quick-3/evaluations/val.json").is_file()
+
     measured = mien("evaluate", "runs/quick-2", "--data", layouts["csv"], "--json")
     scores = json.loads(measured.out)
     stored = json.loads(Path("runs/quick-2/evaluations/val.json").read_text())

@@ -1,4 +1,4 @@
-"""``mien evaluate``, ``compare`` and ``explain`` where labels and crops are not FER-2013's."""
+"""``mien evaluate``: groups of people, and labels and crops that are not FER-2013's."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import pytest
 from tests.bundles import write_bundle
 from tests.evaluation.test_other_labels import coloured
 
+from mien.data import load_dataset
 from mien.data.write import write_dataset
 from mien.images.crop import encode_png
+from mien.reports.report import write_report
 
 
 @pytest.fixture
@@ -64,3 +66,27 @@ def test_neighbours_of_other_labels_are_refused_in_a_line(mien, run, faces, fold
 def joined(text: str) -> str:
     """Return the words of a text, which a terminal breaks into lines."""
     return " ".join(text.split())
+
+
+def test_figures_by_group_of_people(mien, run, layouts, tmp_path):
+    ids = load_dataset(layouts["csv"]).val.ids.tolist()
+    rows = [f"{name},{'young' if number % 2 else 'old'}" for number, name in enumerate(ids)]
+    path = tmp_path / "groups.csv"
+    path.write_text("\n".join(["id,age", *rows[:-1]]), encoding="utf-8")
+    options = ("--data", layouts["csv"], "--groups", path)
+    shown = mien("evaluate", run.path, *options)
+    assert shown.code == 0, shown.err
+    assert "1 image is in no group" in shown.out
+    assert "percentage points between the groups of age" in " ".join(shown.out.split())
+    (grouping,) = json.loads(mien("evaluate", run.path, *options, "--json").out)["groups"]
+    assert grouping["column"] == "age"
+    assert [one["group"] for one in grouping["groups"]] == ["old", "young"]
+    assert sum(one["images"] for one in grouping["groups"]) == len(ids) - 1
+    page = write_report(run.path).read_text(encoding="utf-8")  # from the kept evaluation
+    assert "Groups of people" in page
+    for gap in grouping["gaps"]:
+        assert f"{gap['highest']} being highest and {gap['lowest']} lowest" in page
+    path.write_text("id,age\nnobody,old\n", encoding="utf-8")
+    wrong = mien("evaluate", run.path, *options)
+    assert (wrong.code, wrong.err.count("\n")) == (2, 1)
+    assert "none of its 1 ids is an image of" in wrong.err

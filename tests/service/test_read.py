@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -108,6 +109,14 @@ def test_a_face_of_the_openapi_example_is_found(http):
         (result,) = http.post(path, json=example).json()["results"]
         assert len(result["faces"]) == 1
         assert result["name"] == "portrait.jpg"
+
+
+def test_every_part_that_the_openapi_document_names_is_in_it(http):
+    text = http.get("/openapi.json").text
+    schemas = json.loads(text)["components"]["schemas"]
+    named = set(re.findall(r'"#/components/schemas/(\w+)"', text))
+    assert named <= schemas.keys()
+    assert {"ReadRequest", "ReadReply", "ProblemReply", "StreamReply"} <= schemas.keys()
 
 
 def test_what_was_sent_is_neither_logged_nor_told_to_others(http, server):

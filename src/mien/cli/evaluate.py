@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.cli.console import err, new_table, out, print_json, say_notes, say_path, say_skipped
-from mien.cli.options import DataOption, JsonOption, ModelArgument, SkipBadOption, Split
+from mien.cli.options import (
+    DataOption,
+    GroupsOption,
+    JsonOption,
+    ModelArgument,
+    SkipBadOption,
+    Split,
+)
 from mien.io.text import one_line
 
 if TYPE_CHECKING:
     from mien.evaluation import Evaluation
+    from mien.evaluation.groups import Grouping
     from mien.evaluation.scorecard import Scorecard
 
 
@@ -43,6 +51,7 @@ def evaluate(
             "FER+ votes.",
         ),
     ] = True,
+    groups: GroupsOption = None,
     skip_bad: SkipBadOption = False,
 ) -> None:
     """Measure a run or a Bundle: scores with 95% intervals, and their protocol.
@@ -71,7 +80,9 @@ def evaluate(
         doing += "; with FER+ votes, also reading changed copies of 500 faces"
     with err.status(doing):
         dataset = load_as_trained(bundle, data, skip_bad=skip_bad)
-        evaluation = measure(bundle, dataset, split.value, tta=tta, scorecard=scorecard)
+        evaluation = measure(
+            bundle, dataset, split.value, tta=tta, scorecard=scorecard, groups=groups
+        )
     folder = run_folder(bundle.path)
     measurements = count_measurements(folder) if folder and split is Split.test else None
     say_skipped(dataset.skipped)
@@ -116,9 +127,35 @@ def say_scores(evaluation: Evaluation) -> None:
         out.print(
             f"\nNot measured beyond the label: {one_line(evaluation.no_scorecard)}.", style="dim"
         )
+    for grouping in evaluation.groups:
+        out.print()
+        _say_groups(grouping)
     out.print(f"\nMeasured on: {one_line(evaluation.describe_protocol())}.", style="dim")
     if without := evaluation.describe_without_overlap():
         out.print(f"{one_line(without)}.")
+
+
+def _say_groups(grouping: Grouping) -> None:
+    """Print the figures of each group of people, and the gaps between the groups."""
+    from mien.evaluation.describe import show_score
+    from mien.evaluation.groups import FEWEST, describe_gap
+
+    table = new_table(grouping.column, "images", "accuracy", "95% interval", "macro F1", "ECE")
+    for one in grouping.groups:
+        interval = f"{show_score(one.accuracy.low)} to {show_score(one.accuracy.high)}"
+        others = (one.macro_f1.value, one.calibration_error.value)
+        table.add_row(
+            one.group, f"{one.images:,}", show_score(one.accuracy.value), interval,
+            *map(show_score, others),
+        )  # fmt: skip
+    out.print(table)
+    if grouping.ungrouped:
+        are = "image is" if grouping.ungrouped == 1 else "images are"
+        out.print(f"{grouping.ungrouped:,} {are} in no group.", style="dim")
+    for gap in grouping.gaps:
+        out.print(one_line(describe_gap(grouping.column, gap)) + ".")
+    if not grouping.gaps:
+        out.print(f"Fewer than two groups have {FEWEST} images: no gap is tested.", style="dim")
 
 
 def _say_scorecard(scorecard: Scorecard) -> None:

@@ -61,6 +61,13 @@ DataOption = Annotated[
 SkipBadOption = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out unusable images and list them.")
 ]
+GroupsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="CSV with the column id and columns of groups, such as age: figures by group.",
+    ),
+]
 SettingsOption = Annotated[
     list[str] | None,
     typer.Option(

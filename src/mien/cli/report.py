@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mien.cli.console import err, say_path
-from mien.cli.options import ModelArgument, Split
+from mien.cli.options import GroupsOption, ModelArgument, Split
 
 
 def report(
@@ -31,6 +31,7 @@ def report(
             "working directory for a Bundle.",
         ),
     ] = None,
+    groups: GroupsOption = None,
     with_files: Annotated[
         bool,
         typer.Option(
@@ -47,7 +48,9 @@ def report(
     from mien.reports.report import figures_folder, write_report
 
     with err.status("Measuring and drawing"):
-        written = write_report(model, data=data, split=split.value, out=path, with_files=with_files)
+        written = write_report(
+            model, data=data, split=split.value, out=path, groups=groups, with_files=with_files
+        )
     say_path("report", written)
     if with_files:
         say_path("figures", figures_folder(written))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from mien.bundle.bundle import Bundle
-from mien.bundle.scores import NO_TTA, ClassScore, Protocol, Score, WithoutOverlap
+from mien.bundle.scores import NO_TTA, ClassScore, Protocol, WithoutOverlap
 from mien.bundle.session import wrong_probabilities
 from mien.data import FaceDataset
 from mien.data.duplicates.groups import Overlap, find_overlap
@@ -18,6 +17,7 @@ from mien.evaluation import metrics
 from mien.evaluation.describe import describe_labels
 from mien.evaluation.result import Evaluation
 from mien.evaluation.scorecard import Scorecard, measure_scorecard
+from mien.evaluation.scoring import finite, score_of, score_of_area
 from mien.evaluation.tta import predict_tta
 from mien.types import Labels, Mask
 
@@ -146,25 +146,20 @@ def evaluate_probabilities(
     confusion = metrics.confusion_matrix(labels, probabilities.argmax(1), len(names))
     scores = metrics.class_scores(confusion)
     areas = metrics.class_auc(labels, probabilities)
-    low, high = metrics.macro_auc_interval(labels, probabilities, seed=protocol.seed)
     return Evaluation(
         protocol=protocol,
-        accuracy=_score(metrics.accuracy, confusion, protocol.seed),
-        macro_f1=_score(metrics.macro_f1, confusion, protocol.seed),
-        weighted_f1=_score(metrics.weighted_f1, confusion, protocol.seed),
-        roc_auc=Score(
-            value=_finite(metrics.macro_auc(labels, probabilities)),
-            low=_finite(low),
-            high=_finite(high),
-        ),
+        accuracy=score_of(metrics.accuracy, confusion, protocol.seed),
+        macro_f1=score_of(metrics.macro_f1, confusion, protocol.seed),
+        weighted_f1=score_of(metrics.weighted_f1, confusion, protocol.seed),
+        roc_auc=score_of_area(labels, probabilities, protocol.seed),
         per_class=tuple(
             ClassScore(
                 emotion=name,
                 images=int(scores.support[label]),
-                precision=_finite(scores.precision[label]),
-                recall=_finite(scores.recall[label]),
-                f1=_finite(scores.f1[label]),
-                roc_auc=_finite(areas[label]),
+                precision=finite(scores.precision[label]),
+                recall=finite(scores.recall[label]),
+                f1=finite(scores.f1[label]),
+                roc_auc=finite(areas[label]),
             )
             for label, name in enumerate(names)
         ),
@@ -213,15 +208,6 @@ def _without(
     confusion = metrics.confusion_matrix(labels[~overlap], rest.argmax(1), rest.shape[1])
     return WithoutOverlap(
         images=int(confusion.sum()),
-        accuracy=_score(metrics.accuracy, confusion, seed),
-        macro_f1=_score(metrics.macro_f1, confusion, seed),
+        accuracy=score_of(metrics.accuracy, confusion, seed),
+        macro_f1=score_of(metrics.macro_f1, confusion, seed),
     )
-
-
-def _score(metric: _Metric, confusion: metrics.Counts, seed: int) -> Score:
-    low, high = metrics.bootstrap_interval(confusion, metric, seed=seed)
-    return Score(value=float(metric(confusion)), low=low, high=high)
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

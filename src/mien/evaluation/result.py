@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -13,9 +14,10 @@ from mien.bundle.scores import Record, Score, ScoreSummary
 from mien.errors import RunError
 from mien.evaluation import describe, metrics
 from mien.evaluation.curves import Areas, measure_areas
+from mien.evaluation.groups import Grouping, measure_groups
 from mien.evaluation.scorecard import Scorecard
 from mien.io.records import read_record, write_record
-from mien.types import Labels, Mask
+from mien.types import Labels, Mask, Strings
 
 
 class Confused(Record):
@@ -48,6 +50,8 @@ class Evaluation(ScoreSummary):
     """Probabilities of each image. Shape: (N, classes)."""
     scorecard: Scorecard | None = None
     """Four figures beyond the label; None if they were not requested or cannot be measured."""
+    groups: tuple[Grouping, ...] = ()
+    """Figures by group of people; empty if none were given."""
     no_scorecard: str = ""
     """Reason why the four figures cannot be measured."""
 
@@ -68,6 +72,16 @@ class Evaluation(ScoreSummary):
     def areas(self) -> Areas:
         """Areas under the ROC and precision–recall curves."""
         return measure_areas(*self._arrays(), self.names)
+
+    def with_groups(self, groups: Mapping[str, Strings]) -> Self:
+        """Return the evaluation with the figures of each group of people.
+
+        Args:
+            groups: for each column, the group of each evaluated image, empty for none
+                (`mien.data.groups.read_groups`). Shape: str (N,).
+        """
+        found = measure_groups(*self._arrays(), groups, names=self.names, seed=self.protocol.seed)
+        return self.model_copy(update={"groups": found})
 
     def headline(self) -> dict[str, Score]:
         """Return the scores over all classes, by their display names."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from mien.bundle.bundle import Bundle, find_bundle
 from mien.data import FaceDataset
+from mien.data.groups import read_groups
 from mien.data.load import Paths
 from mien.errors import BundleError, MienError
 from mien.evaluation import Evaluation
@@ -59,13 +60,16 @@ class Content:
         return self.run is not None and self.run.record.data.drawn
 
 
-def gather(model: Run | str | Path, *, data: Paths | None, split: str) -> Content:
+def gather(
+    model: Run | str | Path, *, data: Paths | None, split: str, groups: str | Path | None = None
+) -> Content:
     """Return the content of a report, and measure everything that has not been measured before.
 
     Args:
         model: run, run directory, ``.onnx`` file or name of a shipped Bundle.
         data: path of the data set, or several of Parquet files; None for the run's own data.
         split: name of the split.
+        groups: path of a CSV with groups of people, as for `mien.evaluate`.
 
     Raises:
         MienError: if a Bundle comes without data, or the split has no images.
@@ -91,6 +95,11 @@ def gather(model: Run | str | Path, *, data: Paths | None, split: str) -> Conten
             )
         dataset = load_as_trained(bundle, data)
     evaluation = _evaluate(run, bundle, dataset, split, missing)
+    if groups is not None and evaluation is not None:
+        if dataset is None:
+            raise MienError(f"{groups}: groups need the data set; name it: --data PATH")
+        ids = dataset.split(split).ids
+        evaluation = evaluation.with_groups(read_groups(groups, ids, data=dataset.name))
     robustness = explanation = None
     if bundle and dataset and evaluation:
         images, labels = dataset.split(split).images, np.array(evaluation.labels)

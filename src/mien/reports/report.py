@@ -28,6 +28,7 @@ def write_report(
     data: Paths | None = None,
     split: str = "val",
     out: str | Path | None = None,
+    groups: str | Path | None = None,
     with_files: bool = False,
 ) -> Path:
     """Write the report of a run or a Bundle on one split of a data set, and return its path.
@@ -40,6 +41,7 @@ def write_report(
             logged.
         out: path of the page; by default ``report.html`` in the run, ``report-SPLIT.html`` for
             other splits than val, and ``report-NAME.html`` in the working directory for a Bundle.
+        groups: path of a CSV with groups of people, as for `mien.evaluate`.
         with_files: also write each figure as SVG and PNG, each table as CSV and all numbers as
             ``report.json``, to the folder that `figures_folder` names.
 
@@ -52,7 +54,7 @@ def write_report(
     run = model.path if isinstance(model, Run) else expand_user(model)
     folder = run if run.is_dir() else Path()
     refuse_unwritable_file(folder / "report.html" if out is None else expand_user(out))
-    content = gather(model, data=data, split=split)
+    content = gather(model, data=data, split=split, groups=groups)
     sections = draw_sections(content)
     page = render_report(content, sections)
     files = report_files(sections) if with_files else {}

@@ -12,6 +12,7 @@ from pathlib import Path
 from mien.bundle.bundle import Bundle, find_bundle
 from mien.bundle.scores import NO_TTA
 from mien.data import FaceDataset
+from mien.data.groups import read_groups
 from mien.data.load import Paths
 from mien.errors import DataError, RunError
 from mien.evaluation import Evaluation, evaluate_bundle
@@ -32,6 +33,7 @@ def evaluate(
     tta: str = NO_TTA,
     skip_bad: bool = False,
     scorecard: bool = False,
+    groups: AnyPath | None = None,
 ) -> Evaluation:
     """Return the evaluation of a run or a Bundle on one split of a data set, measured now.
 
@@ -48,6 +50,8 @@ def evaluate(
             (`mien.evaluation.scorecard`), for which 57 changed copies of 500 faces are read. They
             need faces with FER+ votes and no test-time augmentation; otherwise the evaluation
             states why there are none.
+        groups: path of a CSV with the column ``id`` and columns of groups, such as ``age``, for
+            figures by group of people (`mien.data.groups`).
 
     Raises:
         MienError: if there is no such test-time augmentation.
@@ -60,7 +64,7 @@ def evaluate(
     check_tta(tta)  # before the data is read, which takes time
     bundle = Bundle(find_bundle(model))
     dataset = load_as_trained(bundle, data, skip_bad=skip_bad)
-    return measure(bundle, dataset, split, tta=tta, scorecard=scorecard)
+    return measure(bundle, dataset, split, tta=tta, scorecard=scorecard, groups=groups)
 
 
 def measure(
@@ -70,6 +74,7 @@ def measure(
     *,
     tta: str = NO_TTA,
     scorecard: bool = False,
+    groups: AnyPath | None = None,
 ) -> Evaluation:
     """Return the evaluation of a Bundle on one split of a loaded data set, measured now.
 
@@ -83,6 +88,7 @@ def measure(
         split: name of the split to measure on.
         tta: test-time augmentation (`mien.evaluation.tta`).
         scorecard: whether to also measure the four figures beyond the label.
+        groups: path of a CSV with groups of people, as for `evaluate`.
 
     Raises:
         MienError: if there is no such test-time augmentation.
@@ -91,8 +97,10 @@ def measure(
             is damaged or its directory cannot be written.
     """
     folder = run_folder(bundle.path)
+    faces = dataset.split(split)
+    groups_of = {} if groups is None else read_groups(groups, faces.ids, data=dataset.name)
     membership = Membership.load(folder) if folder else None
-    known = membership.known_among(dataset.split(split).images) if membership else None
+    known = membership.known_among(faces.images) if membership else None
     if split == "test" and known:
         _refuse_known(known, bundle, dataset)
     is_headline = bundle.path.name == BUNDLE_NAME and tta == NO_TTA
@@ -102,6 +110,8 @@ def measure(
     if folder and split == "test":
         count_measurements(folder)  # a log that is damaged is reported before anything is measured
     evaluation = evaluate_bundle(bundle, dataset, split, tta=tta, known=known, scorecard=scorecard)
+    if groups_of:
+        evaluation = evaluation.with_groups(groups_of)
     if folder and split == "test":
         log_measurement(folder, evaluation.protocol, evaluation.accuracy.value)
     if folder and is_headline and evaluation.protocol.same_data:

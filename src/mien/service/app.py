@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse
+from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
@@ -16,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from mien.io.text import one_line
 from mien.service.problems import Problem
 from mien.service.routes import open_router, router
+from mien.service.schemas import ProblemReply, ReadRequest, StreamReply
 from mien.service.security import Gate
 from mien.service.service import Service
 from mien.service.settings import Settings
@@ -65,6 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.service = service
+    app.openapi = _with_schemas(app.openapi)  # type: ignore[method-assign]
     if settings.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -91,6 +94,21 @@ def from_environment() -> FastAPI:
         MienError: if a setting cannot be used.
     """
     return create_app(Settings.from_environment())
+
+
+def _with_schemas(generate: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
+    """Return a function that adds the schemas of bodies that routes read by themselves."""
+
+    def document() -> dict[str, Any]:
+        generated = generate()
+        models = [(model, "validation") for model in (ReadRequest, ProblemReply, StreamReply)]
+        template = "#/components/schemas/{model}"
+        _, more = models_json_schema(models, ref_template=template)  # type: ignore[arg-type]
+        for name, schema in more["$defs"].items():
+            generated["components"]["schemas"].setdefault(name, schema)
+        return generated
+
+    return document
 
 
 def _page(name: str) -> Any:

@@ -22,7 +22,6 @@ KINDS: Final = {
     "unknown-media-type": (415, "The body is of an unknown type"),
     "other-host": (421, "The service is not addressed by this name"),
     "invalid-body": (422, "The body has something else than was expected"),
-    "invalid-request": (422, "The request has something else than was expected"),
     "not-an-image": (422, "An image cannot be decoded"),
     "internal": (500, "The service failed"),
     "busy": (503, "The service has as many requests as it takes at a time"),

@@ -23,7 +23,6 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.key = Key(settings.read_key())
-        self.needs_key = settings.read_key() is not None
         self.metrics = Metrics()
         self.engine = Engine(settings, self.metrics)
         self.admission = Admission(most=settings.queue, most_bytes=settings.queue_mb << 20)

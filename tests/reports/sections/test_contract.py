@@ -8,6 +8,7 @@ import re
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from jinja2 import UndefinedError
 from tests.reports.page import Page
@@ -34,11 +35,16 @@ def contents(content, reported, tmp_path_factory) -> dict[str, Content]:
     for path in (bare.bundle_path, bare.history_path, bare.evaluation_path("val")):
         path.unlink()
     return {
-        "run": content,
+        "run": replace(content, evaluation=content.evaluation.with_groups(halves(content))),
         "bundle": gather(bundle, data=reported.record.data.paths, split="val"),
         "run without its data": gather(run, data=None, split="val"),
         "run with nothing but its record": gather(bare, data=None, split="val"),
     }
+
+
+def halves(content: Content) -> dict[str, np.ndarray]:
+    """Two groups, of every other face."""
+    return {"half": np.resize(["first", "second"], content.evaluation.protocol.images)}
 
 
 @pytest.fixture(scope="session")

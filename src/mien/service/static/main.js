@@ -13,7 +13,7 @@ let readings = null;
 let timeline = null;
 let shown = null; // { result, mirrored }
 let photos = []; // { name, address, result }
-let toldAt = 0;
+let toldAt = -Infinity;
 
 const camera = new Camera(on("video"), {
   state: (text) => complain(text),
@@ -151,7 +151,7 @@ async function readFiles(files) {
   }
   complain(problems.join(" · "));
   const faces = photos.slice(-images.length).flatMap((photo) => photo.result.faces);
-  toldAt = 0;
+  toldAt = -Infinity;
   tellFaces({ faces: problems.length === images.length ? [] : faces });
 }
 
