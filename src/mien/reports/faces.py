@@ -10,9 +10,12 @@ import numpy as np
 
 from mien.data import FaceDataset
 from mien.evaluation import Evaluation
+from mien.evaluation.result import Confused
 from mien.types import Crop, Integers
 
 MISTAKES: Final = 12  # faces among the most confident mistakes
+PAIRS: Final = 5  # pairs of classes, those confused most often
+_EXAMPLES: Final = 6  # faces of each pair
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,3 +68,20 @@ def surest_mistakes(evaluation: Evaluation) -> Integers:
     """
     order = np.argsort(-np.array(evaluation.probabilities).max(1), kind="stable")
     return order[~evaluation.right()[order]][:MISTAKES]
+
+
+def confused_examples(evaluation: Evaluation) -> list[tuple[Confused, Integers]]:
+    """Return the pairs of classes confused most often, with positions of faces, the surest first.
+
+    The most confident mistakes of all (`surest_mistakes`) are not among them.
+    """
+    labels, probabilities = np.array(evaluation.labels), np.array(evaluation.probabilities)
+    read = probabilities.argmax(1)
+    others = np.isin(np.arange(len(labels)), surest_mistakes(evaluation), invert=True)
+    examples = []
+    for pair in evaluation.most_confused(PAIRS):
+        label, other = map(evaluation.names.index, (pair.label, pair.read))
+        (rows,) = np.nonzero((labels == label) & (read == other) & others)
+        order = np.argsort(-probabilities[rows, other], kind="stable")
+        examples.append((pair, rows[order][:_EXAMPLES]))
+    return examples

@@ -12,10 +12,12 @@ MEDIA_TYPE: Final = "application/problem+json"
 KINDS: Final = {
     "malformed-body": (400, "The body cannot be read"),
     "no-key": (401, "The API key is missing or wrong"),
+    "no-token": (403, "The request is not from a page of this server"),
     "other-origin": (403, "This web page may not use the service"),
     "not-found": (404, "There is no such page"),
     "no-such-method": (405, "This method is not used here"),
     "slow-body": (408, "The body did not arrive in time"),
+    "decided-elsewhere": (409, "Another tab has changed this face"),
     "body-too-large": (413, "The body is too large"),
     "too-many-images": (413, "The request has too many images"),
     "too-many-pixels": (413, "The image has too many pixels"),
@@ -24,6 +26,7 @@ KINDS: Final = {
     "invalid-body": (422, "The body has something else than was expected"),
     "not-an-image": (422, "An image cannot be decoded"),
     "internal": (500, "The service failed"),
+    "not-written": (507, "The disk refused what was to be written"),
     "busy": (503, "The service has as many requests as it takes at a time"),
     "too-slow": (503, "The request took too long"),
 }

@@ -40,6 +40,9 @@ def test_the_mistakes_are_the_most_confident(section, content):
 def test_no_face_is_shown_both_as_a_mistake_and_as_a_doubtful_label(section):
     doubted = {one.id for one in section.doubts.samples}
     assert not doubted & {one.id for one in section.mistakes}
+    for _, examples in SECTIONS["errors"](section.content).confused:
+        assert not doubted & {one.id for one in examples}
+        assert not {one.id for one in section.mistakes} & {one.id for one in examples}
 
 
 def test_every_face_names_its_id(section, content, text):

@@ -116,9 +116,10 @@ def draw_risk_coverage(
     if uncertain_below and (thresholds >= uncertain_below).any():
         at = int(np.nonzero(thresholds >= uncertain_below)[0][-1])
         axes.plot(coverage[at], risk[at], "o", color=_POINT)
+        room = coverage[at] < 0.5  # right of the point
         axes.annotate(
             f"sure: {coverage[at]:.0%} of faces, {risk[at]:.0%} wrong",
-            (coverage[at], risk[at]), (-6, 8), ha="right",
+            (coverage[at], risk[at]), (6, -14) if room else (-6, 8), ha="left" if room else "right",
             textcoords="offset points", fontsize=9,
         )  # fmt: skip
     axes.set_xlim(0, 1.02)

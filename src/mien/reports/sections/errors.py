@@ -16,7 +16,7 @@ from mien.evaluation.describe import show_score
 from mien.evaluation.metrics import Floats
 from mien.evaluation.result import Confused
 from mien.labels import named_labels
-from mien.reports.faces import Sample, surest_mistakes, take_samples
+from mien.reports.faces import PAIRS, Sample, confused_examples, take_samples
 from mien.reports.figures.cells import draw_cells
 from mien.reports.sections.base import SECTIONS, EvaluationSection
 from mien.reports.svg import (
@@ -29,8 +29,6 @@ from mien.reports.svg import (
 )
 from mien.types import Array, Mask
 
-_PAIRS: Final = 5  # pairs of classes, those confused most often
-_EXAMPLES: Final = 6  # example faces of each pair
 _CURVE_POINTS: Final = 200
 _ROOMY: Final = 8  # classes; the cells of more of them hold one number instead of two
 _LEGEND_COLUMNS: Final = 3
@@ -58,8 +56,11 @@ class ErrorsSection(EvaluationSection):
     @cached_property
     def confused(self) -> list[tuple[Confused, list[Sample]]]:
         """The pairs of classes confused most often, with example faces if possible."""
-        pairs = self.evaluation.most_confused(_PAIRS)
-        return [(pair, self._examples(pair)) for pair in pairs]
+        dataset, evaluation = self.content.dataset, self.evaluation
+        return [
+            (pair, take_samples(dataset, evaluation, rows.tolist()) if dataset else [])
+            for pair, rows in confused_examples(evaluation)
+        ]
 
     @property
     def absent(self) -> list[str]:
@@ -103,25 +104,12 @@ class ErrorsSection(EvaluationSection):
     def numbers(self) -> dict[str, Any]:
         """Return the pairs of classes confused most often."""
         evaluation = self.content.evaluation
-        pairs = evaluation.most_confused(_PAIRS) if evaluation else []
+        pairs = evaluation.most_confused(PAIRS) if evaluation else []
         return {"most_confused": [pair.model_dump() for pair in pairs]}
 
     def count_faces(self) -> int:
         """Return the number of faces of the data set that the section shows."""
         return sum(len(examples) for _, examples in self.confused)
-
-    def _examples(self, pair: Confused) -> list[Sample]:
-        """Return faces of a confused pair, the most confident first.
-
-        The most confident mistakes of all are shown by the section about faces.
-        """
-        if self.content.dataset is None:
-            return []
-        label, read = map(self.evaluation.names.index, (pair.label, pair.read))
-        (rows,) = np.nonzero((self.labels == label) & (self.probabilities.argmax(1) == read))
-        rows = np.setdiff1d(rows, surest_mistakes(self.evaluation))
-        rows = rows[np.argsort(-self.probabilities[rows, read], kind="stable")]
-        return take_samples(self.content.dataset, self.evaluation, rows[:_EXAMPLES].tolist())
 
     def _predictions(self) -> list[dict[str, Any]]:
         """Return each face's id, label, answer and probabilities; none without the data set."""

@@ -14,7 +14,7 @@ from mien.data import FaceDataset
 from mien.data.votes import find_majorities, labels_of
 from mien.evaluation.metrics import Floats
 from mien.labels import FER2013
-from mien.reports.faces import Sample, surest_mistakes, take_samples
+from mien.reports.faces import Sample, confused_examples, surest_mistakes, take_samples
 from mien.reports.sections.base import SECTIONS, EvaluationSection
 from mien.types import Mask
 
@@ -29,7 +29,7 @@ class Doubts:
 
     Args:
         images: number of doubted labels.
-        among_mistakes: number of these that are shown as the most confident mistakes.
+        among_mistakes: number of these that are shown among the mistakes.
         samples: the faces with the most doubtful labels among the others.
         mistakes_voted: number of the network's mistakes on which most FER+ voters named one of
             FER-2013's labels; None without votes, or if the labels are other ones.
@@ -75,7 +75,8 @@ class FacesSection(EvaluationSection):
         doubts = doubt(self.labels, self.probabilities)
         order = np.argsort(-doubts, kind="stable")
         rows = order[doubts[order] > 0]
-        above = np.isin(rows, surest_mistakes(self.evaluation))
+        shown = [examples for _, examples in confused_examples(self.evaluation)]
+        above = np.isin(rows, np.concatenate([surest_mistakes(self.evaluation), *shown]))
         votes = self._dataset.split(self.evaluation.protocol.split).votes
         mistakes_voted = voters_agree = None
         if votes is not None and votes.any() and self._dataset.label_set == FER2013:
