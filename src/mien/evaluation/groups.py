@@ -75,7 +75,8 @@ def describe_gap(column: str, gap: Gap) -> str:
     chance = "which chance hardly explains" if gap.more_than_chance else "which may be chance"
     return (
         f"{gap.figure[0].upper()}{gap.figure[1:]} differs by {100 * gap.value:.1f} percentage "
-        f"points between the groups of {column}, {gap.highest} being highest and {gap.lowest} lowest, {chance} "
+        f"points between the groups of {column}, {gap.highest} being highest and {gap.lowest} "
+        f"lowest, {chance} "
         f"(p {'<' if gap.p_adjusted < 0.001 else '='} {max(gap.p_adjusted, 0.001):.3f})"
     )
 
