@@ -53,7 +53,6 @@ app = typer.Typer(
     name="mien",
     cls=_DataSecond,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",

@@ -42,9 +42,24 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
+def recipe_names(incomplete: str) -> list[str]:
+    """Return the recipes that come with mien, for the shell's completion."""
+    from mien.recipes import list_recipes
+
+    return [name for name in list_recipes() if name.startswith(incomplete)]
+
+
+def bundle_names(incomplete: str) -> list[str]:
+    """Return the Bundles that come with mien, for the shell's completion."""
+    from mien.bundle.bundle import shipped_bundles
+
+    return [name for name in shipped_bundles() if name.startswith(incomplete)]
+
+
 ModelArgument = Annotated[
     str,
     typer.Argument(
+        autocompletion=bundle_names,
         metavar="RUN_OR_BUNDLE",
         help="Path of a run directory or a .onnx file, or name of a shipped Bundle.",
     ),

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.cli.console import out, say_path
-from mien.cli.options import Device, DeviceOption, SettingsOption, SkipBadOption
+from mien.cli.options import (
+    Device,
+    DeviceOption,
+    SettingsOption,
+    SkipBadOption,
+    recipe_names,
+)
 from mien.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -21,6 +27,7 @@ def train(
     recipe: Annotated[
         str | None,
         typer.Argument(
+            autocompletion=recipe_names,
             metavar="RECIPE",
             help="Name of a recipe, for example quick, or path of a TOML file. mien recipes lists "
             "all names.",

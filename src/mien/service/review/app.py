@@ -67,7 +67,11 @@ def create_app(review: Review, *, port: int) -> FastAPI:
     )
     text = (_STATIC / "index.html").read_text(encoding="utf-8")
     page = HTMLResponse(text.replace("{{token}}", token), headers={"Cache-Control": "no-store"})
-    app.add_api_route("/", lambda: page)
+
+    async def index() -> HTMLResponse:
+        return page
+
+    app.add_api_route("/", index)
     app.include_router(_reading)
     app.include_router(_writing)
     app.mount("/static", StaticFiles(directory=str(_STATIC)))
@@ -79,12 +83,12 @@ def create_app(review: Review, *, port: int) -> FastAPI:
     return app
 
 
-def _review(request: Request) -> Review:
+async def _review(request: Request) -> Review:
     review: Review = request.app.state.review
     return review
 
 
-def _needs_token(request: Request, x_mien_token: Annotated[str, Header()] = "") -> None:
+async def _needs_token(request: Request, x_mien_token: Annotated[str, Header()] = "") -> None:
     """Refuse a request that no page of this server made.
 
     A page of another site cannot read the token, and may not send this header without being
@@ -94,19 +98,21 @@ def _needs_token(request: Request, x_mien_token: Annotated[str, Header()] = "") 
         raise Problem("no-token", "reload the page of the review: the server was started anew")
 
 
+# Routes run in the loop's own thread, one at a time: a decision takes the time of its fsync, and
+# nothing else is worth a thread.
 Shared = Annotated[Review, Depends(_review)]
 _reading = APIRouter(prefix="/api")
 _writing = APIRouter(prefix="/api", dependencies=[Depends(_needs_token)])
 
 
 @_reading.get("/review")
-def about(review: Shared) -> dict[str, Any]:
+async def about(review: Shared) -> dict[str, Any]:
     """Return what holds for the whole review."""
     return review.about()
 
 
 @_reading.get("/queue")
-def queue(
+async def queue(
     review: Shared,
     label: int | None = None,
     split: str | None = None,
@@ -118,7 +124,7 @@ def queue(
 
 
 @_reading.get("/faces")
-def faces(
+async def faces(
     review: Shared, row: Annotated[list[int], Query(max_length=_MAX_FACES)]
 ) -> list[dict[str, Any]]:
     """Return what is known about some faces."""
@@ -126,34 +132,34 @@ def faces(
 
 
 @_reading.get("/faces/{row}.png")
-def picture(review: Shared, row: int) -> Response:
+async def picture(review: Shared, row: int) -> Response:
     """Return a face as a picture, which browsers do not keep."""
     review.check(row)
     return Response(encode_png(review.evidence.dataset.images[row]), media_type="image/png")
 
 
 @_reading.get("/changes")
-def changes(review: Shared, since: int = 0) -> dict[str, Any]:
+async def changes(review: Shared, since: int = 0) -> dict[str, Any]:
     """Return what was decided after an event, in this tab and in others."""
     return review.changes(since)
 
 
 @_writing.post("/decisions")
-def decide(review: Shared, body: DecisionRequest) -> dict[str, Any]:
+async def decide(review: Shared, body: DecisionRequest) -> dict[str, Any]:
     """Put a decision on the disk, and return the face's new state."""
     review.decide(body.row, body.action, body.label, body.version, body.tab)
     return review.state(body.row)
 
 
 @_writing.post("/undo")
-def undo(review: Shared, body: UndoRequest) -> dict[str, Any]:
+async def undo(review: Shared, body: UndoRequest) -> dict[str, Any]:
     """Take back the last decision, and return the new state of its face."""
     row = review.decisions.undo(body.tab)
     return {"face": None if row is None else review.state(row)}
 
 
 @_writing.post("/manifest")
-def manifest(review: Shared) -> dict[str, Any]:
+async def manifest(review: Shared) -> dict[str, Any]:
     """Write the manifest, and return the summary."""
     lines = review.write()
     return {"lines": lines, "summary": [_plain(one) for one in review.summary()]}

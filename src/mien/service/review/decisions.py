@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, cast
@@ -35,7 +34,7 @@ class Choice:
 
 
 class Decisions:
-    """All decisions of a review, which several tabs share.
+    """All decisions of a review, which several tabs share; for one thread alone.
 
     Args:
         journal: journal, whose lines are read at once.
@@ -48,7 +47,6 @@ class Decisions:
     def __init__(self, journal: Journal, dataset: FaceDataset) -> None:
         self._journal, self._dataset = journal, dataset
         self._positions = positions_by_id(dataset)
-        self._lock = threading.Lock()
         self._choices: dict[int, Choice] = {}  # in force, by number, in order
         self._of: dict[int, list[int]] = {}  # numbers of the choices in force of each row
         self._touched: list[int] = [-1]  # row of each event; their numbers count from 1
@@ -82,8 +80,7 @@ class Decisions:
 
     def in_force(self) -> list[Choice]:
         """Return the decisions about all faces that were decided, in the order of the images."""
-        with self._lock:
-            return [self._choices[self._of[row][-1]] for row in sorted(self._of)]
+        return [self._choices[self._of[row][-1]] for row in sorted(self._of)]
 
     def decide(self, choice: Choice, version: int) -> None:
         """Put a decision on the disk, and in force.
@@ -95,19 +92,15 @@ class Decisions:
         Raises:
             Problem: if another tab decided about the face since, or the disk refuses.
         """
-        with self._lock:
-            if self.version(choice.row) != version:
-                raise Problem(
-                    "decided-elsewhere", "another tab has changed this face meanwhile: look again"
-                )
-            event: dict[str, Any] = {
-                "id": str(self._dataset.ids[choice.row]),
-                "action": choice.action,
-            }
-            if choice.action == "relabel":
-                event["label"] = self._dataset.names[choice.label]
-            self._write(event)
-            self._enact(choice)
+        if self.version(choice.row) != version:
+            raise Problem(
+                "decided-elsewhere", "another tab has changed this face meanwhile: look again"
+            )
+        event: dict[str, Any] = {"id": str(self._dataset.ids[choice.row]), "action": choice.action}
+        if choice.action == "relabel":
+            event["label"] = self._dataset.names[choice.label]
+        self._write(event)
+        self._enact(choice)
 
     def undo(self, tab: str) -> int | None:
         """Take back the last decision of a tab, or of an earlier run of the server.
@@ -121,13 +114,12 @@ class Decisions:
         Raises:
             Problem: if the disk refuses.
         """
-        with self._lock:
-            for number, choice in reversed(self._choices.items()):
-                if choice.tab in ("", tab):
-                    self._write({"undo": number})
-                    self._revoke(number)
-                    return choice.row
-            return None
+        for number, choice in reversed(self._choices.items()):
+            if choice.tab in ("", tab):
+                self._write({"undo": number})
+                self._revoke(number)
+                return choice.row
+        return None
 
     def _write(self, event: dict[str, Any]) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")

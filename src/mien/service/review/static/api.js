@@ -75,15 +75,15 @@ export class Faces {
   }
 
   // Takes in what changed about some faces, wherever they are shown.
-  async change(states) {
-    const of = new Map(states.map((state) => [state.row, state]));
-    for (const one of await Promise.allSettled(this.known.values())) {
-      if (one.status !== "fulfilled") continue;
-      for (const shown of [one.value.face, ...one.value.face.copies]) {
-        const state = of.get(shown.row);
-        if (state && state.version > shown.version) Object.assign(shown, state);
-      }
-    }
+  change(states) {
+    for (const one of this.known.values()) one.then(({ face }) => renew(face, states), () => {});
+  }
+}
+
+export function renew(face, states) {
+  for (const one of [face, ...face.copies]) {
+    const state = states.find(({ row }) => row === one.row);
+    if (state && state.version > one.version) Object.assign(one, state);
   }
 }
 

@@ -1,7 +1,7 @@
 // The page of a review: keys and buttons in, decisions to the server, the next face out.
 
-import { Faces, get, post } from "./api.js";
-import { showDecision, showFace, showSummary, words } from "./show.js";
+import { Faces, get, post, renew } from "./api.js";
+import { showFace, showState, showSummary, words } from "./show.js";
 
 const on = (id) => document.getElementById(id);
 const AHEAD = 10; // faces fetched before they are shown
@@ -17,9 +17,11 @@ const faces = new Faces(4 * AHEAD);
 let review = null;
 let rows = []; // of the queue, in order
 let decided = new Set();
+const versions = new Map(); // row -> number of the last event about it that is known
 let sequence = 0;
 let shown = null; // what the page shows of a face: { face, image }
 let at = -1; // its place in rows; where it would be if it is not in them
+let lost = false; // whether the server did not answer
 let busy = false; // until the next face shows, no key is taken for it
 
 function say(text) {
@@ -111,9 +113,17 @@ async function loadQueue() {
   await showPlace(seek(0));
 }
 
-function take(state) {
-  if (state.decision) decided.add(state.row);
-  else decided.delete(state.row);
+function take(states) {
+  for (const { row, decision, version } of states) {
+    if (version < (versions.get(row) ?? 0)) continue;
+    versions.set(row, version);
+    if (decision) decided.add(row);
+    else decided.delete(row);
+  }
+  faces.change(states);
+  if (shown) renew(shown.face, states);
+  if (shown) showState(shown.face, review.labels);
+  tellProgress();
 }
 
 async function catchUp(until = Infinity) {
@@ -121,10 +131,7 @@ async function catchUp(until = Infinity) {
   const changes = await get("changes", { since: sequence });
   if (changes.sequence === sequence) return;
   sequence = changes.sequence;
-  changes.faces.forEach(take);
-  await faces.change(changes.faces);
-  if (shown) showDecision(shown.face, review.labels);
-  tellProgress();
+  take(changes.faces);
 }
 
 async function decide(action, label = null) {
@@ -137,12 +144,11 @@ async function decide(action, label = null) {
     if (error.kind === "decided-elsewhere") await catchUp();
     throw error;
   }
-  take(state);
-  await faces.change([state]);
-  const { name } = review.labels[face.label];
-  say(`${name}: ${words(state.decision, review.labels)}`);
+  take([state]);
+  const done = words(state.decision, review.labels);
   const place = rows[at] === face.row ? at + 1 : Math.max(at, 0);
   await showPlace(seek(place, { round: filters.show.value === "open" }));
+  if (shown) say(`${done}. Next: ${review.labels[shown.face.label].name}`);
 }
 
 async function undo() {
@@ -151,9 +157,7 @@ async function undo() {
     say("Nothing to undo");
     return;
   }
-  take(face);
-  await faces.change([face]);
-  tellProgress();
+  take([face]);
   await showRow(face.row);
   say(`Undone: ${review.labels[shown.face.label].name}`);
 }
@@ -264,7 +268,17 @@ addEventListener("click", (event) => {
   if (event.detail) event.target.closest("button")?.blur();
 });
 setInterval(() => {
-  if (review && !busy && !document.hidden) catchUp().catch(complain);
+  if (!review || busy || document.hidden) return;
+  catchUp().then(
+    () => {
+      if (lost) complain(null);
+      lost = false;
+    },
+    (error) => {
+      lost = true;
+      complain(error);
+    },
+  );
 }, POLL_MS);
 
 step(start);

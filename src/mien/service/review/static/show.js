@@ -65,9 +65,7 @@ function showCopies(face, labels, go) {
     image.src = picture(copy.row);
     image.alt = "";
     const kind = copy.identical ? "identical" : "near";
-    const done = words(copy.decision, labels);
-    button.append(image, `${labels[copy.label].name}, ${copy.split}, ${kind}`);
-    if (done) button.append(make("strong", ` ${done}`));
+    button.append(image, `${labels[copy.label].name}, ${copy.split}, ${kind} `, make("strong"));
     button.title = copy.id;
     button.onclick = () => go(copy.row);
     return button;
@@ -92,10 +90,11 @@ export function showFace({ face, image }, review, go) {
   showVotes(face);
   showReading(face, review);
   showCopies(face, labels, go);
-  showDecision(face, labels);
+  showState(face, labels);
 }
 
-export function showDecision(face, labels) {
+// Shows what changes about a face: its decision, and those about its duplicates.
+export function showState(face, labels) {
   const { decision } = face;
   on("decision").textContent = words(decision, labels);
   on("keep").ariaPressed = decision?.action === "keep";
@@ -103,6 +102,10 @@ export function showDecision(face, labels) {
   [...on("labels").children].forEach((button, label) => {
     button.ariaPressed = decision?.action === "relabel" && decision.label === label;
     button.classList.toggle("own", label === face.label);
+  });
+  face.copies.forEach((copy, place) => {
+    const button = on("copies").querySelector(".strip").children[place];
+    button.lastChild.textContent = words(copy.decision, labels);
   });
 }
 
