@@ -243,3 +243,18 @@ def test_writing_is_all_or_nothing(faces, layout, tmp_path, monkeypatch):
     with pytest.raises(MienError, match="No space left"):
         write_dataset(faces, tmp_path / name_of(layout), layout)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_class_whose_name_is_like_a_formula_is_kept_and_none_for_a_spreadsheet(
+    faces, layout, tmp_path
+):
+    names = ("=sum(a)", "+plus", "-minus", "@at", "plain", "'quoted", "'=both")
+    labels = LabelSet(names)
+    path = tmp_path / name_of(layout)
+    write_dataset(replace(faces, label_set=labels), path, layout)
+    loaded = load_dataset(path, labels=labels)
+    assert_same(loaded, replace(faces, label_set=labels))
+    tables = [path] if path.suffix == ".csv" else path.glob("*.csv") if path.is_dir() else []
+    for table in tables:
+        for line in table.read_text(encoding="utf-8").splitlines():
+            assert not any(cell.startswith(("=", "+", "-", "@")) for cell in line.split(","))

@@ -48,6 +48,7 @@ from mien.errors import DataError
 from mien.images.crop import RELEASE_EVERY, CropSpec, to_crop
 from mien.io.limits import BAD_ROWS
 from mien.io.mapped import release_pages
+from mien.io.text import csv_cell, read_csv_cell
 from mien.labels import FER2013, LabelSet
 from mien.types import Images
 
@@ -98,7 +99,7 @@ class CsvFormat(Format):
         with open_csv(path) as handle:
             header = read_header(handle, path)
             rows = (row for rows in row_blocks(handle, header, path) for row in rows)
-            return {row.emotion.decode("utf-8", "replace") for row in rows}
+            return {_word(row) for row in rows}
 
     def write(self, dataset: FaceDataset, path: Path) -> None:
         """Write FER-2013's own columns, with numbers for its emotions and names for others."""
@@ -112,7 +113,7 @@ class CsvFormat(Format):
                 zip(dataset.images, dataset.labels, dataset.splits, strict=True)
             ):
                 pixels = " ".join(map(str, image.ravel().tolist()))
-                handle.write(f"{names[label]},{pixels},{USAGES[str(split)]}{end}\n")
+                handle.write(f"{csv_cell(names[label])},{pixels},{USAGES[str(split)]}{end}\n")
                 if number % RELEASE_EVERY == 0:
                     release_pages(dataset.images)
 
@@ -252,7 +253,12 @@ def _crops(images: Images, crop: CropSpec) -> Images:
 
 
 def _label(row: Row, labels: LabelSet) -> int:
-    return parse_label(row.emotion.decode("utf-8", "replace"), labels)
+    return parse_label(_word(row), labels)
+
+
+def _word(row: Row) -> str:
+    """Return the word or number for the class of a row."""
+    return read_csv_cell(row.emotion.decode("utf-8", "replace"))
 
 
 def _split(row: Row) -> str:

@@ -28,6 +28,7 @@ from mien.errors import DataError
 from mien.images.crop import RELEASE_EVERY, encode_png
 from mien.io.limits import LINE_KB, ROWS
 from mien.io.mapped import release_pages
+from mien.io.text import csv_cell, read_csv_cell
 
 _PATH_COLUMNS: Final = (
     "path", "image", "img", "file", "filename", "file_name", "pth", "subdirectory_filepath",
@@ -147,7 +148,7 @@ class ImageListFormat(ImageFilesFormat):
             ):
                 name = f"images/{number:06}.png"
                 (path / name).write_bytes(encode_png(image))
-                writer.writerow((name, dataset.names[label], split))
+                writer.writerow((name, csv_cell(dataset.names[label]), split))
                 if number % RELEASE_EVERY == 0:
                     release_pages(dataset.images)
         if dataset.drawn:
@@ -188,7 +189,8 @@ def _rows(table: Path, columns: _Columns) -> Iterator[_Row]:
                     cells[at].strip() if at is not None and at < len(cells) else ""
                     for at in (columns.path, columns.label, columns.split)
                 ]
-                yield _Row(number, fields[0].replace("\\", "/"), *fields[1:])
+                path, word, split = map(read_csv_cell, fields)
+                yield _Row(number, path.replace("\\", "/"), word, split)
     except (OSError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{table}: cannot be read ({reason})") from error

@@ -51,9 +51,7 @@ export class Faces {
     if (missing.length) {
       const all = get("faces", { row: missing });
       missing.forEach((row, at) => {
-        const one = Promise.all([all, load(row)]).then(([faces, image]) => ({
-          face: faces[at], image,
-        }));
+        const one = all.then((faces) => withImage(faces[at]));
         one.catch(() => this.known.delete(row)); // asked for again
         this.known.set(row, one);
       });
@@ -91,14 +89,9 @@ export function picture(row) {
   return `/api/faces/${row}.png`;
 }
 
-async function load(row) {
+async function withImage({ picture: address, ...face }) {
   const image = new Image();
-  image.alt = "";
-  image.src = picture(row);
-  try {
-    await image.decode();
-  } catch {
-    throw new Error("A face could not be fetched. Is the server still running?");
-  }
-  return image;
+  image.src = address;
+  await image.decode();
+  return { face, image };
 }

@@ -45,8 +45,8 @@ function showReading(face, review) {
   const { labels, reader } = review;
   on("reading").hidden = !reader;
   if (!reader) return;
-  on("reading").firstElementChild.textContent = face.reading ? `${reader} reads`
-    : `${reader} was trained on this face, or was not asked`;
+  on("reader").textContent = face.reading ? `Read by ${reader}.`
+    : `${reader}: trained on this face, or not asked about it.`;
   const lines = (face.reading ?? []).map((share, label) => ({
     name: labels[label].name, share, value: `${Math.round(100 * share)}%`,
     colour: labels[label].colour, own: label === face.label,
