@@ -13,7 +13,7 @@ setup: $(INSTALLED)  ## make the environment; does nothing when nothing changed
 $(INSTALLED): pyproject.toml constraints.txt
 	python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		(echo "mien needs Python 3.11 or newer; python3 is $$(python3 --version)" && exit 1)
-	@echo "Installing mien and the tested versions of its packages into $(VENV): a minute or two"
+	@echo "Installing mien and the tested versions of its packages into $(VENV): some minutes, most of them for torch"
 	python3 -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet --progress-bar on --disable-pip-version-check \
 		-c constraints.txt -e '.[$(EXTRAS)]'

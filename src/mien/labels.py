@@ -141,7 +141,7 @@ class LabelSet:
         """Return the label of a class by name, spelling or number; None if there is none."""
         position = self._positions.get(_folded(word))
         if position is None and _INTEGER.fullmatch(word.strip()):
-            number = int(word)
+            number = int(word.strip())  # which int alone does not do for every white space
             if number in self.numbering:
                 position = self.numbering.index(number)
         return position

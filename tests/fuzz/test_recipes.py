@@ -68,6 +68,7 @@ def test_settings(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_many_recipes(tmp_path: Path) -> None:
     for target, seeds in ((recipes_load, _recipes()), (sweeps_load, _sweeps())):
         folder = tmp_path / target.__name__

@@ -134,6 +134,7 @@ def test_checkpoints(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_many_runs(tmp_path: Path) -> None:
     for target, seeds in ((runs_open, _runs()), (checkpoints_load, _checkpoints())):
         folder = tmp_path / target.__name__

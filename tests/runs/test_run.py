@@ -42,7 +42,7 @@ def test_data_whose_name_is_not_utf_8_is_no_damage(copy):
     [
         (
             lambda path: shutil.rmtree(path),
-            "copy: no such run directory; make one with: mien train",
+            "copy: no such run directory; make one with mien train, or measure a shipped ",
         ),
         (lambda path: (path / "run.json").unlink(), "copy: not a run directory, it contains no ru"),
         (lambda path: (path / "run.json").write_text("{}"), r"run.json: damaged \(status: field r"),

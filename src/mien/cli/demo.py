@@ -37,6 +37,8 @@ def demo(
     settings: SettingsOption = None,
 ) -> None:
     """Do everything once: read a photo, draw faces, look at them, train, measure, report."""
+    import torch  # noqa: F401 - a package that is missing is told before the first step
+
     from mien.cli.data.explore import explore
     from mien.cli.train import start
     from mien.runs.run import free_name
@@ -54,6 +56,7 @@ def demo(
     explore(paths, page, skip_bad=skip_bad)
     say_path("data", paths[0])
     _say_step("3  Training a network on them, and measuring it")
+    out.print("A minute or two; Ctrl-C stops it and keeps what was learned.", style="dim")
     start(_RECIPE, paths, run_path, settings, skip_bad=skip_bad)
     if not data:
         out.print(

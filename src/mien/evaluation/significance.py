@@ -100,7 +100,7 @@ class Group:
         if protocol.trained_on_split:
             words += ", which they were trained on"
         elif protocol.chosen_on_split:
-            words += ", which also chose their weights"
+            words += ", by which the weights were chosen"
         return words
 
 

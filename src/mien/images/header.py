@@ -27,7 +27,7 @@ _JPEG_BARE: Final = (0x01, 0xD8)  # markers without a segment
 # Among pixels, 0xFF is followed by 0 or begins a restart marker; before a marker it is padding.
 _JPEG_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 # Width and height in the text header of a PNM image, which may have comments.
-_GAP: Final = rb"(?:\s+|#[^\r\n]*)+"
+_GAP: Final = rb"(?:\s|#[^\r\n]*+)++"  # possessive: no header makes the search repeat itself
 _PNM: Final = re.compile(rb"P[1-6]" + _GAP + rb"(\d{1,9})" + _GAP + rb"(\d{1,9})\s")
 _PAM: Final = re.compile(rb"P7\s.*?WIDTH\s+(\d{1,9})\s+HEIGHT\s+(\d{1,9})\s", re.DOTALL)
 _HEADER_BYTES: Final = 4096  # a longer header of text is refused

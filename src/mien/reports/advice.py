@@ -44,6 +44,10 @@ class Advice(NamedTuple):
 
 def advise(content: Content) -> list[Advice]:
     """Return what to try next; nothing if nothing stands out."""
+    if content.run is not None and content.run.record.status == "interrupted":
+        done, total = len(content.history), content.run.recipe.train.epochs
+        command = shlex.join(["mien", "train", "--resume", str(content.run.path)])
+        return [Advice(f"The training stopped after {done} of {total} epochs. Go on:", command)]
     if is_hardly_better_than_guessing(content):
         return _about_a_bad_start(content)
     return [
@@ -90,8 +94,9 @@ def _about_a_bad_start(content: Content) -> list[Advice]:
     faces = run.record.data.split_counts.get("train", 0)
     return [
         Advice(
-            f"It has seen {faces:,} training faces, {epochs} times. Train longer, and on more "
-            "faces if you have them; the figures below mean little until then.",
+            f"It has seen {faces:,} training faces, "
+            f"{'once' if epochs == 1 else f'{epochs} times'}. Train longer, and on more faces "
+            "if you have them; the figures below mean little until then.",
             _again(content, f"train.epochs={max(20, 4 * epochs)}"),
         )
     ]

@@ -122,9 +122,11 @@ def _verdict(timeline: Timeline, faces: list[Person], *, brief: int) -> str:
             if brief
             else "No face was found."
         )
-    face = faces[0]
+    nobody = timeline.columns[-1]  # no certain answer
+    longest = [one for one in faces if one.seconds > faces[0].seconds - 0.5]
+    face = min(longest, key=lambda one: one.shares().get(nobody, 0.0))
     answer, share = max(face.shares().items(), key=lambda item: item[1])
-    said = "gets no certain answer" if answer == timeline.columns[-1] else f"is read as {answer}"
+    said = "gets no certain answer" if answer == nobody else f"is read as {answer}"
     count = "One face was" if len(faces) == 1 else f"{len(faces):,} faces were"
     which = "it" if len(faces) == 1 else f"the one that is longest on screen, #{face.track},"
     return (

@@ -74,7 +74,10 @@ class Run:
     def __init__(self, path: AnyPath) -> None:
         self.path = expand_user(path)
         if not os.path.isdir(self.path):  # noqa: PTH112 - Path raises errors for odd names
-            raise RunError(f"{self.path}: no such run directory; make one with: mien train")
+            raise RunError(
+                f"{self.path}: no such run directory; make one with mien train, or measure a "
+                "shipped Bundle with mien evaluate"
+            )
         refuse_links(self.path)
         if not (self.path / _RECORD).is_file():
             raise RunError(f"{self.path}: not a run directory, it contains no {_RECORD}")

@@ -88,7 +88,7 @@ def review(
     not changed: mien data clean --manifest writes a copy.
     """
     if finding and audit is None:
-        raise typer.BadParameter("has no effect without --audit", param_hint="--finding")
+        raise MienError("--finding: has no effect without --audit DIR")
     try:
         import mien.service.review.run
     except ModuleNotFoundError as error:
@@ -121,7 +121,7 @@ def review(
         if journal.note:
             say_line(f"{journal.note}.")
         decisions = Decisions(journal, dataset)
-        evidence = _gather(dataset, found, split, label, None if write else model, light=write)
+        evidence = _gather(dataset, found, split, label, model, light=write)
         shared = Review(evidence, decisions, manifest, command)
         if not write:
             mien.service.review.run.run(
@@ -162,19 +162,27 @@ def _gather(
     light: bool,
 ) -> Evidence:
     """Return what is known of the faces; without a page, what the manifest needs."""
+    import numpy as np
+
     from mien.bundle.bundle import Bundle, find_bundle
     from mien.cli.data.search import watch_search
-    from mien.data.duplicates.groups import find_duplicates
+    from mien.data.duplicates.groups import Duplicates, find_duplicates
+    from mien.data.duplicates.search import no_near_duplicates
+    from mien.evaluation.evaluate import refuse_other_task
     from mien.service.review.evidence import Evidence, choose_rows, read_faces
 
-    bundle = Bundle(find_bundle(model)) if model is not None else None
     number = None if label is None else dataset.label_set.parse(label)
     rows = choose_rows(
         dataset, found or None, split=None if split is None else split.value, label=number
     )
-    exact_only = dataset.drawn or light
+    if light:
+        none = Duplicates(np.arange(len(dataset)), no_near_duplicates())
+        return Evidence(dataset, rows, none, tuple(found))
+    bundle = Bundle(find_bundle(model)) if model is not None else None
+    if bundle is not None:
+        refuse_other_task(bundle, dataset)
     with watch_search() as progress:
-        duplicates = find_duplicates(dataset.images, exact_only=exact_only, progress=progress)
+        duplicates = find_duplicates(dataset.images, exact_only=dataset.drawn, progress=progress)
     reading = None
     if bundle is not None:
         say_line(f"Reading {len(rows):,} faces with {bundle.metadata.name}")

@@ -71,8 +71,8 @@ def find_doubts(dataset: FaceDataset, reading: LabelReading) -> list[Finding]:
             what_to_do="Look at them in this order. The classifier is often wrong itself, so let "
             "people decide. Train with label smoothing, or leave the most doubtful out.",
             figures={
-                "reader's accuracy": round(float(right.mean()), 4),
-                "read": int(read.sum()),
+                "accuracy of the classifier": round(float(right.mean()), 4),
+                "images that it read": int(read.sum()),
                 "doubted": doubted,
             },
             items=tuple(

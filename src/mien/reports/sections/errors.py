@@ -62,11 +62,6 @@ class ErrorsSection(EvaluationSection):
             for pair, rows in confused_examples(evaluation)
         ]
 
-    @property
-    def absent(self) -> list[str]:
-        """Classes without an image in the split."""
-        return [row.emotion for row in self.evaluation.per_class if not row.images]
-
     def figures(self) -> dict[str, Figure]:
         """Return the confusion matrix, and scores and curves of each class."""
         return {
@@ -184,7 +179,7 @@ def draw_confusion(counts: Array, names: Sequence[str]) -> Figure:
         if roomy:
             texts = [
                 (f"{counts[row, column]:,}", row + 0.44, 9.5),
-                (f"{shares[row, column]:.0%}", row + 0.76, 7),
+                (f"{shares[row, column]:.0%}" if counts[row].any() else "–", row + 0.76, 7),
             ]
         else:
             share = f"{100 * shares[row, column]:.0f}" if counts[row, column] else ""
@@ -206,7 +201,7 @@ def draw_class_scores(scores: Sequence[ClassScore]) -> Figure:
     for index, quantity in enumerate(("precision", "recall", "f1")):
         axes.barh(
             positions + (index - 1) * height, [getattr(row, quantity) for row in present],
-            height * 0.9, color=COLOURS[index], label=quantity.replace("f1", "F1"),
+            height * 0.9, color=COLOURS[index + 3], label=quantity.replace("f1", "F1"),
         )  # fmt: skip
     axes.set_yticks(positions, class_names(row.emotion for row in present))
     axes.invert_yaxis()

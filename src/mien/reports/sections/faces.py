@@ -14,6 +14,7 @@ from mien.data import FaceDataset
 from mien.data.votes import find_majorities, labels_of
 from mien.evaluation.metrics import Floats
 from mien.labels import FER2013
+from mien.reports.advice import is_hardly_better_than_guessing
 from mien.reports.faces import Sample, confused_examples, surest_mistakes, take_samples
 from mien.reports.sections.base import SECTIONS, EvaluationSection
 from mien.types import Mask
@@ -99,9 +100,16 @@ class FacesSection(EvaluationSection):
         }
         return {"faces": {kind: [one.id for one in samples] for kind, samples in shown.items()}}
 
+    @property
+    def judges_labels(self) -> bool:
+        """Whether the network has learned enough to doubt a label."""
+        return not is_hardly_better_than_guessing(self.content)
+
     def count_faces(self) -> int:
         """Return the number of faces of the data set that the section shows."""
-        shown = (self.drawn, self.mistakes, self.least_certain, self.doubts.samples)
+        shown: tuple[list[Sample], ...] = (self.drawn,)
+        if self.judges_labels:
+            shown += (self.mistakes, self.least_certain, self.doubts.samples)
         return sum(map(len, shown))
 
     @property

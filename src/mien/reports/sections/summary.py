@@ -70,6 +70,12 @@ class SummarySection(Section):
         evaluation = self.content.evaluation
         assert evaluation is not None
         accuracy, guess = evaluation.accuracy.value or 0.0, self.majority_share
+        if accuracy <= guess:
+            return (
+                f"Not better than guessing ({show_score(accuracy)} against {show_score(guess)} for "
+                f"always guessing the most common label): {self.content.name} has learned nothing "
+                "yet."
+            )
         if is_hardly_better_than_guessing(self.content):
             return (
                 f"Hardly better than guessing ({show_score(accuracy)} against "
@@ -80,6 +86,12 @@ class SummarySection(Section):
             return f"{verdict}."
         best, worst = self.ranked[-1].emotion, self.ranked[0].emotion
         return f"{verdict}; it is best on {best}, and {worst} is its weakness."
+
+    @property
+    def absent(self) -> list[str]:
+        """Classes without an image in the split, which the averages over classes leave out."""
+        evaluation = self.content.evaluation
+        return [row.emotion for row in evaluation.per_class if not row.images] if evaluation else []
 
     @property
     def test_measurements(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -114,7 +115,7 @@ def draw_curve(
         )  # fmt: skip
     axes.set_xlabel("epoch")
     axes.set_ylabel(quantity)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _number_epochs(axes, len(epochs))
     axes.legend(loc="lower right" if quantity == "accuracy" else "upper right")
     return figure
 
@@ -129,8 +130,15 @@ def draw_rate(history: Sequence[dict[str, float]]) -> Figure:
     axes.set_ylim(bottom=0)
     axes.set_xlabel("epoch")
     axes.set_ylabel("learning rate")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _number_epochs(axes, len(epochs))
     return figure
+
+
+def _number_epochs(axes: Axes, epochs: int) -> None:
+    """Put whole numbers at the epochs, which a single epoch would not get."""
+    if epochs == 1:
+        axes.set_xlim(0, 2)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def augment_examples(dataset: FaceDataset, recipe: Recipe) -> list[Augmented]:

@@ -202,6 +202,10 @@ async def _tell_invalid(request: Request, error: Any) -> Response:
 
 async def _tell_http_error(request: Request, error: Any) -> Response:
     """Return the problem document of an error of the framework: no such page, or method."""
+    if isinstance(error.__cause__, Problem):  # met while the framework read the body
+        return _tell(request, error.__cause__)
+    if error.status_code == 400:
+        return _tell(request, Problem("malformed-body", "expected JSON"))
     path = one_line(request.url.path[:_MAX_PATH])
     if error.status_code == 405:
         return _tell(request, Problem("no-such-method", f"{path} is not called so"))

@@ -5,7 +5,7 @@ import { showFace, showState, showSummary, words } from "./show.js";
 
 const on = (id) => document.getElementById(id);
 const AHEAD = 12; // faces fetched before they are shown
-const POLL_MS = 1000; // what other tabs decide is asked for
+const POLL_MS = 500; // what other tabs decide is asked for
 // Keys of the labels: u and x are taken.
 const KEYS = [..."123456789abcdefghijklmnopqrstvwyz"];
 
@@ -112,6 +112,12 @@ async function loadQueue() {
   await catchUp(queue.sequence);
   at = -1;
   await showPlace(seek(0));
+}
+
+// Loads the queue anew, once the step in progress has ended.
+function reload() {
+  if (busy) setTimeout(reload, 20);
+  else step(loadQueue);
 }
 
 function take(states) {
@@ -243,13 +249,14 @@ on("write").onclick = () => step(write);
 on("filters").onchange = (event) => {
   event.target.blur(); // keys are for the face again
   remember();
-  step(loadQueue);
+  reload();
 };
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || !review) return;
   if (event.target.closest("select")) return;
-  const key = event.key.toLowerCase();
+  // The digits of a French keyboard need no shift here.
+  const key = /^Digit[1-9]$/.test(event.code) ? event.code.at(-1) : event.key.toLowerCase();
   const label = KEYS.indexOf(key);
   let work = null;
   if (key === " ") {
