@@ -79,7 +79,7 @@ def audit(
         if against:
             found = audit_overlap(dataset, known, progress=progress)
         else:
-            trained_on = _trained_on(dataset, bundle) if bundle else None
+            trained_on = trained_on_mask(dataset, bundle) if bundle else None
             found = audit_dataset(dataset, bundle=bundle, trained_on=trained_on, progress=progress)
     given = {"--labels": labels, "--size": size, "--channels": channels, "--votes": votes}
     commands = [] if against else mending_commands(found, path, given)
@@ -117,7 +117,7 @@ def _print_audit(found: Audit, commands: list[str]) -> None:
         out.print(("Next: " if not number else "Then: ") + one_line(command), soft_wrap=True)
 
 
-def _trained_on(dataset: FaceDataset, bundle: Bundle) -> Mask | None:
+def trained_on_mask(dataset: FaceDataset, bundle: Bundle) -> Mask | None:
     """Return a mask of the images that the Bundle's run was trained on; None if unknown."""
     from mien.runs.evaluations import run_folder
     from mien.runs.membership import Membership

@@ -81,7 +81,7 @@ def clean(
     if target is not None:
         refuse_target(target, path)
     read = {"skip_bad": skip_bad, **crop_options(labels, size, channels)}
-    dataset = _load(path, votes, read)
+    dataset = load_split(path, votes, read)
     if target is not None:
         chosen = choose_layout(target, layout, dataset)
         refuse_existing(manifest_path(target, chosen))
@@ -104,7 +104,7 @@ def clean(
     say_notes(dataset.notes)
 
 
-def _load(path: list[Path], votes: Path | None, read: dict[str, Any]) -> FaceDataset:
+def load_split(path: list[Path], votes: Path | None, read: dict[str, Any]) -> FaceDataset:
     """Load a data set with its own splits; if it has none, split it with duplicates together."""
     from mien.cli.data.search import watch_search
     from mien.data import load_dataset

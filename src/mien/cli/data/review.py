@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.cli.console import err, new_table, out, say_line, say_notes, say_path, say_skipped
-from mien.cli.data.audit import _trained_on
-from mien.cli.data.clean import _load
+from mien.cli.data.audit import trained_on_mask
+from mien.cli.data.clean import load_split
 from mien.cli.data.options import (
     ChannelsOption,
     LabelsOption,
@@ -111,7 +111,8 @@ def review(
             raise MienError(f"{journal_path(manifest)}: there is no review to write; leave --write")
         refuse_target(manifest, path)
         refuse_unwritable_file(manifest)
-    dataset = _load(path, votes, {"skip_bad": skip_bad, **crop_options(labels, size, channels)})
+    read = {"skip_bad": skip_bad, **crop_options(labels, size, channels)}
+    dataset = load_split(path, votes, read)
     given = {"--votes": votes, "--labels": labels, "--size": size, "--channels": channels}
     command = _clean_command(path, given, manifest, skip_bad=skip_bad)
     say_skipped(dataset.skipped)
@@ -186,7 +187,7 @@ def _gather(
     reading = None
     if bundle is not None:
         say_line(f"Reading {len(rows):,} faces with {bundle.metadata.name}")
-        reading = read_faces(dataset, rows, bundle, _trained_on(dataset, bundle))
+        reading = read_faces(dataset, rows, bundle, trained_on_mask(dataset, bundle))
         if reading is None:
             say_line("The model was trained on all of these faces, so its readings are not shown.")
     return Evidence(dataset, rows, duplicates, tuple(found), reading)
