@@ -58,7 +58,7 @@ def need_mounts() -> None:
 def test_a_hundred_kills_leave_nothing_broken(name, tmp_path):
     done = run("kills", name, "--kills", KILLS, "--folder", tmp_path)
     assert done["kills"] == KILLS
-    assert done["finished"] > 1
+    assert done["finished"]  # one at least came to its end
 
 
 def test_a_few_kills_leave_nothing_broken(tmp_path):

@@ -34,12 +34,16 @@ def main_image(content: bytes) -> MainImage:
     """Return the size and the orientation of a file's main image.
 
     Properties other than the size, the rotation and the mirroring are ignored: a crop (``clap``)
-    too, as by the decoders.
-
-    Raises:
-        struct.error: if the file is truncated.
-        IndexError: if the file is damaged.
+    too, as by the decoders. Of a damaged file the size is zero and there are no turns: the decoder
+    reports what is wrong.
     """
+    try:
+        return _main_image(content)
+    except (struct.error, IndexError):
+        return MainImage(0, 0, ())
+
+
+def _main_image(content: bytes) -> MainImage:
     meta = _find(content, (0, len(content)), b"meta")
     if meta is None:
         return MainImage(0, 0, ())
