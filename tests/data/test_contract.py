@@ -57,7 +57,7 @@ def test_it_declares_what_it_expects_and_a_place_of_its_own(layout):
 
 def test_it_remembers_that_faces_are_drawn(faces, layouts, layout, tmp_path):
     for loaded in (load_dataset(layouts[layout], use_cache=cached) for cached in (False, True)):
-        assert loaded.drawn
+        assert loaded.drawn == FORMATS[layout].keeps_drawn
         assert loaded.fingerprint == faces.fingerprint
     write_dataset(replace(faces, drawn=False), tmp_path / name_of(layout), layout)
     assert not load_dataset(tmp_path / name_of(layout)).drawn

@@ -25,7 +25,7 @@ from tests.service.conftest import MIEN
 from tests.waiting import wait_until
 
 from mien.bundle.bundle import Bundle, find_bundle
-from mien.cli.data.clean import _load
+from mien.cli.data.clean import load_split
 from mien.curation.manifest import read_manifest
 from mien.data import FaceDataset
 from mien.data.duplicates.groups import find_duplicates
@@ -120,7 +120,7 @@ def test_twenty_faces_by_keyboard_killed_half_way_and_resumed(new_page, tmp_path
     labels = LabelSet(tuple(OTHER_NAMES.split(",")))
     write_dataset(synthetic_faces(20, seed=8, label_set=labels), tmp_path / "faces.csv", "csv")
     arguments = ("faces.csv", "--labels", OTHER_NAMES, "--out", "manifest.csv")
-    dataset = _load([tmp_path / "faces.csv"], None, {"labels": OTHER_NAMES})
+    dataset = load_split([tmp_path / "faces.csv"], None, {"labels": OTHER_NAMES})
     keys = ["Space", "x", "1", "2", "3", "Space", "x", "1", "2", "3"] * 2
     expected: dict[int, str] = {}
     with reviewing(tmp_path, *arguments) as (process, address):

@@ -100,7 +100,9 @@ def calibrated(layouts, ear, tmp_path_factory):
 
 
 def test_what_takes_its_time_before_and_after_training_is_said(calibrated, ear):
-    assert [what.split()[0] for what in ear.heard] == ["Searching", "Calibrating"]
+    assert [what.split()[0] for what in ear.heard] == [
+        "Searching", "Calibrating", "Writing",
+    ]  # fmt: skip
 
 
 def test_the_calibration_and_the_threshold_are_in_the_bundle(calibrated, layouts, tmp_path):

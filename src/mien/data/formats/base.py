@@ -71,6 +71,7 @@ class Format(ABC):
         suffix: suffix of the file that `write` makes, such as ``.csv``; empty for a folder.
         keeps_votes: whether the layout stores FER+ votes.
         keeps_colour: whether the layout stores crops in colour.
+        keeps_drawn: whether the layout remembers that mien drew the faces.
         keeps_image_files: whether the layout stores image files, whose sizes may differ.
         numbers_rows: whether an image's row number is its row in FER-2013's original CSV, so that
             FER+ votes can be joined to it.
@@ -81,6 +82,7 @@ class Format(ABC):
     suffix: ClassVar[str] = ""
     keeps_votes: ClassVar[bool] = False
     keeps_colour: ClassVar[bool] = True
+    keeps_drawn: ClassVar[bool] = False
     keeps_image_files: ClassVar[bool] = False
     numbers_rows: ClassVar[bool] = False
 

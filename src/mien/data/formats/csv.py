@@ -63,6 +63,7 @@ class CsvFormat(Format):
     order = 30
     suffix = ".csv"
     keeps_colour = False
+    keeps_drawn = True
     numbers_rows = True
 
     def sniff(self, paths: Sequence[Path]) -> Source | None:

@@ -35,6 +35,7 @@ class FoldersFormat(ImageFilesFormat):
 
     expects = "a folder of class folders"
     order = 100  # accepts every folder, or explains what is missing in it
+    keeps_drawn = True
 
     def sniff(self, paths: Sequence[Path]) -> Source | None:
         """Return the image files below a folder."""

@@ -73,6 +73,7 @@ class ImageListFormat(ImageFilesFormat):
 
     expects = "a list of images (path,label)"
     order = 25  # before csv, which accepts every file called .csv
+    keeps_drawn = True
 
     def sniff(self, paths: Sequence[Path]) -> Source | None:
         """Return files with a header that names paths and labels, or those in a folder.

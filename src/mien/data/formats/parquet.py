@@ -61,6 +61,7 @@ class ParquetFormat(Format):
     order = 20
     suffix = ".parquet"
     keeps_votes = True
+    keeps_drawn = True
     keeps_image_files = True
 
     def sniff(self, paths: Sequence[Path]) -> Source | None:
