@@ -74,6 +74,7 @@ def test_figures_by_group_of_people(mien, run, layouts, tmp_path):
     path = tmp_path / "groups.csv"
     path.write_text("\n".join(["id,age", *rows[:-1]]), encoding="utf-8")
     options = ("--data", layouts["csv"], "--groups", path)
+    assert "Groups of people" not in write_report(run.path).read_text(encoding="utf-8")
     shown = mien("evaluate", run.path, *options)
     assert shown.code == 0, shown.err
     assert "1 image is in no group" in shown.out

@@ -20,7 +20,7 @@ class GroupsSection(EvaluationSection):
 
     title = "Groups of people"
     order = 55
-
+    without = ""
     fewest = FEWEST
 
     @property
