@@ -9,7 +9,13 @@ from packaging.requirements import Requirement
 from mien.errors import _EXTRAS, install_hint
 
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "tomli_w": "tomli-w"}
+DISTRIBUTIONS = {
+    "prometheus_client": "prometheus-client",
+    "python_multipart": "python-multipart",
+    "sklearn": "scikit-learn",
+    "tomli_w": "tomli-w",
+}
+BROUGHT_BY_OTHERS = {"h11", "markupsafe", "starlette"}  # uvicorn, jinja2, fastapi
 
 
 def brought(extra: str) -> set[str]:
@@ -21,7 +27,7 @@ def brought(extra: str) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("module", sorted(_EXTRAS.keys() - {"markupsafe"}))  # jinja2 brings it
+@pytest.mark.parametrize("module", sorted(_EXTRAS.keys() - BROUGHT_BY_OTHERS))
 def test_the_hint_names_an_extra_that_brings_the_package(module):
     extras = install_hint(f"{module}.part").removeprefix("pip install 'mien[").removesuffix("]'")
     assert DISTRIBUTIONS.get(module, module) in set().union(*map(brought, extras.split(",")))

@@ -44,14 +44,22 @@ class Interrupted(MienError):  # noqa: N818 - nothing went wrong
 
 # Extras that bring a package, by the name that is imported. All others come with train.
 _EXTRAS: Final = {
+    "fastapi": "serve",
+    "h11": "serve",
+    "httpx": "serve",
     "jinja2": "report",
     "markupsafe": "report",
     "matplotlib": "report",
     "optuna": "train,sweep",
+    "prometheus_client": "serve",
     "pyarrow": "report",
+    "python_multipart": "serve",
     "scipy": "report",
     "sklearn": "report",
+    "starlette": "serve",
     "tomli_w": "report",
+    "uvicorn": "serve",
+    "websockets": "serve",
 }
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 
 import numpy as np
@@ -127,3 +128,17 @@ def test_what_has_no_effect_against_another_set_is_refused(mien, option):
     assert outcome.code == 2
     assert option in outcome.err
     assert "has no effect with --against" in outcome.err
+
+
+def test_the_commands_that_mend_run_as_they_stand(mien, leaky, tmp_path):
+    source = tmp_path / "faces.csv"
+    write_dataset(leaky, source, "csv")
+    with source.open("a") as handle:
+        handle.write("3,1 2 3,Training\n")  # which the audit passes over
+    audited = mien("data", "audit", source, "--out", tmp_path / "audit")
+    (clean,) = [line for line in audited.out.splitlines() if line.startswith("Next: ")]
+    _, *words = shlex.split(clean.removeprefix("Next: "))
+    cleaned = mien(*words)
+    assert cleaned.code == 0, cleaned.err
+    assert (tmp_path / "faces-clean.csv").is_file()
+    assert mien("data", "audit", tmp_path / "faces-clean.csv", "--out", tmp_path).code == 0

@@ -56,13 +56,11 @@ def demo(
     explore(paths, page, skip_bad=skip_bad)
     say_path("data", paths[0])
     _say_step("3  Training a network on them, and measuring it")
-    out.print("A minute or two; Ctrl-C stops it and keeps what was learned.", style="dim")
+    how_long = "Some minutes" if data else "A minute or two"
+    out.print(f"{how_long}; Ctrl-C stops it and keeps what was learned.", style="dim")
     start(_RECIPE, paths, run_path, settings, skip_bad=skip_bad)
     if not data:
-        out.print(
-            "Drawn faces are easy: these scores say nothing about photographs.",
-            style="dim",
-        )
+        out.print("Drawn faces are easy: these scores say nothing about photographs.", style="dim")
     out.print(
         "\nNext: open the report in a browser, then try `mien predict your-photo.jpg` and "
         "`mien train quick --data fer2013.csv`."

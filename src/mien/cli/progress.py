@@ -60,7 +60,11 @@ class ProgressBar(TrainingListener):
         if not err.is_terminal:
             say_line(what, style="dim")
             return
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            TimeElapsedColumn(),
+        )
         self._progress = Progress(*columns, console=err, transient=True)
         self._progress.add_task(one_line(what), total=None)
         self._progress.start()

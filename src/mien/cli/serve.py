@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from mien.errors import MienError
-
 _SAFETY, _LIMITS = "Who may use it", "Limits"  # panels of --help
 
 
@@ -179,14 +177,8 @@ def serve(
     it once the requests in progress are answered.
     """
     flags = dict(locals())
-    try:
-        from mien.service.run import serve as run
-        from mien.service.settings import Settings
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] == "mien":
-            raise
-        raise MienError(
-            f"the service needs {error.name}, which is not installed: pip install 'mien[serve]'"
-        ) from None
+    from mien.service.run import serve as run
+    from mien.service.settings import Settings
+
     # An option that is not given leaves the variable's value.
     run(Settings.from_environment(**{k: None if v is False else v for k, v in flags.items()}))

@@ -149,7 +149,7 @@ def _finish(path: Path, training: Callable[[TrainingListener], Run], *, report: 
     Args:
         path: path of the run directory.
         training: function that trains the run.
-        report: whether to write the report.
+        report: True to write the report.
     """
     from mien.cli.evaluate import say_scores
     from mien.cli.progress import ProgressBar
@@ -159,12 +159,13 @@ def _finish(path: Path, training: Callable[[TrainingListener], Run], *, report: 
     bar = ProgressBar()
     try:
         run = training(bar)
-        if report:
-            _report(run, bar)
     except Interrupted:
         if report and Run(path).evaluation_path("val").is_file():
             _report(Run(path), bar)
         raise
+    else:
+        if report:
+            _report(run, bar)
     finally:
         bar.ended()
     say_scores(Evaluation.load(run.evaluation_path("val")))

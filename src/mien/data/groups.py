@@ -24,8 +24,8 @@ Groups = Mapping[str, Strings]  # name of each column -> the group of each image
 def read_groups(path: AnyPath, ids: Strings, *, data: str) -> Groups:
     """Read the groups of images from a CSV with the column ``id`` and a column for each grouping.
 
-    A cell that is empty, or an image that has no row, is in no group. Rows about other images of
-    the data set's other splits are passed over.
+    An image whose cell is empty, or that has no row, is in no group. Rows about images of other
+    splits are passed over.
 
     Args:
         path: path of the CSV, such as ``id,age,gender`` in its first line.
@@ -33,7 +33,7 @@ def read_groups(path: AnyPath, ids: Strings, *, data: str) -> Groups:
         data: name of the data set, for errors.
 
     Returns:
-        For each column, the group of each image, empty for none. Shape: str (N,).
+        The group of each image by column, empty for none. Shape: str (N,).
 
     Raises:
         DataError: if the file is no such CSV, names an image twice or none of the images, or a
@@ -70,6 +70,8 @@ def read_groups(path: AnyPath, ids: Strings, *, data: str) -> Groups:
 
 def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     """Return the header of a CSV, and its rows with the numbers of their lines."""
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path}: a folder or a device, expected a CSV file")
     try:
         CONTENT_MB.check(path.stat().st_size / (1 << 20), path)
         with path.open(encoding="utf-8-sig", newline="") as handle:

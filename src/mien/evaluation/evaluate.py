@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,8 +22,6 @@ from mien.evaluation.tta import predict_tta
 from mien.types import Labels, Mask
 
 _SEED = 0
-
-_Metric = Callable[[metrics.Counts], metrics.Floats]
 
 
 class KnownImages(NamedTuple):

@@ -59,7 +59,7 @@ def figures_table(finding: Finding) -> TextTable:
 
 
 def mending_commands(
-    audit: Audit, paths: Sequence[Path], options: Mapping[str, object]
+    audit: Audit, paths: Sequence[Path], options: Mapping[str, object], *, skip_bad: bool
 ) -> list[str]:
     """Return commands that mend what was found and can be mended; none if nothing can.
 
@@ -67,10 +67,11 @@ def mending_commands(
         audit: audit of the data set.
         paths: paths of the data set.
         options: options that it was read with, such as ``--labels``; None for one not given.
+        skip_bad: True if images of it were left out, because they cannot be used.
     """
     if not any(_CLEAN in finding.what_to_do for finding in audit.findings):
         return []
-    return clean_and_train(paths, options)
+    return clean_and_train(paths, options, skip_bad=skip_bad)
 
 
 def write_audit(

@@ -34,24 +34,64 @@ def train_again(run: Run, settings: Sequence[str] = (), *, suffix: str = "again"
     return shlex.join([*words, "--out", f"{run.path}-{suffix}"])
 
 
-def clean_and_train(paths: Sequence[Path], options: Mapping[str, object]) -> list[str]:
+def data_command(
+    verb: str,
+    paths: Sequence[str | Path],
+    options: Mapping[str, object],
+    *,
+    skip_bad: bool = False,
+    rest: Sequence[str] = (),
+) -> str:
+    """Return a command of ``mien data`` about a data set.
+
+    Args:
+        verb: name of the command, such as ``clean``.
+        paths: paths of the data set.
+        options: options that the data set is read with, such as ``--labels``; None for one that is
+            not given.
+        skip_bad: True to leave out images that cannot be used.
+        rest: further words of the command.
+    """
+    words = ["mien", "data", verb, *map(str, paths)]
+    for option, value in options.items():
+        words += [] if value is None else [option, str(value)]
+    words += ["--skip-bad"] if skip_bad else []
+    return shlex.join([*words, *rest])
+
+
+def train_first(
+    paths: Sequence[str | Path], options: Mapping[str, object], *, skip_bad: bool = False
+) -> str:
+    """Return the command that trains a small network on a data set.
+
+    Args:
+        paths: paths of the data set.
+        options: options that it is read with, as for `data_command`.
+        skip_bad: True to leave out images that cannot be used.
+    """
+    words = ["mien", "train", "quick"]
+    for path in paths:
+        words += ["--data", str(path)]
+    for option, key in _KEYS.items():
+        words += [] if options.get(option) is None else ["--set", f"{key}={options[option]}"]
+    return shlex.join([*words, *(["--skip-bad"] if skip_bad else [])])
+
+
+def clean_and_train(
+    paths: Sequence[Path], options: Mapping[str, object], *, skip_bad: bool
+) -> list[str]:
     """Return the commands that write a cleaned copy of a data set, and train on it.
 
     Args:
         paths: paths of the data set.
         options: options that the data set is read with, such as ``--labels``; None for one that is
             not given.
+        skip_bad: True to leave out images that cannot be used.
     """
-    given = {name: str(value) for name, value in options.items() if value is not None}
     first = paths[0]
     ending = "".join(first.suffixes[-2:]) if first.name.endswith(".gz") else first.suffix
     name = first.name.removesuffix(ending) if first.is_file() else first.name
     kind = ending.removesuffix(".gz") if first.is_file() else ""
-    copy = str(first.with_name(f"{name}-clean{kind}"))
-    clean = ["mien", "data", "clean", *map(str, paths)]
-    train = ["mien", "train", "quick", "--data", copy]
-    for option, value in given.items():
-        clean += [option, value]
-        train += ["--set", f"{_KEYS[option]}={value}"] if option in _KEYS else []
-    clean += ["--out", copy]
-    return [shlex.join(clean), shlex.join(train)]
+    copy = first.with_name(f"{name}-clean{kind}")
+    clean = data_command("clean", paths, options, skip_bad=skip_bad, rest=("--out", str(copy)))
+    return [clean, train_first([copy], options)]

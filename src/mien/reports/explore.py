@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -18,6 +17,7 @@ from mien.data.votes import TIE, Agreement, LabelAgreement, vote_columns
 from mien.io.files import write_text
 from mien.labels import FER2013
 from mien.reports.advice import Advice
+from mien.reports.commands import data_command, train_first
 from mien.reports.figures.classes import draw_class_counts
 from mien.reports.figures.exploration import draw_majorities, draw_spreads
 from mien.reports.pages import TextTable, embed, render_page
@@ -90,6 +90,7 @@ def write_exploration(
     folder: Path,
     *,
     paths: Sequence[str | Path] = (),
+    options: Mapping[str, object] | None = None,
 ) -> Path:
     """Write explore.html, which holds faces of the data set, and return its path.
 
@@ -99,6 +100,7 @@ def write_exploration(
         folder: folder of the page.
         paths: paths that the data set was loaded from, for the commands on the page; without them
             it has none.
+        options: options that it was read with, such as ``--labels``; None for one not given.
     """
     page = folder / "explore.html"
     if dataset.drawn:  # nobody voted on these faces
@@ -117,7 +119,7 @@ def write_exploration(
         tables=exploration_tables(exploration),
         verdict=_verdict(exploration),
         cards=_cards(exploration),
-        steps=_next_steps(paths, skip_bad=bool(dataset.skipped)),
+        steps=_next_steps(paths, options or {}, skip_bad=bool(dataset.skipped)),
         bars=embed(draw_class_counts(exploration.counts)),
         samples=samples,
         means=mean_faces(dataset),
@@ -161,19 +163,20 @@ def _verdict(exploration: Exploration) -> str:
     )
 
 
-def _next_steps(paths: Sequence[str | Path], *, skip_bad: bool) -> list[Advice]:
+def _next_steps(
+    paths: Sequence[str | Path], options: Mapping[str, object], *, skip_bad: bool
+) -> list[Advice]:
     """Return what to do with a data set, with commands that run as they stand."""
     if not paths:
         return []
-    names = [str(path) for path in paths]
-    rest = ["--skip-bad"] if skip_bad else []
-    audit = shlex.join(["mien", "data", "audit", *names])
-    data = [word for name in names for word in ("--data", name)]
     return [
-        Advice("Look for duplicates across splits, wrong labels and unusable images.", audit),
+        Advice(
+            "Look for duplicates across splits, wrong labels and unusable images.",
+            data_command("audit", paths, options),
+        ),
         Advice(
             "Train a small network, to see in a few minutes how far it gets.",
-            shlex.join(["mien", "train", "quick", *data, *rest]),
+            train_first(paths, options, skip_bad=skip_bad),
         ),
     ]
 

@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 import cv2
 import numpy as np
 
-from mien.errors import MienError
+from mien.errors import MienError, install_hint
 from mien.images.decode import read_image_file
 from mien.io.text import one_line
 from mien.types import Image
@@ -26,7 +26,7 @@ try:
     import httpx
 except ModuleNotFoundError:
     raise MienError(
-        "mien.Client needs httpx, which is not installed: pip install 'mien[serve]'"
+        f"mien.Client needs httpx, which is not installed: {install_hint('httpx')}"
     ) from None
 
 Picture = str | Path | bytes | Image  # path, content of an image file, or pixels

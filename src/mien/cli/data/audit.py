@@ -82,7 +82,9 @@ def audit(
             trained_on = trained_on_mask(dataset, bundle) if bundle else None
             found = audit_dataset(dataset, bundle=bundle, trained_on=trained_on, progress=progress)
     given = {"--labels": labels, "--size": size, "--channels": channels, "--votes": votes}
-    commands = [] if against else mending_commands(found, path, given)
+    commands: list[str] = []
+    if not against:
+        commands = mending_commands(found, path, given, skip_bad=bool(dataset.skipped))
     page = write_audit(found, dataset, folder, commands=commands)
     if as_json:
         print_json(found.to_plain())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -158,11 +157,12 @@ def _print_decisions(
 
 
 def _say_undo(path: list[Path], options: Mapping[str, object], *, skip_bad: bool) -> None:
-    given = [word for name, value in options.items() if value is not None for word in (name, value)]
-    given += ["--skip-bad"] if skip_bad else []
-    command = shlex.join(map(str, ["mien", "data", "clean", *path, *given]))
+    from mien.reports.commands import data_command
+
+    apply = ("--manifest", "EDITED.csv", "--out", "NEW2")
+    command = data_command("clean", path, options, skip_bad=skip_bad, rest=apply)
     out.print(
         "\nThe source was not changed. To undo some of the decisions, delete their lines from a "
         "copy of the manifest, and apply it to the source:"
     )
-    out.print(f"{one_line(command)} --manifest EDITED.csv --out NEW2", soft_wrap=True)
+    out.print(one_line(command), soft_wrap=True)

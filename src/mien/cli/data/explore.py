@@ -48,9 +48,8 @@ def explore(
     read = crop_options(labels, size, channels)
     dataset = load_dataset(*path, skip_bad=skip_bad, votes=votes, **read)
     exploration = measure(dataset, sizes=read_sizes(dataset, path))
-    # The commands of the page read the files as they are.
-    plain = not read and votes is None
-    page = write_exploration(exploration, dataset, folder, paths=path if plain else ())
+    given = {"--labels": labels, "--size": size, "--channels": channels, "--votes": votes}
+    page = write_exploration(exploration, dataset, folder, paths=path, options=given)
     if as_json:
         left_out = {"skipped": list(dataset.skipped), "notes": list(dataset.notes)}
         print_json({**asdict(exploration), **left_out})

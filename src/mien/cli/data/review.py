@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -89,19 +88,13 @@ def review(
     """
     if finding and audit is None:
         raise MienError("--finding: has no effect without --audit DIR")
-    try:
-        import mien.service.review.run
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] == "mien":
-            raise
-        raise MienError(
-            f"the review needs {error.name}, which is not installed: pip install 'mien[serve]'"
-        ) from None
     from mien.cli.data.target import refuse_target
     from mien.io.files import expand_user, refuse_irregular, refuse_unwritable_file
+    from mien.reports.commands import data_command
     from mien.service.review.decisions import Decisions
     from mien.service.review.journal import journal_path, open_journal
     from mien.service.review.review import Review
+    from mien.service.review.run import run
 
     manifest = expand_user(manifest)
     if journal_path(manifest).exists():
@@ -114,7 +107,9 @@ def review(
     read = {"skip_bad": skip_bad, **crop_options(labels, size, channels)}
     dataset = load_split(path, votes, read)
     given = {"--votes": votes, "--labels": labels, "--size": size, "--channels": channels}
-    command = _clean_command(path, given, manifest, skip_bad=skip_bad)
+    command = data_command(
+        "clean", path, given, skip_bad=skip_bad, rest=("--manifest", str(manifest), "--out", "NEW")
+    )
     say_skipped(dataset.skipped)
     say_notes(dataset.notes)
     found = _findings(audit, finding or [], dataset)
@@ -125,9 +120,7 @@ def review(
         evidence = _gather(dataset, found, split, label, model, light=write)
         shared = Review(evidence, decisions, manifest, command)
         if not write:
-            mien.service.review.run.run(
-                shared, port=port, started=lambda address: _say_start(shared, address)
-            )
+            run(shared, port=port, started=lambda address: _say_start(shared, address))
         lines = shared.write()
     _say_end(shared, lines)
 
@@ -191,15 +184,6 @@ def _gather(
         if reading is None:
             say_line("The model was trained on all of these faces, so its readings are not shown.")
     return Evidence(dataset, rows, duplicates, tuple(found), reading)
-
-
-def _clean_command(
-    path: list[Path], options: Mapping[str, object], manifest: Path, *, skip_bad: bool
-) -> str:
-    given = [word for name, value in options.items() if value is not None for word in (name, value)]
-    given += ["--skip-bad"] if skip_bad else []
-    words = ["mien", "data", "clean", *path, *given, "--manifest", manifest, "--out", "NEW"]
-    return shlex.join(map(str, words))
 
 
 def _say_start(shared: Review, address: str) -> None:

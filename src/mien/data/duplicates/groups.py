@@ -137,7 +137,7 @@ def find_duplicates(
 
     Args:
         images: face crops, uint8 (N, *crop.shape).
-        exact_only: whether to leave out near duplicates, as for drawn faces, most of which are near
+        exact_only: True to leave out near duplicates, as for drawn faces, most of which are near
             duplicates of each other.
         progress: progress callback, called with the fraction done, 0 to 1.
     """
@@ -169,20 +169,19 @@ def find_overlap(
     Args:
         images: face crops to search for, uint8 (N, *crop.shape).
         others: face crops to search, uint8 (M, *crop.shape).
-        exact_only: whether to leave out near duplicates, as for drawn faces.
+        exact_only: True to leave out near duplicates, as for drawn faces.
         progress: progress callback, called with the fraction done, 0 to 1.
     """
+    key = _key("exact between" if exact_only else "between", images, others)
+    if (kept := cache.load_arrays(key)) is not None:
+        return Overlap(**kept)
     known = set(_digests(others))
     exact = np.array([digest in known for digest in _digests(images)], bool)
     near = np.zeros(len(images), bool)
-    if exact_only:
-        return Overlap(exact, near)
-    key = _key("between", images, others)
-    if (kept := cache.load_arrays(key)) is not None:
-        return Overlap(**kept)
-    (rest,) = np.nonzero(~exact)
-    searched, pool = to_gray(images, SIDE_PX)[rest], to_gray(others, SIDE_PX)
-    near[rest[find_near_duplicates(searched, pool, progress=progress).first]] = True
+    if not exact_only:
+        (rest,) = np.nonzero(~exact)
+        searched, pool = to_gray(images, SIDE_PX)[rest], to_gray(others, SIDE_PX)
+        near[rest[find_near_duplicates(searched, pool, progress=progress).first]] = True
     overlap = Overlap(exact, near)
     cache.save_arrays(key, vars(overlap))
     return overlap

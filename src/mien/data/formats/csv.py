@@ -106,15 +106,13 @@ class CsvFormat(Format):
         """Write FER-2013's own columns, with numbers for its emotions and names for others."""
         names = dataset.names if dataset.label_set != FER2013 else range(len(FER2013))
         with path.open("w", encoding="utf-8", newline="") as handle:
-            header, end = ("emotion,pixels,Usage", "")
-            if dataset.drawn:
-                header, end = f"{header},{DRAWN}", ",1"
-            handle.write(f"{header}\n")
+            column, cell = (f",{DRAWN}", ",1") if dataset.drawn else ("", "")
+            handle.write(f"emotion,pixels,Usage{column}\n")
             for number, (image, label, split) in enumerate(
                 zip(dataset.images, dataset.labels, dataset.splits, strict=True)
             ):
                 pixels = " ".join(map(str, image.ravel().tolist()))
-                handle.write(f"{csv_cell(names[label])},{pixels},{USAGES[str(split)]}{end}\n")
+                handle.write(f"{csv_cell(names[label])},{pixels},{USAGES[str(split)]}{cell}\n")
                 if number % RELEASE_EVERY == 0:
                     release_pages(dataset.images)
 

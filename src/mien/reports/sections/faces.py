@@ -90,14 +90,7 @@ class FacesSection(EvaluationSection):
 
     def numbers(self) -> dict[str, Any]:
         """Return the ids of the faces that are shown, by kind; empty if none are shown."""
-        if not self.complete:
-            return {"faces": {}}
-        shown = {
-            "random": self.drawn,
-            "confident_mistakes": self.mistakes,
-            "least_certain": self.least_certain,
-            "doubtful_labels": self.doubts.samples,
-        }
+        shown = self._shown() if self.complete else {}
         return {"faces": {kind: [one.id for one in samples] for kind, samples in shown.items()}}
 
     @property
@@ -107,10 +100,18 @@ class FacesSection(EvaluationSection):
 
     def count_faces(self) -> int:
         """Return the number of faces of the data set that the section shows."""
-        shown: tuple[list[Sample], ...] = (self.drawn,)
+        return sum(map(len, self._shown().values()))
+
+    def _shown(self) -> dict[str, list[Sample]]:
+        """Return the faces that are shown, by kind."""
+        shown = {"random": self.drawn}
         if self.judges_labels:
-            shown += (self.mistakes, self.least_certain, self.doubts.samples)
-        return sum(map(len, shown))
+            shown |= {
+                "confident_mistakes": self.mistakes,
+                "least_certain": self.least_certain,
+                "doubtful_labels": self.doubts.samples,
+            }
+        return shown
 
     @property
     def _dataset(self) -> FaceDataset:
