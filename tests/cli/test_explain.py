@@ -84,6 +84,15 @@ def test_json(mien, run, crops, tmp_path):
     assert {"emotion", "probabilities", "box", "source"} <= found["faces"][0].keys()
 
 
+def test_a_page_without_a_name_replaces_no_other(mien, run, crops, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "explanations.html").write_text("another")
+    outcome = mien("explain", run.path, crops / "0.png", "--crops")
+    assert outcome.code == 0, outcome.err
+    assert "explanations-2.html" in outcome.out
+    assert (tmp_path / "explanations.html").read_text() == "another"
+
+
 def test_training_faces_are_shown_only_when_asked_for(mien, run, crops, layouts, alone, tmp_path):
     path = tmp_path / "page.html"
     asked = ["explain", run.path, crops / "0.png", "--crops", "--out", path]

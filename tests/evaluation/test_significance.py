@@ -77,7 +77,8 @@ def test_runs_of_other_labels_are_not_ranked_together_and_it_says_what_each_has(
     assert [len(group.runs) for group in comparison.groups] == [1, 1]
     assert comparison.why_apart == (
         "Not ranked together, because their labels differ (ours: "
-        f"{', '.join(FER2013.names)}; theirs: a, b, c, d, e, f, g)."
+        f"{', '.join(FER2013.names)}; theirs: a, b, c, d, e, f, g). To rank them, train them on "
+        "the same labels."
     )
 
 
@@ -89,7 +90,8 @@ def test_runs_of_other_crops_are_not_ranked_together_and_it_says_what_each_has()
     assert [group.pairs for group in comparison.groups] == [(), ()]
     assert comparison.why_apart == (
         "Not ranked together, because their face crops differ (small: 48×48 gray; large: 112×112 "
-        "colour)."
+        "colour). To rank them, train them on crops of the same size and colours (data.size_px "
+        "and data.channels)."
     )
 
 

@@ -13,6 +13,7 @@ from mien.io.files import (
     atomic_folder,
     cache_dir,
     expand_user,
+    free_path,
     locked_file,
     write_text,
 )
@@ -173,3 +174,11 @@ def test_a_cache_that_is_nowhere_is_not_used(home, monkeypatch):
     assert cache_dir() == home / ".cache" / "mien"
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "other"))
     assert cache_dir() == home / "other" / "mien"
+
+
+def test_a_free_path_is_the_first_that_is_not_taken(tmp_path):
+    assert free_path(tmp_path / "quick").name == "quick"
+    for name in ("quick", "quick-2", "page.html"):
+        (tmp_path / name).mkdir()
+    assert free_path(tmp_path / "quick").name == "quick-3"
+    assert free_path(tmp_path / "page.html").name == "page-2.html"

@@ -60,7 +60,8 @@ def test_runs_on_other_images_are_shown_apart(run, tmp_path):
     )
     comparison = compare([ours, type(theirs)(**{**vars(theirs), "evaluation": moved})])
     html = write_comparison(comparison, tmp_path / "out").read_text()
-    assert "Not ranked together" in html
+    assert "Not ranked together" in html.split("<section")[0]
+    assert "To rank them, train them on the same data set" in html
     assert [table.title for table in comparison_tables(comparison)].count("Scores") == 2
 
 

@@ -7,12 +7,16 @@ import shutil
 
 import numpy as np
 import pytest
+from tests.bundles import write_bundle
 from tests.conftest import TINY
 
 from mien.data import FaceDataset
 from mien.data.write import write_dataset
 from mien.errors import MienError, RunError
 from mien.evaluation import Evaluation
+from mien.evaluation.significance import compare
+from mien.images.crop import CropSpec
+from mien.labels import FER2013
 from mien.runs.compare import load_compared_runs
 from mien.runs.evaluations import evaluate, evaluation_of
 from mien.runs.run import Run
@@ -101,6 +105,28 @@ def test_names_are_as_long_as_needed(run, copy, tmp_path):
     shutil.copytree(copy, other)
     names = [one.name for one in load_compared_runs([copy, other], "val")]
     assert names == [f"{tmp_path.name}/copy", "other/copy"]
+
+
+def test_a_bundle_is_measured_on_the_data_of_the_run(run):
+    loaded = load_compared_runs([run.path, "mien-xs", run.bundle_path], "test")
+    ours, shipped, same = loaded
+    assert shipped.name == "mien-xs"
+    assert shipped.evaluation.protocol.data == ours.evaluation.protocol.data
+    assert shipped.evaluation.protocol.split_fingerprint == (
+        ours.evaluation.protocol.split_fingerprint
+    )
+    assert (shipped.history, shipped.seconds_per_epoch) == ((), None)
+    assert shipped.settings["model.stem"] == 16
+    assert same.evaluation.accuracy == ours.evaluation.accuracy
+    assert len(compare(loaded).groups) == 1
+
+
+def test_a_bundle_of_other_crops_and_bundles_alone_are_refused(run, tmp_path):
+    other = write_bundle(tmp_path / "own.onnx", FER2013.names, CropSpec(112, 3))
+    with pytest.raises(RunError, match=r"own\.onnx: reads face crops of 112×112 colour, but"):
+        load_compared_runs([run.path, other])
+    with pytest.raises(RunError, match="no run is named, expected at least one"):
+        load_compared_runs(["mien-s", "mien-xs"])
 
 
 def test_too_few_and_twice_the_same(run):

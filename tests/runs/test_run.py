@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mien.errors import MienError, RunError
-from mien.runs.run import Run, free_name
+from mien.runs.run import Run
 
 
 @pytest.fixture
@@ -85,10 +85,3 @@ def test_results_are_removed_and_what_they_were_made_of_stays(copy):
         assert not path.exists()
     for path in (copy.history_path, copy.last_checkpoint, copy.path / "test_log.csv"):
         assert path.is_file()
-
-
-def test_a_free_name_is_the_first_that_is_not_taken(tmp_path):
-    assert free_name(tmp_path, "quick").name == "quick"
-    for name in ("quick", "quick-2"):
-        (tmp_path / name).mkdir()
-    assert free_name(tmp_path, "quick").name == "quick-3"

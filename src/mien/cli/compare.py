@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.console import err, out, print_json, print_table, say_path
+from mien.cli.console import out, print_json, print_table, say_path
 from mien.cli.options import JsonOption, Split
 from mien.io.text import one_line
 
@@ -15,7 +15,10 @@ from mien.io.text import one_line
 def compare(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN", help="Paths of two or more finished run directories."),
+        typer.Argument(
+            metavar="RUN",
+            help="Paths of two or more finished run directories; all but one may be Bundles.",
+        ),
     ],
     split: Annotated[
         Split,
@@ -29,6 +32,7 @@ def compare(
     """Compare runs: scores with intervals, F1 of each class, costs, and a test for each pair.
 
     A run that has not been measured on the split is measured now, and keeps the evaluation.
+    Bundles, such as mien-s, are measured on the data of the first run.
     """
     from mien.io.files import refuse_unwritable_file
     from mien.reports.comparison import (
@@ -49,8 +53,6 @@ def compare(
         out.print(f"{one_line(line)}\n")
     for table in comparison_tables(comparison):
         print_table(table)
-    if comparison.why_apart:
-        err.print(f"{one_line(comparison.why_apart)}\n")
     say_path("page", page)
     say_path("tables", page.with_suffix(".md"))
     say_path("figures", page.with_suffix(".csv"))

@@ -41,13 +41,13 @@ def demo(
 
     from mien.cli.data.explore import explore
     from mien.cli.train import start
-    from mien.runs.run import free_name
+    from mien.io.files import free_path
     from mien.vision.sample import sample_photo
     from mien.vision.sources import open_picture
 
     photo = photo or sample_photo()
     open_picture(photo)  # a photo that cannot be read is reported before everything else
-    run_path = path or free_name(_RUNS, "demo")
+    run_path = path or free_path(_RUNS / "demo")
     page = run_path.with_name(f"{run_path.name}-data")
     _say_step("1  A photo, read by the network that comes with mien")
     _read_photo(photo, page)

@@ -34,8 +34,14 @@ def explain(
         list[str], typer.Argument(metavar="SOURCE", help="Photos, folders or glob patterns.")
     ],
     page: Annotated[
-        Path, typer.Option("--out", metavar="FILE", help="Path of the page to write.")
-    ] = Path("explanations.html"),
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Path of the page to write. Default: explanations.html, or explanations-2.html "
+            "and so on.",
+        ),
+    ] = None,
     crops: CropsOption = False,
     detector: DetectorOption = "auto",
     detector_model: DetectorModelOption = None,
@@ -58,13 +64,14 @@ def explain(
     """
     from mien.explain.faces import explain_faces, read_faces
     from mien.explain.network import find_network
-    from mien.io.files import refuse_unwritable_file
+    from mien.io.files import free_path, refuse_unwritable_file
     from mien.reports.explanation import write_explanations
     from mien.runs.data import load_as_trained
     from mien.vision.places import SourceFiles, refuse_output
     from mien.vision.reader import Reader
     from mien.vision.sources import open_source
 
+    page = page or free_path(Path("explanations.html"))
     refuse_unwritable_file(page)
     reader = Reader(
         model, detector=detector_name(detector, crops=crops), detector_model=detector_model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Self
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -12,9 +12,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from mien.cli.console import err, new_table, out
 from mien.io.text import one_line, safe_json
 from mien.vision.reading import Reading
+from mien.vision.sample import sample_photo
 from mien.vision.sinks.base import Sink, SinkContext
 from mien.vision.sinks.jsonl import no_face
 from mien.vision.sources.base import Frame, Source
+from mien.vision.timeline import SHORTEST_S, Timeline
 
 _MAX_TABLES: Final = 20  # photos with a table of their own
 _MAX_FOLLOWED: Final = 12
@@ -77,7 +79,7 @@ class Screen(Sink):
         self._answers: Counter[str] = Counter()
         self._start_s = time.monotonic()
         self._updated_s = 0.0
-        self._followed: dict[int, Counter[str]] = {}
+        self._timeline = Timeline(curves=False)
         many = source.kind != "photos" or (source.total or 0) > _MAX_TABLES
         self._progress = _bar() if many and err.is_terminal else None
         if self._progress:
@@ -98,12 +100,11 @@ class Screen(Sink):
         for reading in readings:
             answer = "uncertain" if reading.uncertain else reading.emotion
             self._answers[answer] += 1
-            if reading.track is not None:
-                self._followed.setdefault(reading.track, Counter())[answer] += 1
+        self._timeline.add(frame, readings)
         if frame.seconds is None:
             self._photos += 1
             if self._photos <= _MAX_TABLES:
-                _say_photo(frame.source or "the picture", readings)
+                _say_photo(_name_of(frame), readings)
         now = time.monotonic()
         if self._progress and now - self._updated_s > _BETWEEN_FIGURES_S:
             self._updated_s = now
@@ -122,29 +123,35 @@ class Screen(Sink):
             self._progress.stop()
         if self._photos > _MAX_TABLES:
             out.print(f"{self._photos:,} photos, {self._faces:,} faces: {_shares(self._answers)}")
-        videos = self._frames - self._photos
-        if not videos:
-            return
+        if videos := self._frames - self._photos:
+            self._say_followed(videos)
+
+    def _say_followed(self, videos: int) -> None:
+        """Print how many faces were followed, and what each was read as for most of its time."""
+        people = self._timeline.people()
+        faces = [person for person in people if person.seconds >= SHORTEST_S]
         seconds = time.monotonic() - self._start_s
         dropped = f", {self._source.dropped:,} dropped" if self._source.dropped else ""
         name = one_line(self._source.name or "the sources")
         out.print(
             f"{name}: {videos:,} {'frame' if videos == 1 else 'frames'} in {seconds:.1f} s "
             f"({videos / seconds:,.0f}/s{dropped}), "
-            f"{len(self._followed):,} {'face' if len(self._followed) == 1 else 'faces'} followed",
+            f"{_faces(len(faces))} followed",
             style="bold",
             soft_wrap=True,
         )
-        if self._followed:
-            table = new_table("face", "frames", "read as")
+        if faces:
+            table = new_table("face", "seconds", "read as, by time")
             table.columns[-1].justify = "left"
-            ranked = sorted(self._followed.items(), key=lambda item: (-item[1].total(), item[0]))
-            for track, counts in ranked[:_MAX_FOLLOWED]:
-                table.add_row(f"#{track}", f"{counts.total():,}", _shares(counts))
+            for face in faces[:_MAX_FOLLOWED]:
+                table.add_row(f"#{face.track}", f"{face.seconds:.1f}", _shares(face.seconds_of))
             out.print(table)
-            if len(ranked) > _MAX_FOLLOWED:
-                hidden = len(ranked) - _MAX_FOLLOWED
-                out.print(f"and {hidden:,} faces on screen for less time", style="dim")
+        for hidden, how in (
+            (len(faces) - _MAX_FOLLOWED, "on screen for less time"),
+            (len(people) - len(faces), f"followed for less than {SHORTEST_S} seconds"),
+        ):
+            if hidden > 0:
+                out.print(f"and {_faces(hidden)} {how}", style="dim")
 
 
 def _bar() -> Progress:
@@ -170,13 +177,22 @@ def _short(reading: Reading) -> str:
     return f"{number}{one_line(reading.emotion)}{mark} {reading.probabilities[reading.emotion]:.2f}"
 
 
-def _shares(counts: Counter[str]) -> str:
-    whole = counts.total()
-    if not whole:
-        return "none"
-    return ", ".join(
-        f"{one_line(name)} {count / whole:.0%}" for name, count in counts.most_common(4)
-    )
+def _shares(amounts: Mapping[str, float]) -> str:
+    """Return the shares of the four largest amounts, such as frames or seconds, in words."""
+    whole = sum(amounts.values())
+    largest = sorted(amounts.items(), key=lambda item: -item[1])[:4]
+    shown = [f"{one_line(name)} {amount / whole:.0%}" for name, amount in largest if amount]
+    return ", ".join(shown) or "none"
+
+
+def _faces(count: int) -> str:
+    return "1 face" if count == 1 else f"{count:,} faces"
+
+
+def _name_of(frame: Frame) -> str:
+    if frame.source == str(sample_photo()):
+        return sample_photo().name  # its folder is none of the user's
+    return frame.source or "the picture"
 
 
 def _say_photo(name: str, readings: Sequence[Reading]) -> None:
@@ -184,8 +200,7 @@ def _say_photo(name: str, readings: Sequence[Reading]) -> None:
     if not readings:
         out.print(f"{name}: no face found", soft_wrap=True)
         return
-    faces = "1 face" if len(readings) == 1 else f"{len(readings)} faces"
-    out.print(f"{name}: {faces}", style="bold", soft_wrap=True)
+    out.print(f"{name}: {_faces(len(readings))}", style="bold", soft_wrap=True)
     from mien.labels import named_labels
 
     noun = named_labels(tuple(readings[0].probabilities)).noun

@@ -120,14 +120,14 @@ def sweep(
     if retry_failed:
         raise typer.BadParameter("needs --resume", param_hint="--retry-failed")
     from mien.data.split import SPLITS
-    from mien.runs.run import free_name
+    from mien.io.files import free_path
     from mien.sweeps.load import load_sweep
     from mien.sweeps.runner import start_sweep
 
     chosen = load_sweep(
         name, grid=grid or (), search=search or (), overrides=settings or (), trials=trials
     )
-    out_path = path or free_name(Path("runs"), chosen.name)
+    out_path = path or free_path(Path("runs") / chosen.name)
     _with_results(
         out_path,
         lambda listener: start_sweep(

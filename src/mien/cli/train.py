@@ -107,10 +107,10 @@ def start(
         raise typer.BadParameter("name a data set: --data PATH", param_hint="--data")
     chosen = load_recipe(recipe, settings or ())
 
-    from mien.runs.run import free_name
+    from mien.io.files import free_path
     from mien.training.train import train as fit
 
-    out_path = path or free_name(Path("runs"), chosen.name)
+    out_path = path or free_path(Path("runs") / chosen.name)
     _finish(
         out_path,
         lambda listener: fit(

@@ -136,11 +136,11 @@ def compare(runs: Sequence[ComparedRun]) -> Comparison:
     groups = tuple(_rank(members) for members in by_measure.values())
     if len(groups) == 1:
         return Comparison(groups, "")
-    reason, differ = _why_apart(list(by_measure))
+    reason, mend, differ = _why_apart(list(by_measure))
     measures = "; ".join(
         f"{', '.join(run.name for run in group.runs)}: {differ(group)}" for group in groups
     )
-    return Comparison(groups, f"Not ranked together, because {reason} ({measures}).")
+    return Comparison(groups, f"Not ranked together, because {reason} ({measures}). {mend}.")
 
 
 class _Measure(NamedTuple):
@@ -164,16 +164,33 @@ def _measure_of(run: ComparedRun) -> _Measure:
     )
 
 
-def _why_apart(measures: Sequence[_Measure]) -> tuple[str, Callable[[Group], str]]:
-    """Return why groups are not ranked together, and a function that says what each one has."""
+def _why_apart(measures: Sequence[_Measure]) -> tuple[str, str, Callable[[Group], str]]:
+    """Return why groups are not ranked together, a mend, and a function that describes a group."""
     if len({one.names for one in measures}) > 1:
-        return "their labels differ", lambda group: describe_labels(group.names)
+        return (
+            "their labels differ",
+            "To rank them, train them on the same labels",
+            lambda group: describe_labels(group.names),
+        )
     if len({one.crop for one in measures}) > 1:
-        return "their face crops differ", lambda group: str(group.runs[0].crop)
+        return (
+            "their face crops differ",
+            "To rank them, train them on crops of the same size and colours (data.size_px and "
+            "data.channels)",
+            lambda group: str(group.runs[0].crop),
+        )
     if len({one.split_fingerprint for one in measures}) > 1:
-        return "their splits contain different images", lambda group: group.measured_on
-    reason = "the same images chose the weights of some of them, or were in their training data"
-    return reason, lambda group: group.measured_on
+        return (
+            "their splits contain different images",
+            "To rank them, train them on the same data set with the same splits",
+            lambda group: group.measured_on,
+        )
+    return (
+        "the same images chose the weights of some of them, or were in their training data",
+        "To rank them, compare them on a split that none of them knows, such as test, or train "
+        'them with the same train.keep: "best" chooses weights by val, "last" does not',
+        lambda group: group.measured_on,
+    )
 
 
 def measure_latency(bundle: Bundle) -> float:

@@ -110,6 +110,15 @@ def refuse_unwritable(folder: Path) -> None:
         raise MienError(f"{folder}: cannot be written ({error.strerror})") from error
 
 
+def free_path(path: Path) -> Path:
+    """Return a path, or the first of ``name-2.suffix``, ``name-3.suffix`` … that does not exist."""
+    free, number = path, 1
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
+
+
 def refuse_unwritable_file(path: Path) -> None:
     """Raise a MienError if a file cannot be written, or is a folder or a device."""
     path = expand_user(path)

@@ -26,6 +26,7 @@ from mien.reports.pages import (
 )
 
 _SIGNIFICANT: Final = 0.05
+_FEW_SETTINGS: Final = 12
 _PAIRS_NOTE: Final = (
     "Only first right: images that the first network reads as labelled and the second does not. "
     "p: McNemar's exact test, adjusted for the number of pairs (Holm); below 0.05 the difference "
@@ -34,18 +35,26 @@ _PAIRS_NOTE: Final = (
 
 
 def comparison_tables(comparison: Comparison) -> list[TextTable]:
-    """Return the tables of a comparison: scores, F1 by class, costs and pairs."""
-    tables = [differences] if (differences := _differences(comparison.runs)).rows else []
+    """Return the tables of a comparison: scores, F1 by class, costs and pairs.
+
+    What differs in the recipes comes first, unless it is so much that it says little.
+    """
+    tables, differences = [], _differences(comparison.runs)
+    if 0 < len(differences.rows) <= _FEW_SETTINGS:
+        tables.append(differences)
     for group in comparison.groups:
         tables += [_scores(group), _class_scores(group)]
     tables.append(_costs(comparison.runs))
     tables += [_pairs(group) for group in comparison.groups if group.pairs]
+    if len(differences.rows) > _FEW_SETTINGS:
+        tables.append(differences)
     return tables
 
 
 def verdicts(comparison: Comparison) -> list[str]:
-    """Return the outcome of each group of at least two runs, in a sentence or two."""
-    return [_verdict(group) for group in comparison.groups if group.pairs]
+    """Return why runs are not ranked together, and the outcome of each group of several."""
+    apart = [comparison.why_apart] if comparison.why_apart else []
+    return apart + [_verdict(group) for group in comparison.groups if group.pairs]
 
 
 def _verdict(group: Group) -> str:
@@ -80,11 +89,8 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
         folder: folder of the files; files of the same names are replaced.
     """
     tables, records = comparison_tables(comparison), comparison_records(comparison)
-    why = f"{markdown_text(comparison.why_apart)}\n\n" if comparison.why_apart else ""
     said = "".join(f"{markdown_text(line)}\n\n" for line in verdicts(comparison))
-    write_text(
-        folder / "compare.md", said + why + "\n".join(table.to_markdown() for table in tables)
-    )
+    write_text(folder / "compare.md", said + "\n".join(table.to_markdown() for table in tables))
     write_text(folder / "compare.csv", to_csv(records["runs"]))
     write_text(folder / "pairs.csv", to_csv(records["pairs"]))
     page = folder / "compare.html"
@@ -107,7 +113,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
             ],
             curves=[
                 (split, quantity, embed(figures.draw_curves(histories, f"{split}_{quantity}")))
-                for histories in [{one.name: one.history for one in comparison.runs}]
+                for histories in [{one.name: one.history for one in comparison.runs if one.history}]
                 for quantity in ("loss", "accuracy")
                 for split in ("train", "val")
             ],
@@ -188,7 +194,7 @@ def _costs(runs: Iterable[ComparedRun]) -> TextTable:
             show_large(one.parameters),
             show_large(one.macs),
             "–" if one.seconds_per_epoch is None else f"{one.seconds_per_epoch:.1f}",
-            f"{len(one.history)}",
+            f"{len(one.history)}" if one.history else NO_VALUE,
             "–" if one.epoch is None else f"{one.epoch}",
             f"{one.latency_ms:.2f}",
         )
@@ -200,8 +206,8 @@ def _costs(runs: Iterable[ComparedRun]) -> TextTable:
         columns,
         tuple(rows),
         "MACs: multiply-accumulate operations for one face. s/epoch: median, on the device that "
-        "each run was trained on. ms/face: median latency of its Bundle for one face on one "
-        "thread, measured on this machine.",
+        "each run was trained on, which a Bundle does not know. ms/face: median latency of its "
+        "Bundle for one face on one thread, measured on this machine.",
     )
 
 

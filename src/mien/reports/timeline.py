@@ -11,10 +11,9 @@ import numpy as np
 from mien.io.files import write_text
 from mien.labels import named_labels
 from mien.reports.pages import render_page, show_duration
-from mien.vision.timeline import BIN_S, Person, Timeline
+from mien.vision.timeline import BIN_S, SHORTEST_S, Person, Timeline
 
 _MOST_DRAWN: Final = 20  # drawn faces: those on screen longest
-_SHORTEST_S: Final = 0.3  # a face that is followed for less is often a false detection
 _COLUMNS: Final = 240  # steps of a drawing; a page cannot show more
 _MOST_MARKS: Final = 5  # on the scale of time; more do not fit on a phone
 _ROOM: Final = 82  # percent of the scale: a phone has no room for the time of a later mark
@@ -31,7 +30,7 @@ def write_timeline(timeline: Timeline, source: str, path: Path) -> None:
         path: path of the page.
     """
     people = [person for person in timeline.people() if person.seconds > 0]
-    faces = [person for person in people if person.seconds >= _SHORTEST_S]
+    faces = [person for person in people if person.seconds >= SHORTEST_S]
     colours = named_labels(timeline.names).colours if timeline.names else ()
     length = max(timeline.seconds, BIN_S)
     step_s = timeline.seconds / max(1, timeline.frames - 1)
@@ -43,7 +42,7 @@ def write_timeline(timeline: Timeline, source: str, path: Path) -> None:
         verdict=_verdict(timeline, faces, brief=len(people) - len(faces)),
         faces=faces,
         brief=people[len(faces) :],
-        shortest=_SHORTEST_S,
+        shortest=SHORTEST_S,
         drawings=[
             (face, list(zip(colours, draw_areas(face, length, step_s), strict=True)))
             for face in faces[:_MOST_DRAWN]
@@ -118,7 +117,7 @@ def _verdict(timeline: Timeline, faces: list[Person], *, brief: int) -> str:
     """Return the result in a sentence."""
     if not faces:
         return (
-            f"No face could be followed for {_SHORTEST_S} seconds."
+            f"No face could be followed for {SHORTEST_S} seconds."
             if brief
             else "No face was found."
         )

@@ -218,15 +218,6 @@ def refuse_links(folder: Path, names: Iterable[str] = _WRITTEN_IN) -> None:
             )
 
 
-def free_name(folder: Path, name: str) -> Path:
-    """Return `folder/name`, or `folder/name-2` and so on if that exists."""
-    path, number = folder / name, 1
-    while path.exists():
-        number += 1
-        path = folder / f"{name}-{number}"
-    return path
-
-
 def _read_recipe(path: Path) -> Recipe:
     try:
         # Names of weights that are not UTF-8 keep their bytes.

@@ -15,6 +15,7 @@ from mien.vision.sources.base import Frame
 _UNCERTAIN: Final = "uncertain"
 _OTHER_UNCERTAIN: Final = "no answer"  # where a class is called uncertain
 BIN_S: Final = 0.5
+SHORTEST_S: Final = 0.3  # a face that is followed for less is often a false detection
 _ASSUMED_STEP_S: Final = 1 / 25  # duration of a single frame
 _MAX_STEP_S: Final = 1.0  # a frame counts for no longer than this, however late the next one is
 
@@ -57,13 +58,18 @@ class Person:
 class Timeline:
     """Adds up the readings of a video; its memory grows with the seconds, not with the frames.
 
+    Args:
+        curves: whether to keep the probabilities of each half second; without them, memory grows
+            with the number of faces alone.
+
     Attributes:
         names: names of the classes, in order; empty until a face is followed.
         seconds: time of the last frame, in seconds; for several videos, that of the longest one.
         frames: number of frames.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, curves: bool = True) -> None:
+        self._curves = curves
         self._people: dict[int, Person] = {}
         self._waiting: tuple[float, Sequence[Reading]] | None = None
         self._step_s = _ASSUMED_STEP_S
@@ -90,6 +96,8 @@ class Timeline:
                 )
             person = self._people[reading.track]
             person.last_s = frame.seconds
+            if not self._curves:
+                continue
             number = int(frame.seconds / BIN_S)
             sums = person.bins.setdefault(number, np.zeros(len(self.names)))
             sums += [reading.probabilities[name] for name in self.names]

@@ -79,10 +79,11 @@ def draw_curves(histories: Mapping[str, Sequence[dict[str, float]]], column: str
 
 @mpl.rc_context(STYLE)
 def draw_intervals(scores: Mapping[str, Score], quantity: str) -> Figure:
-    """Draw a score of several runs with its 95% interval, in the given order from top to bottom.
+    """Draw a score of several runs or classes with its 95% interval, from top to bottom.
 
     Args:
-        scores: name of the run -> score; a score that could not be computed leaves its row empty.
+        scores: name of the run or class -> score, in order; a score that could not be computed
+            leaves its row empty.
         quantity: name of the score, for the axis.
     """
     figure, axes = new_figure(0.9 + 0.33 * len(scores))

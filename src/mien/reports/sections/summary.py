@@ -5,11 +5,15 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import numpy as np
+from matplotlib.figure import Figure
+
 from mien.bundle.bundle import Bundle, shipped_bundles
-from mien.bundle.scores import ClassScore
+from mien.bundle.scores import ClassScore, Score
 from mien.data import fer2013
 from mien.evaluation import Evaluation
 from mien.evaluation.describe import show_score
+from mien.evaluation.metrics import share_interval
 from mien.evaluation.result import Confused
 from mien.labels import FER2013
 from mien.reports.advice import (
@@ -18,6 +22,7 @@ from mien.reports.advice import (
     is_hardly_better_than_guessing,
     majority_share,
 )
+from mien.reports.figures.comparison import draw_intervals
 from mien.reports.sections.base import SECTIONS, Section
 from mien.runs.test_log import count_measurements
 
@@ -51,6 +56,23 @@ class SummarySection(Section):
         evaluation = self.content.evaluation
         scored = [row for row in evaluation.per_class if row.f1 is not None] if evaluation else []
         return sorted(scored, key=lambda row: row.f1 or 0.0)
+
+    def figures(self) -> dict[str, Figure]:
+        """Return the recall of each class with its interval, the best first."""
+        evaluation = self.content.evaluation
+        known = (
+            [one for one in evaluation.per_class if one.recall is not None] if evaluation else []
+        )
+        if not known:
+            return {}
+        known.sort(key=lambda one: -(one.recall or 0))
+        recalls = np.array([one.recall for one in known])
+        low, high = share_interval(recalls, np.array([one.images for one in known]))
+        scores = {
+            one.emotion: Score(value=float(value), low=float(least), high=float(most))
+            for one, value, least, most in zip(known, recalls, low, high, strict=True)
+        }
+        return {"recalls": draw_intervals(scores, "recall")}
 
     @property
     def most_confused(self) -> Confused | None:
