@@ -129,7 +129,7 @@ def _print(read: ReadFaces, faces: list[FaceMaps], sanity: Sanity | None, page: 
     if len(faces) < read.found:
         out.print(f"{read.found:,} faces were found; the {len(faces)} largest are explained")
     if sanity is None and faces[0].cam is not None:
-        out.print("sanity check skipped: every Grad-CAM map is empty")
+        out.print("sanity check: skipped, as every Grad-CAM map is empty")
     if sanity is not None:
         from mien.reports.explanation import sanity_result
 
@@ -137,7 +137,7 @@ def _print(read: ReadFaces, faces: list[FaceMaps], sanity: Sanity | None, page: 
         if not sanity.passed:
             verdict += ": do not rely on the Grad-CAM maps"
         out.print(
-            f"sanity check {verdict}; correlation with maps of random weights "
+            f"sanity check: {verdict}; correlation with maps of random weights "
             f"{sanity.correlation:.2f}"
         )
     say_path("page", page)
