@@ -4,9 +4,10 @@ PYTHON := $(VENV)/bin/python
 INSTALLED := $(VENV)/installed
 EXTRAS := train,sweep,video,heic,serve,dev
 LOWEST := .venv-lowest
+WEB := src/mien/service/static/ort/ort.wasm.gz
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: setup demo test slow lowest bench licences sbom clean
+.PHONY: setup demo test web slow lowest bench licences sbom clean
 
 setup: $(INSTALLED)  ## make the environment; does nothing when nothing changed
 
@@ -16,7 +17,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Installing mien and the tested versions of its packages into $(VENV): some minutes, most of them for torch"
 	python3 -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet --progress-bar on --disable-pip-version-check \
-		-c constraints.txt -e '.[$(EXTRAS)]'
+		-c constraints.txt -e '.[$(EXTRAS),cluster]'
 	touch $@
 	@echo "Set up. Type next:  . $(VENV)/bin/activate  and then:  mien predict --sample"
 
@@ -24,11 +25,18 @@ demo: setup  ## everything once, on drawn faces or on DATA=path
 	mien demo $(if $(DATA),--data "$(DATA)")
 
 test: setup  ## lint, types, import contract, tests
+	@! command -v npm >/dev/null || $(MAKE) --no-print-directory web || \
+		echo "The tests of the page's private mode skip: make web failed"
 	ruff format --check .
 	ruff check .
 	mypy
 	lint-imports --no-logo
 	pytest -n auto --dist worksteal
+
+web: $(WEB)  ## what the page's private mode and `mien web` need, by npm; never committed
+
+$(WEB): tools/web.py | setup
+	$(PYTHON) tools/web.py
 
 slow: setup lowest  ## the tests that take long, and those with the oldest packages
 	pytest -n auto --dist worksteal -m slow

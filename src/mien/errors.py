@@ -6,6 +6,9 @@ import difflib
 from collections.abc import Iterable
 from typing import Final
 
+CANNOT_DO: Final = 2  # exit code after an error that the user can fix
+STOPPED: Final = 130  # exit code after Ctrl-C, as shells expect it
+
 
 class MienError(Exception):
     """An error that the user can fix: what happened, where, what was expected, how to fix it."""
@@ -54,6 +57,7 @@ _EXTRAS: Final = {
     "prometheus_client": "serve",
     "pyarrow": "report",
     "python_multipart": "serve",
+    "ray": "cluster",
     "scipy": "report",
     "sklearn": "report",
     "starlette": "serve",

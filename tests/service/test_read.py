@@ -71,6 +71,18 @@ def test_crops_are_read_as_the_bundle_reads_them(http, crops):
     assert results[0]["faces"][0]["box"] == [0, 0, 48, 48]
 
 
+def test_every_crop_that_cannot_be_decoded_is_named_in_order(http, crops):
+    contents = [png(crop) for crop in crops]
+    for number in (3, 20, 37):  # in each part of the crops that a thread takes
+        contents[number] = b"no image"
+    files = [("images", (f"{i}.png", content)) for i, content in enumerate(contents)]
+    document = http.post("/v1/read/crops", files=files).json()
+    assert document["type"] == "urn:mien:problem:not-an-image"
+    assert [line.split(":")[0] for line in document["images"]] == [
+        "image 3 (3.png)", "image 20 (20.png)", "image 37 (37.png)",
+    ]  # fmt: skip
+
+
 def test_the_model_card_tells_labels_scores_and_limits(http):
     card = http.get("/v1/model").json()
     assert (card["name"], card["labels"]) == ("mien-xs", LABELS)
@@ -147,7 +159,8 @@ def test_every_reply_has_the_headers_that_browsers_obey(http):
     for path in ("/", "/healthz", "/nothing", "/v1/model"):
         headers = http.get(path).headers
         assert "default-src 'none'" in headers["content-security-policy"]
-        assert "unsafe" not in headers["content-security-policy"]
+        assert "unsafe-inline" not in headers["content-security-policy"]
+        assert "unsafe-eval" not in headers["content-security-policy"].replace("wasm-unsafe", "")
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"
         assert "server" not in headers

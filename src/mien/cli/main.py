@@ -15,6 +15,7 @@ import typer
 import typer.core
 
 from mien.cli import (
+    batch,
     bench,
     compare,
     data,
@@ -29,14 +30,13 @@ from mien.cli import (
     serve,
     sweep,
     train,
+    web,
 )
-from mien.errors import Interrupted, MienError, install_hint
+from mien.errors import CANNOT_DO, STOPPED, Interrupted, MienError, install_hint
 from mien.io.text import one_line
 from mien.registry import plugin_at_fault
 from mien.version import VERSION
 
-CANNOT_DO: Final = 2
-STOPPED: Final = 130  # the exit code that shells expect after Ctrl-C
 NO_MEMORY: Final = "not enough memory; close other programs, or use fewer images or smaller batches"
 
 
@@ -69,7 +69,9 @@ app.command("compare", rich_help_panel=_MEASURE)(compare.compare)
 app.command("report", rich_help_panel=_MEASURE)(report.report)
 app.command("explain", rich_help_panel=_MEASURE)(explain.explain)
 app.command("predict", rich_help_panel=_READ)(predict.predict)
+app.command("batch", rich_help_panel=_READ)(batch.batch)
 app.command("serve", rich_help_panel=_READ)(serve.serve)
+app.command("web", rich_help_panel=_READ)(web.web)
 app.command("fetch", rich_help_panel=_READ)(fetch.fetch)
 app.command("bench", rich_help_panel=_READ)(bench.bench)
 

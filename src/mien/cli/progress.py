@@ -6,16 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from mien.cli.bars import new_progress
 from mien.cli.console import err, say_line
 from mien.io.text import one_line
 from mien.runs.run import Run
@@ -28,20 +21,6 @@ from mien.training.listener import (
 )
 
 _SECONDS_BETWEEN_MEANS = 0.5  # because reading the running loss waits for the device
-
-
-def new_progress() -> Progress:
-    """Return progress bars on standard error, each with a name, figures and the time left."""
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=None),
-        TextColumn("{task.fields[figures]}", markup=False),
-        TimeRemainingColumn(compact=True),
-        TextColumn("left"),
-        console=err,
-        transient=True,
-        expand=True,
-    )
 
 
 class ProgressBar(TrainingListener):

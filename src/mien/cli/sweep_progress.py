@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rich.progress import Progress, TaskID
 
+from mien.cli.bars import new_progress
 from mien.cli.console import err, say_line
-from mien.cli.progress import new_progress
 from mien.io.text import one_line
 from mien.reports.pages import show_value
 from mien.sweeps.folder import SweepFolder, Trial

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -60,6 +61,23 @@ def train(
         ),
     ] = None,
     device: DeviceOption = Device.auto,
+    devices: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="COUNT",
+            help="Number of GPUs of this machine, or of processes on its CPU. The batches are "
+            "divided among them.",
+        ),
+    ] = 1,
+    nodes: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="COUNT",
+            help="Number of machines, each with as many --devices; start the same command on each.",
+        ),
+    ] = 1,
     skip_bad: SkipBadOption = False,
     report: Annotated[
         bool,
@@ -68,8 +86,21 @@ def train(
 ) -> None:
     """Train a recipe on a data set: weights, Bundle, evaluation and report in one run directory.
 
-    Ctrl-C stops after the current step and leaves a usable run; --resume continues it.
+    Ctrl-C stops after the current step and leaves a usable run; --resume continues it. torchrun and
+    srun can start it too, in every process.
     """
+    from mien.training.processes import find_place
+
+    place = find_place()
+    if devices * nodes > 1 and place.size == 1:
+        from mien.training.launch import launch
+
+        sys.exit(launch(sys.argv[1:], processes=devices, nodes=nodes, device=device.value))
+    if place.rank:
+        from mien.training.train import join
+
+        join()
+        return
     if further is not None:
         others: list[object] = [recipe, path, resume, skip_bad]
         _train_further(further, data, settings, others=others, device=device, report=report)

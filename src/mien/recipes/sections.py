@@ -333,6 +333,9 @@ class TrainSection(Section):
     deterministic: bool = True
     """Whether a GPU uses only algorithms that give the same result each time, which a resumed run
     needs to end in the same weights; false lets cuDNN choose the fastest."""
+    sync_batch_norm: bool = False
+    """Whether batch normalization takes its statistics over the batch of all processes, which needs
+    GPUs; otherwise each process uses those of its part of the batch."""
     compile: bool = False
     """Whether torch.compile compiles the network before training: this takes a minute or two, and
     pays off on a GPU and in long trainings."""

@@ -21,7 +21,7 @@ from mien.evaluation.tta import check_tta
 from mien.io.files import AnyPath, refuse_unwritable
 from mien.runs.data import load_as_trained, load_run_data
 from mien.runs.membership import Membership, MembershipError
-from mien.runs.run import BUNDLE_NAME, INT8_NAME, Run, evaluation_path, refuse_links
+from mien.runs.run import BUNDLE_NAME, INT8_NAME, RECORD_NAME, Run, evaluation_path, refuse_links
 from mien.runs.test_log import count_measurements, log_measurement
 
 
@@ -171,7 +171,7 @@ def kept_evaluation(run: Run, split: str, bundle: Bundle | None = None) -> Evalu
 def run_folder(bundle: Path) -> Path | None:
     """Return the run directory that a Bundle, in float32 or int8, is in; None if it is in none."""
     folder = bundle.parent
-    is_run = bundle.name in (BUNDLE_NAME, INT8_NAME) and (folder / "run.json").is_file()
+    is_run = bundle.name in (BUNDLE_NAME, INT8_NAME) and (folder / RECORD_NAME).is_file()
     if is_run:
         refuse_links(folder)
         return folder

@@ -70,7 +70,9 @@ class RunRecord(Record):
     precision: Literal["fp32", "bf16"]
     """Number format of the training."""
     threads: int
-    """Number of CPU threads."""
+    """Number of CPU threads of each process."""
+    processes: int = 1
+    """Number of processes that trained it."""
     environment: dict[str, str]
     """The machine and the installed versions."""
     parameters: int

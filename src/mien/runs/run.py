@@ -43,7 +43,7 @@ from mien.recipes.recipe import parse_recipe
 from mien.recipes.toml import read_toml_file
 from mien.runs.record import RunRecord
 
-_RECORD = "run.json"
+RECORD_NAME = "run.json"
 _RECIPE = "recipe.toml"
 _MEND = "copy the run back from a backup, or train again"
 # Names of temporary files, as `mien.io.files.atomic_file` makes them.
@@ -79,9 +79,9 @@ class Run:
                 "shipped Bundle with mien evaluate"
             )
         refuse_links(self.path)
-        if not (self.path / _RECORD).is_file():
-            raise RunError(f"{self.path}: not a run directory, it contains no {_RECORD}")
-        self.record = read_record(RunRecord, self.path / _RECORD, mend=_MEND)
+        if not (self.path / RECORD_NAME).is_file():
+            raise RunError(f"{self.path}: not a run directory, it contains no {RECORD_NAME}")
+        self.record = read_record(RunRecord, self.path / RECORD_NAME, mend=_MEND)
         self.recipe = _read_recipe(self.path / _RECIPE)
 
         self.history_path = self.path / "history.csv"
@@ -112,7 +112,7 @@ class Run:
         with atomic_folder(path) as temporary:
             (temporary / "checkpoints").mkdir()
             write_text(temporary / _RECIPE, tomli_w.dumps(recipe.as_dict()))
-            write_record(temporary / _RECORD, record)
+            write_record(temporary / RECORD_NAME, record)
         return cls(path)
 
     @staticmethod
@@ -133,7 +133,7 @@ class Run:
     def update(self, **changes: Any) -> None:
         """Change fields of the record, first on disk."""
         record = self.record.model_copy(update=changes)
-        write_record(self.path / _RECORD, record)
+        write_record(self.path / RECORD_NAME, record)
         self.record = record
 
     def change_recipe(self, recipe: Recipe) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import Final, NamedTuple, TypeVar
+from itertools import chain
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -36,9 +37,8 @@ from mien.vision.reading import Reading
 from mien.vision.search import FaceSearch, find_faces
 from mien.vision.tracking import Smoother, Tracker
 
-T = TypeVar("T")
-
 _LEAST_PART: Final = 8  # faces that are worth a thread of their own
+_CROPS_PART: Final = 16  # crops that a thread decodes in a row: passing each on costs as much
 
 
 class Picture(NamedTuple):
@@ -117,7 +117,7 @@ class Engine:
         Raises:
             Problem: if an image cannot be decoded, or there was no time.
         """
-        return await self._read(uploads, self._take_whole)
+        return await self._read(uploads, self._take_whole, part=_CROPS_PART)
 
     async def read_frame(self, content: bytes, seconds: float, follower: Follower) -> Picture:
         """Return the faces in a frame of a stream, which keep their numbers.
@@ -136,29 +136,34 @@ class Engine:
         return self._picture(found, rows, tracks)
 
     async def _read(
-        self, uploads: Sequence[Upload], find: Callable[[Upload, str], _Found]
+        self, uploads: Sequence[Upload], find: Callable[[Upload, str], _Found], *, part: int = 1
     ) -> list[Picture]:
-        found, rows = await self._find_and_read(uploads, find)
+        found, rows = await self._find_and_read(uploads, find, part=part)
         each = iter(rows)
         self._metrics.images.inc(len(found))
         return [self._picture(one, [next(each) for _ in one.faces]) for one in found]
 
     async def _find_and_read(
-        self, uploads: Sequence[Upload], find: Callable[[Upload, str], _Found]
+        self, uploads: Sequence[Upload], find: Callable[[Upload, str], _Found], *, part: int = 1
     ) -> tuple[list[_Found], list[Probabilities]]:
-        """Return the faces of each image, and the probabilities of all of them."""
+        """Return the faces of each image, and the probabilities of all of them.
+
+        Args:
+            uploads: images.
+            find: function that returns the faces of an image, which is named in errors.
+            part: number of images that a thread takes in a row.
+        """
         loop = asyncio.get_running_loop()
+        named = [(upload, _where(upload, number)) for number, upload in enumerate(uploads)]
         try:
             async with asyncio.timeout(self._settings.timeout):
-                found = _all_or_problem(
-                    await asyncio.gather(
-                        *(
-                            loop.run_in_executor(self._pool, find, upload, _where(upload, number))
-                            for number, upload in enumerate(uploads)
-                        ),
-                        return_exceptions=True,
+                parts = await asyncio.gather(
+                    *(
+                        loop.run_in_executor(self._pool, _each, find, named[start : start + part])
+                        for start in range(0, len(named), part)
                     )
                 )
+                found = _all_or_problem(chain.from_iterable(parts))
                 crops = [crop for one in found for crop in one.crops]
                 if not crops:
                     return found, []
@@ -258,14 +263,25 @@ class Follower:
         return tracks, [self._smoother.update(track, row, seconds) for track, row in pairs]
 
 
-def _all_or_problem(results: Iterable[T | BaseException]) -> list[T]:
+def _each(
+    find: Callable[[Upload, str], _Found], uploads: Iterable[tuple[Upload, str]]
+) -> list[_Found | Problem]:
+    """Return the faces of each image, or its problem."""
+    results: list[_Found | Problem] = []
+    for upload, where in uploads:
+        try:
+            results.append(find(upload, where))
+        except Problem as problem:
+            results.append(problem)
+    return results
+
+
+def _all_or_problem(results: Iterable[_Found | Problem]) -> list[_Found]:
     """Return the results, or raise one problem that names every image that has one."""
     found, problems = [], []
     for result in results:
         if isinstance(result, Problem):
             problems.append(result)
-        elif isinstance(result, BaseException):
-            raise result
         else:
             found.append(result)
     if problems:

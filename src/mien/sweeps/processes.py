@@ -10,10 +10,10 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from mien.errors import RunError
+from mien.errors import STOPPED, RunError
 from mien.runs.run import Run
 from mien.sweeps.folder import SweepFolder, Trial
-from mien.sweeps.trial import STOPPED, stopped_trial
+from mien.sweeps.trial import stopped_trial
 
 POLL_S: Final = 0.5
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from mien.errors import Interrupted, MienError, RunError
+from mien.errors import STOPPED, Interrupted, MienError, RunError
 from mien.evaluation import Evaluation
 from mien.io.files import locked_file
 from mien.recipes import Recipe
@@ -21,8 +21,6 @@ from mien.runs.run import Run
 from mien.sweeps.folder import SplitScore, SweepFolder, Trial
 from mien.training.listener import TrainingListener
 from mien.training.train import resume, train
-
-STOPPED: Final = 130  # exit code of a trial that was asked to stop
 
 
 def run_trial(

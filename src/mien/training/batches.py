@@ -49,6 +49,7 @@ class Batches:
             batch.
         device: device on which the images stay.
         shuffle_seed: seed of the order; None keeps the order of the data set, and every image.
+        part: number of this process, and number of processes: each batch is divided among them.
     """
 
     def __init__(
@@ -57,7 +58,9 @@ class Batches:
         batch_size: int,
         device: torch.device,
         shuffle_seed: int | None = None,
+        part: tuple[int, int] = (0, 1),
     ) -> None:
+        self.part = part
         self.device = device
         self._images = dataset.images
         self._on_device = _copy_to(device, dataset.images) if device.type != "cpu" else None
@@ -67,7 +70,7 @@ class Batches:
         if votes is None:
             votes = np.zeros((len(dataset), len(FERPLUS_VOTES)), np.int8)
         self.votes = torch.from_numpy(votes.astype(np.float32)).to(device)
-        self.batch_size = min(batch_size, len(dataset))
+        self.batch_size = min(batch_size, len(dataset) // part[1] * part[1])
         self.shuffle_seed = shuffle_seed
         self.epoch = 0
         self._taken = 0  # bytes of images since their pages were released
@@ -92,14 +95,15 @@ class Batches:
         return taken
 
     def rows(self) -> Iterator[Tensor]:
-        """Yield the positions of the images of each batch of the epoch. Shape: int64 (batch,)."""
+        """Yield the positions of this process's images of each batch. Shape: int64 (batch,)."""
         order = torch.arange(len(self.labels))
         if self.shuffle_seed is not None:
             generator = np.random.default_rng((self.shuffle_seed, self.epoch))
             order = torch.from_numpy(generator.permutation(len(self.labels)))
         order = order.to(self.device)
         for index in range(len(self)):
-            yield order[index * self.batch_size : (index + 1) * self.batch_size]
+            batch = order[index * self.batch_size : (index + 1) * self.batch_size]
+            yield batch[self.part[0] :: self.part[1]]
 
 
 def _copy_to(device: torch.device, images: Images) -> Tensor:

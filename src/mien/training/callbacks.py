@@ -23,19 +23,27 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from mien.io.files import write_bytes
 from mien.recipes.sections import TrainSection
 from mien.training.batches import Batches
+from mien.training.processes import first_says
 
 
 class SeedEachEpoch(Callback):
-    """Draws the order, augmentation and dropout of an epoch from (seed, epoch) alone."""
+    """Draws the order, augmentation and dropout of an epoch from (seed, epoch) alone.
 
-    def __init__(self, batches: Batches, seed: int) -> None:
+    Args:
+        batches: batches of the training.
+        seed: seed of the recipe.
+        rank: number of this process; each draws its own augmentation and dropout.
+    """
+
+    def __init__(self, batches: Batches, seed: int, rank: int = 0) -> None:
         self.batches = batches
         self.seed = seed
+        self.rank = rank
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Seed the generators for this epoch."""
         self.batches.epoch = trainer.current_epoch
-        torch.manual_seed(self.seed * 100_003 + trainer.current_epoch)
+        torch.manual_seed(self.seed * 100_003 + trainer.current_epoch + self.rank * 1_000_000_007)
 
 
 class Freeze(Callback):
@@ -221,7 +229,7 @@ class Checkpoint(ModelCheckpoint):
         """Write the checkpoint if it is due."""
         waited = time.monotonic() - self._written >= self.least_seconds
         ends = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
-        if waited or ends or self.asked_to_stop():
+        if first_says(waited or ends or self.asked_to_stop()):  # or clocks would part processes
             super().on_train_epoch_end(trainer, pl_module)
             self._written = time.monotonic()
 

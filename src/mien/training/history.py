@@ -69,7 +69,8 @@ class History(Callback):
         if not math.isfinite(row["train_loss"] + row["val_loss"]):
             self._refuse_diverged(trainer, finite=False)
         self.rows.append(row)
-        write_text(self.path, history_csv(self.rows))
+        if trainer.is_global_zero:
+            write_text(self.path, history_csv(self.rows))
         self.on_epoch(row)
 
     def on_train_batch_end(

@@ -14,6 +14,7 @@ from mien.io.interrupt import StopRequest, asked_to_stop
 from mien.io.text import one_line
 from mien.runs.run import Run
 from mien.training.module import Trainable
+from mien.training.processes import any_says
 
 
 class TrainingListener:
@@ -159,7 +160,8 @@ class Stopped(Exception):  # noqa: N818 - nothing went wrong
 class StopWhenAsked(Callback):
     """Stops between two steps on Ctrl-C or SIGTERM, so that no step is cut off.
 
-    The second signal is the usual KeyboardInterrupt.
+    The second signal is the usual KeyboardInterrupt. Several processes stop at the same step,
+    whichever of them gets the signal.
 
     Args:
         between_epochs: stop between two epochs instead. On a GPU these are short, and a checkpoint
@@ -183,16 +185,16 @@ class StopWhenAsked(Callback):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Stop before an epoch."""
-        if self.stopping if self.between_epochs else self._request():
+        if self.stopping if self.between_epochs else any_says(self._request()):
             raise Stopped
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Decide whether this epoch was the last one, before its checkpoint is written."""
-        self.stopping = self._request()
+        self.stopping = any_says(self._request())
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **kwargs: Any
     ) -> None:
         """Stop after a step."""
-        if self._request() and not self.between_epochs:
+        if not self.between_epochs and any_says(self._request()):
             raise Stopped

@@ -9,6 +9,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.strategies import DDPStrategy
 
 from mien.errors import MienError, RecipeError, RunError, first_line
 from mien.io.names import is_text
@@ -34,6 +35,7 @@ from mien.training.listener import NotifyListener, Started, Stopped, StopWhenAsk
 from mien.training.memory import keep_freed_memory
 from mien.training.module import Trainable, balanced_weights, use_channels_last
 from mien.training.preflight import Prepared
+from mien.training.processes import LostProcessError, Place, is_lost_connection
 from mien.training.taught_batches import TaughtBatches
 
 # On a CPU, larger batches take more memory and no less time.
@@ -48,6 +50,8 @@ def fit(
     listener: TrainingListener,
     callbacks: Sequence[Callback] = (),
     loggers: Sequence[Logger] = (),
+    *,
+    place: Place,
 ) -> bool:
     """Train a run until the end of its recipe; return whether it was stopped earlier.
 
@@ -57,23 +61,26 @@ def fit(
         listener: progress listener.
         callbacks: further Lightning callbacks, called after mien's own.
         loggers: Lightning loggers; with none, a TensorBoard logger if TensorBoard is installed.
+        place: place of this process among those of the training, which are connected.
 
     Raises:
+        LostProcessError: if another process of the training has ended.
         RunError: if the weights that the run started from have changed since.
         RecipeError: if torch.compile does not work on this machine.
     """
     settings, recipe = run.record, run.recipe
-    device = torch.device(settings.device)
-    on_gpu = device.type == "cuda"
+    on_gpu = settings.device == "cuda"
+    device = torch.device("cuda", place.local_rank) if on_gpu else torch.device("cpu")
+    part = (place.rank, place.size)
     keep_freed_memory()
     module = _build_module(run, prepared)
-    batches = _build_batches(run, prepared, module, device)
-    validation = Batches(prepared.dataset.val, _VAL_BATCH[device.type], device)
+    batches = _build_batches(run, prepared, module, device, part)
+    validation = Batches(prepared.dataset.val, _VAL_BATCH[device.type], device, part=part)
 
     stopper, started = StopWhenAsked(between_epochs=on_gpu), Started()
     resume_from = run.last_checkpoint if run.last_checkpoint.is_file() else None
     own_callbacks: list[Callback] = [
-        SeedEachEpoch(batches, recipe.train.seed),
+        SeedEachEpoch(batches, recipe.train.seed, place.rank),
         *_freezing(recipe, module),
         *([AveragedWeights(recipe.train.ema_decay, device)] if recipe.train.ema_decay else []),
         History(run.history_path, listener.epoch_ended, recipe.train),  # before the next rate
@@ -94,12 +101,15 @@ def fit(
         ):
             trainer = pl.Trainer(
                 accelerator="gpu" if on_gpu else "cpu",
-                devices=1,
+                devices=place.local_size,
+                num_nodes=place.nodes,
+                strategy=_strategy(recipe, place),
+                sync_batchnorm=recipe.train.sync_batch_norm and place.size > 1,
                 precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
                 max_epochs=recipe.train.epochs,
                 callbacks=[*own_callbacks, *callbacks],
-                plugins=[AtomicCheckpoints()],
-                logger=list(loggers) or _tensorboard(run),
+                plugins=[AtomicCheckpoints(), place.cluster()],
+                logger=list(loggers) or (place.rank == 0 and _tensorboard(run)),
                 enable_progress_bar=False,
                 enable_model_summary=False,
                 num_sanity_val_steps=0,
@@ -107,6 +117,11 @@ def fit(
             )
             trainer.fit(module, batches, validation, ckpt_path=resume_from, weights_only=True)
     except RuntimeError as error:
+        if is_lost_connection(error):
+            raise LostProcessError(
+                f"another process of this training has ended; continue it: mien train --resume "
+                f"{run.path}"
+            ) from None
         if not recipe.train.compile or not type(error).__module__.startswith("torch._"):
             raise
         reason = first_line(error)
@@ -150,12 +165,23 @@ def _build_module(run: Run, prepared: Prepared) -> Trainable:
     return module
 
 
+def _strategy(recipe: Recipe, place: Place) -> DDPStrategy | str:
+    if place.size == 1:
+        return "auto"
+    # A frozen backbone has no gradients to wait for.
+    return DDPStrategy(find_unused_parameters=bool(recipe.train.frozen_epochs))
+
+
 def _build_batches(
-    run: Run, prepared: Prepared, module: Trainable, device: torch.device
+    run: Run,
+    prepared: Prepared,
+    module: Trainable,
+    device: torch.device,
+    part: tuple[int, int],
 ) -> Batches:
     train, distill = run.recipe.train, run.recipe.distill
     if prepared.teachers is None or not distill.views:
-        return Batches(prepared.fitted, train.batch_size, device, train.seed)
+        return Batches(prepared.fitted, train.batch_size, device, train.seed, part)
     return TaughtBatches(
         prepared.fitted,
         train.batch_size,
@@ -165,6 +191,7 @@ def _build_batches(
         teachers=prepared.teachers,
         views=distill.views,
         bf16=run.record.precision == "bf16",
+        part=part,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as pl
 import torch
@@ -20,6 +19,7 @@ from mien.recipes import Recipe
 from mien.training.augment import Augmentation
 from mien.training.batches import Batch
 from mien.training.distill import Teachers
+from mien.training.processes import sum_over_processes
 from mien.training.targets import (
     distillation_loss,
     mirror_divergence,
@@ -118,6 +118,8 @@ class Trainable(pl.LightningModule):
     def validation_step(self, batch: Batch, _: int) -> None:
         """Add up the cross-entropy and the hits of a batch, without augmentation."""
         images, labels = batch.images, batch.labels
+        if not len(labels):  # a last batch of fewer images than processes
+            return
         # In fp32 like the Bundle, or history and evaluation would differ.
         with torch.autocast(self.device.type, enabled=False):
             logits = self.classifier(channels_last(to_unit(images))).float()
@@ -130,11 +132,13 @@ class Trainable(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log train_loss, train_accuracy, val_loss and val_accuracy for the callbacks."""
         for split, tally in self._tallies.items():
-            self.log_dict({f"{split}_{name}": value for name, value in tally.means().items()})
+            means = tally.means(sum_over_processes(tally.sums(self.device)))
+            self.log_dict({f"{split}_{name}": value for name, value in means.items()})
 
     def running_means(self) -> dict[str, float]:
-        """Return the loss and accuracy over this epoch's training batches so far."""
-        return {name: float(value) for name, value in self._tallies["train"].means().items()}
+        """Return the loss and accuracy over this process's training batches of the epoch so far."""
+        tally = self._tallies["train"]
+        return {name: float(value) for name, value in tally.means(tally.sums(self.device)).items()}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return the recipe's optimizer, with weight decay on kernels only."""
@@ -174,9 +178,15 @@ class _Tally:
         self.loss = self.loss + loss.detach() * len(labels)
         self.hits = self.hits + (logits.argmax(1) == labels).sum()
 
-    def means(self) -> dict[str, Any]:
-        images = max(self.images, 1)
-        return {"loss": self.loss / images, "accuracy": self.hits / images}
+    def sums(self, device: torch.device) -> Tensor:
+        """Return the number of images, the sum of their losses and the hits. Shape: (3,)."""
+        sums = (self.images, self.loss, self.hits)
+        return torch.stack([torch.as_tensor(x, dtype=torch.float64, device=device) for x in sums])
+
+    @staticmethod
+    def means(sums: Tensor) -> dict[str, Tensor]:
+        images, loss, hits = sums
+        return {"loss": loss / images.clamp_min(1), "accuracy": hits / images.clamp_min(1)}
 
 
 def votes_share(recipe: Recipe) -> float:

@@ -37,6 +37,7 @@ class TaughtBatches(Batches):
         teachers: teacher ensemble, which reads each version once.
         views: number of augmented versions.
         bf16: whether the teachers compute in bf16, as the student does.
+        part: number of this process, and number of processes, each of which makes all versions.
     """
 
     def __init__(
@@ -50,8 +51,9 @@ class TaughtBatches(Batches):
         teachers: Teachers,
         views: int,
         bf16: bool,
+        part: tuple[int, int] = (0, 1),
     ) -> None:
-        super().__init__(dataset, batch_size, device, seed)
+        super().__init__(dataset, batch_size, device, seed, part)
         self.seed = seed
         self.augmentation = augmentation
         self.teachers = teachers

@@ -6,6 +6,7 @@ fit (`loop`) and finalize (`finalize`).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
 from mien.data.load import Paths, as_paths
-from mien.errors import Interrupted, RecipeError, RunError
+from mien.errors import CANNOT_DO, STOPPED, Interrupted, RecipeError, RunError
 from mien.io.files import expand_user, refuse_unwritable, write_text
 from mien.models import Task, build_model, count_macs, count_parameters
 from mien.models.custom import BuildNetwork, register_callable
@@ -26,7 +27,7 @@ from mien.recipes.recipe import extend_recipe
 from mien.runs.data import load_run_data, load_split_data
 from mien.runs.membership import Membership
 from mien.runs.record import RunRecord, describe_data, describe_environment, describe_paths, now
-from mien.runs.run import Run
+from mien.runs.run import RECORD_NAME, Run
 from mien.training.device import Device, resolve_device, resolve_precision
 from mien.training.distill import load_teachers
 from mien.training.finalize import finalize
@@ -35,6 +36,7 @@ from mien.training.listener import EpochLines, TrainingListener
 from mien.training.loop import fit
 from mien.training.preflight import Prepared, preflight, prepare
 from mien.training.pretrained import adopt_architecture
+from mien.training.processes import LostProcessError, Place, find_place, joined, told_by_first
 
 
 def train(
@@ -70,19 +72,28 @@ def train(
         callbacks: further Lightning callbacks, called after mien's own.
         loggers: Lightning loggers; with none, a TensorBoard logger if TensorBoard is installed.
 
+    Started by torchrun or srun, every process calls this; the first one makes the run, and a
+    restarted one resumes it.
+
     Raises:
         MienError: for a mistake in the recipe, the data or the run directory.
         Interrupted: on Ctrl-C or SIGTERM; the run can be used as it is then.
     """
+    place = find_place()
+    if place.rank:
+        return join(network=network, callbacks=callbacks, loggers=loggers)
+    out = expand_user(out)
+    if place.restarts and (out / RECORD_NAME).is_file():
+        return resume(out, network=network, listener=listener, callbacks=callbacks, loggers=loggers)
     recipe = adopt_architecture(_resolve_recipe(recipe, overrides, network))
     listener = listener or EpochLines()
-    out = expand_user(out)
     Run.refuse_existing(out)  # before the data is read, which takes time
     paths = as_paths(data)
     weights = find_weights(recipe.model)
     recipe = recipe.resolve_paths(Path())
     teachers = load_teachers(recipe)
     accelerator = resolve_device(device)
+    _refuse_uneven(recipe, place, accelerator)
     dataset = load_split_data(recipe.data, paths, skip_bad=skip_bad)
     for note in dataset.notes:
         listener.noticed(note)
@@ -101,6 +112,7 @@ def train(
         device=accelerator,
         precision=resolve_precision(recipe.train.precision, accelerator),
         threads=torch.get_num_threads(),
+        processes=place.size,
         environment=describe_environment(),
         parameters=parameters,
         macs=macs,
@@ -110,7 +122,48 @@ def train(
     if dataset.skipped:
         write_text(run.skipped_path, "\n".join(dataset.skipped) + "\n")
     with run.locked(), _interruptible(run):
-        return _fit_and_finalize(run, prepared, listener, callbacks, loggers)
+        return _fit_and_finalize(run, prepared, listener, callbacks, loggers, place)
+
+
+def join(
+    *,
+    network: BuildNetwork | None = None,
+    callbacks: Sequence[Callback] = (),
+    loggers: Sequence[Logger] = (),
+) -> Run:
+    """Train the run of the first process with it; `train`, `resume` and `continue_training` do so.
+
+    Args:
+        network: function that builds the network, if the run is trained with one.
+        callbacks: further Lightning callbacks, called after mien's own.
+        loggers: Lightning loggers, which write in the first process alone.
+
+    Raises:
+        RunError: if this machine does not have the run's directory or data.
+        SystemExit: if another process has ended or was stopped, which the first one reports.
+    """
+    place, quiet = find_place(), TrainingListener()
+    if network is not None:
+        register_callable(network)
+    with joined(place):
+        path = Path(told_by_first())
+        try:
+            run = Run(path)
+        except RunError as error:
+            raise RunError(
+                f"{error}; all machines of a training need the same run directory, on a file "
+                "system that they share"
+            ) from None
+        recipe = run.recipe
+        dataset, _ = load_run_data(run)
+        prepared = prepare(recipe, dataset, load_teachers(recipe), quiet)
+        try:
+            interrupted = fit(run, prepared, quiet, callbacks, loggers, place=place)
+        except LostProcessError:
+            sys.exit(CANNOT_DO)
+    if interrupted:
+        sys.exit(STOPPED)
+    return run
 
 
 def resume(
@@ -138,6 +191,8 @@ def resume(
         RunError: if the run is finished or damaged, or the data is not the data that it was trained
             on.
     """
+    if find_place().rank:
+        return join(network=network, callbacks=callbacks, loggers=loggers)
     if network is not None:
         register_callable(network)
     run = Run(path)
@@ -177,6 +232,8 @@ def continue_training(
         RunError: if the run has not finished or lacks its last checkpoint, or the data is not the
             data that it was trained on.
     """
+    if find_place().rank:
+        return join(network=network, callbacks=callbacks, loggers=loggers)
     if network is not None:
         register_callable(network)
     run = Run(path)
@@ -202,7 +259,8 @@ def _go_on(
     loggers: Sequence[Logger],
 ) -> Run:
     """Train a run from its last checkpoint to the end of a recipe."""
-    path = run.path
+    path, place = run.path, find_place()
+    _refuse_uneven(recipe, place, run.record.device)
     refuse_unwritable(path)  # before the data is read, which takes time
     mend = "resuming would mix two data sets. Name the right one with --data"
     dataset, given = load_run_data(run, data, mend=mend)
@@ -223,8 +281,10 @@ def _go_on(
         run.change_recipe(recipe)
         moved = run.record.data.model_copy(update={"paths": describe_paths(given)})
         run.update(status="training", data=moved)
+        if place.size != run.record.processes:
+            run.update(processes=place.size, threads=torch.get_num_threads())
         run.remove_results()  # only now: the run stays usable if it cannot be resumed
-        return _fit_and_finalize(run, prepared, listener, callbacks, loggers)
+        return _fit_and_finalize(run, prepared, listener, callbacks, loggers, place)
 
 
 def _resolve_recipe(
@@ -242,6 +302,21 @@ def _resolve_recipe(
     return recipe.model_copy(update={"model": with_family(recipe.model.model_dump(), family)})
 
 
+def _refuse_uneven(recipe: Recipe, place: Place, device: str) -> None:
+    """Raise a RecipeError if the processes could not train this recipe together."""
+    batch = recipe.train.batch_size
+    if batch % place.size or batch < 2 * place.size:  # batch normalization needs two
+        raise RecipeError(
+            f"train.batch_size = {batch}: cannot be divided among {place.size} processes, expected "
+            f"a multiple of {place.size} with two images or more for each: --set "
+            f"train.batch_size={place.size * max(2, batch // place.size)}"
+        )
+    if recipe.train.sync_batch_norm and place.size > 1 and device == "cpu":
+        raise RecipeError(
+            "train.sync_batch_norm needs GPUs; train without: --set train.sync_batch_norm=false"
+        )
+
+
 @contextmanager
 def _interruptible(run: Run) -> Iterator[None]:
     """Turn a Ctrl-C that stops at once into advice on how to resume."""
@@ -257,10 +332,16 @@ def _fit_and_finalize(
     listener: TrainingListener,
     callbacks: Sequence[Callback],
     loggers: Sequence[Logger],
+    place: Place,
 ) -> Run:
     # Also if resumed: older versions wrote none, and the data is known to be the same.
     Membership.of(prepared.dataset, chosen_by=chosen_by(run.recipe.train)).save(run.path)
-    interrupted = fit(run, prepared, listener, callbacks, loggers)
+    with joined(place):
+        told_by_first(str(run.path.resolve()))
+        interrupted = fit(run, prepared, listener, callbacks, loggers, place=place)
+    if interrupted and place.size > 1:  # what starts the processes soon kills those that linger
+        run.update(status="interrupted")
+        raise Interrupted(f"stopped; resume with: mien train --resume {run.path}")
     if interrupted and not run.kept_checkpoint.is_file():
         run.update(status="interrupted")
         raise Interrupted(

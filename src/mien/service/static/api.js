@@ -33,7 +33,7 @@ export async function ask(path, options = {}) {
 }
 
 // Sends a photo, and waits while the service is busy.
-export async function readPhoto(file) {
+async function readPhoto(file) {
   for (let tries = 0; ; tries += 1) {
     try {
       const headers = { "Content-Type": "application/octet-stream" };
@@ -46,8 +46,9 @@ export async function readPhoto(file) {
   }
 }
 
-// Opens the stream. `told` gets each reply; `ended` is called once, when it is lost.
-export function openStream({ opened, told, ended }) {
+// Opens the stream. `told` gets each reply; `ended` is called once, when it is lost. What it returns
+// takes pictures: `send(canvas)` answers whether the picture is under way.
+function openStream({ opened, told, ended }) {
   const address = new URL("/v1/stream", location.href);
   address.protocol = address.protocol.replace("http", "ws");
   const protocols = ["mien.stream.1"];
@@ -58,6 +59,21 @@ export function openStream({ opened, told, ended }) {
   const socket = new WebSocket(address, protocols);
   socket.onopen = opened;
   socket.onmessage = (event) => told(JSON.parse(event.data));
-  socket.onclose = (event) => ended(event.reason);
-  return socket;
+  socket.onclose = (event) => ended(`The server is not reached${event.reason ? ` (${event.reason})`
+    : ""}; trying again…`);
+  return {
+    get isOpen() {
+      return socket.readyState === WebSocket.OPEN;
+    },
+    async send(canvas) {
+      const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.85));
+      if (!blob || socket.readyState !== WebSocket.OPEN) return false;
+      socket.send(blob);
+      return true;
+    },
+    close: () => socket.close(),
+  };
 }
+
+// Reads with the server.
+export const serverReader = { findsFaces: true, readPhoto, openStream };

@@ -1,7 +1,5 @@
 // The camera, and the stream of its frames. At most two frames are under way, so that the newest
-// picture is read, whatever the speed of the line.
-
-import { openStream } from "./api.js";
+// picture is read, whatever the speed of the line or of this browser.
 
 const WIDTH = 640;
 const UNDER_WAY = 2;
@@ -16,8 +14,9 @@ const REASONS = {
 };
 
 export class Camera {
-  constructor(video, { told, state }) {
-    Object.assign(this, { video, told, state });
+  // openStream: function that opens the stream of the reader in use.
+  constructor(video, { openStream, told, state }) {
+    Object.assign(this, { video, openStream, told, state });
     this.canvas = document.createElement("canvas");
   }
 
@@ -49,15 +48,15 @@ export class Camera {
     this.media?.getTracks().forEach((track) => track.stop());
     this.video.srcObject = null;
     this.media = null;
-    this.socket?.close();
-    this.socket = null;
+    this.stream?.close();
+    this.stream = null;
   }
 
   connect() {
     this.sent = [];
     this.times = [];
     this.count = 0;
-    const socket = openStream({
+    const stream = this.openStream({
       opened: () => {
         this.waitMs = 500;
         this.state("");
@@ -65,19 +64,19 @@ export class Camera {
       },
       told: (reply) => this.take(reply),
       ended: (reason) => {
-        if (this.socket !== socket || !this.isOn) return;
-        this.state(`The server is not reached${reason ? ` (${reason})` : ""}; trying again…`);
+        if (this.stream !== stream || !this.isOn) return;
+        this.state(reason);
         this.timer = setTimeout(() => this.isOn && this.connect(), this.waitMs);
         this.waitMs = Math.min(LONGEST_WAIT_MS, 2 * this.waitMs);
       },
     });
-    this.socket = socket;
+    this.stream = stream;
   }
 
   // Sends the picture of this moment, unless enough are under way.
   async send() {
-    const { socket, video, canvas } = this;
-    if (!this.isOn || socket?.readyState !== WebSocket.OPEN || this.isEncoding) return;
+    const { stream, video, canvas } = this;
+    if (!this.isOn || !stream?.isOpen || this.isEncoding) return;
     if (this.sent.length >= UNDER_WAY || !video.videoWidth) {
       if (!video.videoWidth) setTimeout(() => this.send(), 50);
       return;
@@ -86,12 +85,12 @@ export class Camera {
     canvas.width = Math.min(WIDTH, video.videoWidth);
     canvas.height = Math.round((canvas.width * video.videoHeight) / video.videoWidth);
     canvas.getContext("2d").drawImage(video, 0, 0, canvas.width, canvas.height);
-    const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.85));
+    const at = performance.now();
+    const isSent = await stream.send(canvas);
     this.isEncoding = false;
-    if (!blob || socket !== this.socket || socket.readyState !== WebSocket.OPEN) return;
-    this.sent.push({ frame: this.count, at: performance.now() });
+    if (!isSent || stream !== this.stream) return;
+    this.sent.push({ frame: this.count, at });
     this.count += 1;
-    socket.send(blob);
     requestAnimationFrame(() => this.send());
   }
 

@@ -9,7 +9,9 @@ export class Readings {
     this.leftOut = 0;
   }
 
+  // Adds a row for each face; returns the rows.
   add(source, seconds, faces) {
+    const before = this.rows.length;
     for (const face of faces) {
       if (this.rows.length === MOST) this.leftOut += 1;
       else {
@@ -20,6 +22,11 @@ export class Readings {
         ]);
       }
     }
+    return this.rows.slice(before);
+  }
+
+  remove(rows) {
+    this.rows = this.rows.filter((row) => !rows.includes(row));
   }
 
   text() {

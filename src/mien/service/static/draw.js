@@ -22,13 +22,21 @@ function prepared(canvas) {
   return { pen, width, height };
 }
 
-// Draws the box of each face; the picture lies in the canvas as `object-fit: contain` puts it.
+// Returns how a picture lies in a canvas, as `object-fit: contain` puts it.
+export function placed({ width, height }, picture) {
+  const scale = Math.min(width / picture.width, height / picture.height);
+  return {
+    scale,
+    left: (width - scale * picture.width) / 2,
+    top: (height - scale * picture.height) / 2,
+  };
+}
+
+// Draws the box of each face.
 export function drawBoxes(canvas, result, colours, { mirrored = false } = {}) {
   const { pen, width, height } = prepared(canvas);
   if (!result) return;
-  const scale = Math.min(width / result.width, height / result.height);
-  const left = (width - scale * result.width) / 2;
-  const top = (height - scale * result.height) / 2;
+  const { scale, left, top } = placed({ width, height }, result);
   pen.font = "600 14px system-ui, sans-serif";
   pen.textBaseline = "middle";
   for (const face of result.faces) {

@@ -1,9 +1,11 @@
 // The page: photos and the camera in, readings out.
 
-import { ask, key, readPhoto, useKey } from "./api.js";
+import { key, useKey } from "./api.js";
+import { letDraw } from "./box.js";
 import { Camera } from "./camera.js";
 import { Readings, save } from "./csv.js";
 import { drawBoxes, nameOf, showFaces, Timeline } from "./draw.js";
+import { Mode } from "./mode.js";
 
 const on = (id) => document.getElementById(id);
 const BETWEEN_WORDS_MS = 2000; // screen readers are told no more often
@@ -12,10 +14,15 @@ let card = null;
 let readings = null;
 let timeline = null;
 let shown = null; // { result, mirrored }
-let photos = []; // { name, address, result }
+let photos = []; // { file, address, result, rows }
+let current = null; // the photo that is shown
+let rereading = null; // "now", or "again" if the square was moved since
 let toldAt = -Infinity;
+let loading = null; // { turn, done }: the reader that is being loaded
 
+const mode = new Mode({ changed: changeMode });
 const camera = new Camera(on("video"), {
+  openStream: (listeners) => mode.reader.openStream(listeners),
   state: (text) => complain(text),
   told: showFrame,
 });
@@ -37,11 +44,24 @@ function refused(error) {
   } else complain(error.message);
 }
 
+// Returns whether there is a reader, once it is loaded.
+async function isReady() {
+  if (card) return true;
+  if (loading?.turn !== mode.turn) loading = { turn: mode.turn, done: loadCard() };
+  const mine = loading;
+  const isLoaded = await mine.done;
+  if (loading === mine) loading = null;
+  return isLoaded;
+}
+
 async function loadCard() {
+  const { turn } = mode;
   try {
-    card = await ask("/v1/model");
+    const opened = await mode.open();
+    if (turn !== mode.turn) return false; // another mode was chosen meanwhile
+    card = opened;
   } catch (error) {
-    refused(error);
+    if (turn === mode.turn) refused(error);
     return false;
   }
   on("lock").hidden = true;
@@ -94,7 +114,7 @@ async function toggleCamera() {
     return;
   }
   complain("");
-  if (!card && !(await loadCard())) return;
+  if (!(await isReady())) return;
   on("camera").disabled = true;
   say("Starting the camera…");
   timeline = new Timeline(on("timeline"), card.labels, card.colours);
@@ -127,21 +147,24 @@ async function readFiles(files) {
     return;
   }
   if (camera.isOn) stopCamera();
-  if (!card && !(await loadCard())) return;
+  if (!(await isReady())) return;
   complain("");
   on("history").hidden = true;
   const problems = [];
+  const mine = card;
   for (const [number, file] of images.entries()) {
     say(images.length > 1 ? `Reading ${number + 1} of ${images.length}…` : "Reading…");
     try {
       if (file.size > card.limits.body_bytes) {
         throw new Error(`larger than the ${card.limits.body_bytes >> 20} MB that are taken`);
       }
-      const result = await readPhoto(file);
-      photos.push({ name: file.name, address: URL.createObjectURL(file), result });
-      readings.add(file.name, null, result.faces);
+      const result = await mode.reader.readPhoto(file);
+      if (card !== mine) return; // another mode was chosen meanwhile
+      const rows = readings.add(file.name, null, result.faces);
+      photos.push({ file, address: URL.createObjectURL(file), result, rows });
       showPhoto(photos.length - 1);
     } catch (error) {
+      if (card !== mine) return;
       if (error.status === 401) {
         refused(error);
         return;
@@ -156,11 +179,12 @@ async function readFiles(files) {
 }
 
 function showPhoto(number) {
-  const { name, address, result } = photos[number];
+  current = photos[number];
+  const { file, address, result } = current;
   on("stage").hidden = on("photo").hidden = false;
   on("photo").onload = () => show(result);
   on("photo").src = address;
-  on("photo").alt = name;
+  on("photo").alt = file.name;
   const strip = on("photos");
   strip.hidden = photos.length < 2;
   while (strip.children.length < photos.length) {
@@ -169,7 +193,7 @@ function showPhoto(number) {
     button.type = "button";
     const image = document.createElement("img");
     image.src = photos[at].address;
-    image.alt = photos[at].name || `photo ${at + 1}`;
+    image.alt = photos[at].file.name || `photo ${at + 1}`;
     button.append(image);
     button.onclick = () => showPhoto(at);
     strip.append(button);
@@ -177,9 +201,53 @@ function showPhoto(number) {
   [...strip.children].forEach((one, at) => one.setAttribute("aria-pressed", at === number));
 }
 
+// Reads the photo that is shown once more, after the square around the face was moved.
+async function reread() {
+  if (camera.isOn || !current || rereading) {
+    rereading &&= "again";
+    return;
+  }
+  do {
+    rereading = "now";
+    const photo = current;
+    try {
+      photo.result = await mode.reader.readPhoto(photo.file);
+    } catch (error) {
+      complain(error.message);
+      break;
+    }
+    if (photo !== current) continue;
+    readings.remove(photo.rows);
+    photo.rows = readings.add(photo.file.name, null, photo.result.faces);
+    show(photo.result);
+    tellFaces(photo.result);
+  } while (rereading === "again");
+  rereading = null;
+}
+
+// Reads with another reader from here on. What was read with the former one is cleared, since one
+// table does not mix two models; the photos are read again.
+async function changeMode() {
+  const wasOn = camera.isOn;
+  const files = photos.map((photo) => photo.file);
+  if (wasOn) stopCamera();
+  if (card) forget();
+  on("history").hidden = true;
+  card = readings = timeline = null;
+  say(mode.isPrivate ? "Loading the model into this browser…" : "");
+  if (!(await isReady())) {
+    say("");
+    return;
+  }
+  say(mode.isPrivate ? "Private mode is on." : "Private mode is off.");
+  if (files.length) await readFiles(files);
+  else if (wasOn) await toggleCamera();
+}
+
 function forget() {
   photos.forEach((photo) => URL.revokeObjectURL(photo.address));
   photos = [];
+  current = null;
   readings = new Readings(card.labels);
   on("photos").replaceChildren();
   on("faces").replaceChildren();
@@ -204,7 +272,7 @@ on("lock").onsubmit = async (event) => {
   event.preventDefault();
   useKey(on("key").value);
   on("key").value = "";
-  if (await loadCard()) on("camera").focus();
+  if (await isReady()) on("camera").focus();
 };
 addEventListener("paste", (event) => {
   const files = event.clipboardData?.files ?? [];
@@ -225,5 +293,6 @@ addEventListener("resize", () => {
   timeline?.draw();
 });
 addEventListener("pagehide", () => camera.stop());
+letDraw(on("boxes"), { reader: () => mode.reader, shown: () => shown, moved: reread });
 
-loadCard();
+isReady();

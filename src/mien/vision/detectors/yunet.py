@@ -24,7 +24,7 @@ from mien.vision.detectors.base import DETECTORS, LONGEST_SIDE_PX, Detector, Fac
 from mien.vision.overlap import without_duplicates
 from mien.vision.reading import Box
 
-__all__ = ["YuNetDetector", "fetch_yunet"]
+__all__ = ["YuNetDetector", "by_hand", "fetch_yunet", "find_yunet"]
 
 _MIN_SCORE: Final = 0.7  # 19 of 20 faces of FER-2013, padded and searched, have 0.79 or more
 _MAX_OVERLAP: Final = 0.3  # two boxes with a higher overlap are one face; OpenCV's default
