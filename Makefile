@@ -7,7 +7,7 @@ LOWEST := .venv-lowest
 WEB := src/mien/service/static/ort/ort.wasm.gz
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: setup demo test web slow lowest bench licences sbom clean
+.PHONY: setup demo test web docs slow lowest bench licences sbom clean
 
 setup: $(INSTALLED)  ## make the environment; does nothing when nothing changed
 
@@ -17,7 +17,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Installing mien and the tested versions of its packages into $(VENV): some minutes, most of them for torch"
 	python3 -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet --progress-bar on --disable-pip-version-check \
-		-c constraints.txt -e '.[$(EXTRAS),cluster]'
+		-c constraints.txt -e '.[$(EXTRAS),cluster,docs]'
 	touch $@
 	@echo "Set up. Type next:  . $(VENV)/bin/activate  and then:  mien predict --sample"
 
@@ -37,6 +37,10 @@ web: $(WEB)  ## what the page's private mode and `mien web` need, by npm; never 
 
 $(WEB): tools/web.py | setup
 	$(PYTHON) tools/web.py
+
+docs: setup  ## the documentation as a site, in build/site; any warning is an error
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	@echo "The site: build/site/index.html"
 
 slow: setup lowest  ## the tests that take long, and those with the oldest packages
 	pytest -n auto --dist worksteal -m slow

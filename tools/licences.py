@@ -29,10 +29,10 @@ HEAD = """# Licences of the dependencies
 
 mien itself is under the [MIT licence](../LICENSE). Nothing of the packages below is part of its
 wheel: pip installs them beside it. Wheels that are built after `make web` also hold onnxruntime-web
-(MIT licence), with its notices, for the private mode of the page. Core packages are needed to read faces; the others come with an
-extra. Licences are as the packages declare them. `make licences` writes this page from
-`constraints.txt` and the metadata of the installed packages; `make sbom` writes the same list as
-CycloneDX JSON, to `dist/sbom.json`.
+(MIT licence), with its notices, for the private mode of the page. Core packages are needed to read
+faces; the others come with an extra. Licences are as the packages declare them. `make licences`
+writes this page from `constraints.txt` and the metadata of the installed packages; `make sbom`
+writes the same list as CycloneDX JSON, to `dist/sbom.json`.
 
 | package | version | licence | needed for |
 | --- | --- | --- | --- |

@@ -29,8 +29,9 @@ from mien.sweeps.folder import SweepFolder, SweepRecord, Trial
 from mien.sweeps.load import load_sweep
 from mien.sweeps.processes import TrialProcesses
 from mien.sweeps.results import chosen, results_table, write_results
-from mien.sweeps.runner import SweepListener, _next_trial, resume_sweep, start_sweep
+from mien.sweeps.runner import SweepListener, resume_sweep, start_sweep
 from mien.sweeps.search import suggest
+from mien.sweeps.source import TrialSource
 from mien.sweeps.trial import run_trial
 from mien.training.train import train
 
@@ -381,7 +382,7 @@ def test_a_stopped_trial_keeps_its_scores_until_there_are_others(cut_off, tmp_pa
     shutil.copytree(cut_off[0].path, tmp_path / "sweep")
     folder = SweepFolder(tmp_path / "sweep")
     before = folder.trial(0)
-    assert _next_trial(folder, TrialProcesses(folder, 1)) == before
+    assert TrialSource(folder).next(TrialProcesses(folder, 1)) == before
     assert folder.trial(0) == before  # whatever stops the next try before its first epoch
 
 

@@ -68,6 +68,26 @@ def sweep(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="With --resume: restart the failed trials.")
     ] = False,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Share the trials with other processes and machines that start the same sweep: "
+            "journal:PATH of a file that all of them reach, or the address of a database, such as "
+            "postgresql://user@host/name.",
+        ),
+    ] = None,
+    study: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="With --storage: name of the study. Default: NAME."),
+    ] = None,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune",
+            help="With --storage: stop trials early that fall behind (successive halving).",
+        ),
+    ] = False,
     skip_bad: SkipBadOption = False,
     with_test: Annotated[
         bool,
@@ -77,8 +97,16 @@ def sweep(
     """Train a recipe with many settings, and choose by the validation accuracy.
 
     Each trial is a run. A trial that fails is recorded, and the others continue. Ctrl-C stops after
-    the current steps; --resume continues.
+    the current steps; --resume continues. With --storage, trials of a process that is killed are
+    trained by the others; `mien sweep status --storage ADDRESS` shows how far they are.
     """
+    if name == "status":
+        if not storage:
+            raise typer.BadParameter("needs --storage ADDRESS", param_hint="status")
+        _say_status(storage, study)
+        return
+    if storage is None and (prune or study):
+        raise typer.BadParameter("needs --storage ADDRESS", param_hint="--prune, --study")
     if resume is not None:
         if any(
             (
@@ -90,6 +118,7 @@ def sweep(
                 path,
                 skip_bad,
                 with_test,
+                storage,
                 device is not Device.auto,
             )
         ):
@@ -123,6 +152,7 @@ def sweep(
     from mien.io.files import free_path
     from mien.sweeps.load import load_sweep
     from mien.sweeps.runner import start_sweep
+    from mien.sweeps.source import Shared
 
     chosen = load_sweep(
         name, grid=grid or (), search=search or (), overrides=settings or (), trials=trials
@@ -139,9 +169,17 @@ def sweep(
             minutes=minutes,
             splits=SPLITS if with_test else ("train", "val"),
             skip_bad=skip_bad,
+            shared=None if storage is None else Shared(storage, study or "", prune=prune),
             listener=listener,
         ),
     )
+
+
+def _say_status(storage: str, name: str | None) -> None:
+    """Print the studies of a storage, or the trials of one of them."""
+    from mien.sweeps.status import status_table
+
+    print_table(status_table(storage, name))
 
 
 def _with_results(path: Path, run: Callable[[SweepListener], SweepFolder]) -> None:

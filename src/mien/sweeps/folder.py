@@ -47,6 +47,8 @@ class SweepRecord(Record):
     """Device of the trials, as for `mien.training.train.train`."""
     splits: tuple[str, ...] = SPLITS
     """Names of the splits that a finished trial is measured on, if the data set has them."""
+    study: str = ""
+    """Name of the study that the trials are taken from; empty for a sweep of its own."""
 
 
 class SplitScore(Record):
@@ -63,7 +65,8 @@ class Trial(Record):
 
     An `open` trial has not ended: it waits, runs or was interrupted. A `stopped` trial was stopped
     by the sweep's time budget or by the user after at least one epoch; it has scores on val, and a
-    resumed sweep continues it.
+    resumed sweep continues it. A `pruned` trial was stopped early because it fell behind others;
+    it has scores on val, too.
     """
 
     number: int
@@ -72,7 +75,7 @@ class Trial(Record):
     """Name of the variant; empty for the trials of a grid or a search."""
     settings: Settings
     """Values of the settings that the trial tries."""
-    status: Literal["open", "stopped", "finished", "failed"] = "open"
+    status: Literal["open", "stopped", "pruned", "finished", "failed"] = "open"
     """Status of the trial."""
     error: str = ""
     """Reason why the trial failed; empty unless it has failed."""
@@ -90,12 +93,12 @@ class Trial(Record):
     @property
     def ended(self) -> bool:
         """Whether nothing is left to train."""
-        return self.status in ("finished", "failed")
+        return self.status in ("finished", "pruned", "failed")
 
     @property
     def measured(self) -> bool:
         """Whether the trial has scores on val, by which trials are compared."""
-        return self.status in ("finished", "stopped")
+        return self.status in ("finished", "stopped", "pruned")
 
     @property
     def label(self) -> str:

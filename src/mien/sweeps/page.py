@@ -36,15 +36,15 @@ def render_sweep(
     measured = [trial for trial in trials if trial.measured]
     curves, drawn, tradeoff = [], False, None
     if measured:
-        histories = _histories(folder, measured)
+        here = [trial for trial in measured if folder.run_path(trial.number).is_dir()]
+        histories = _histories(folder, here)
+        drawn = any(Run(folder.run_path(one.number)).record.data.drawn for one in here[:1])
         curves = [
             (column, embed(figures.draw_curves(histories, column)))
             for column in ("val_loss", "val_accuracy")
         ]
         if len({trial.macs for trial in measured}) > 1:
             tradeoff = embed(_tradeoff(measured))
-    if best:
-        drawn = Run(folder.run_path(best.number)).record.data.drawn
     return render_page(
         "sweep.html",
         sweep=sweep,
@@ -84,7 +84,8 @@ def _verdict(folder: SweepFolder, measured: Sequence[Trial], best: Trial) -> str
     others = [trial for trial in measured if trial is not best]
     if tied := [trial for trial in others if _accuracy(trial) == accuracy]:
         verdict += f"; {_listed(tied)} reached the same, and the first one is chosen"
-    kept = kept_evaluation(Run(folder.run_path(best.number)), "val")
+    path = folder.run_path(best.number)
+    kept = kept_evaluation(Run(path), "val") if path.is_dir() else None
     if kept is None or kept.accuracy.low is None or not others:
         return f"{verdict}."
     near = sum(_accuracy(trial) >= kept.accuracy.low for trial in others)
@@ -101,6 +102,13 @@ def _verdict(folder: SweepFolder, measured: Sequence[Trial], best: Trial) -> str
 def _next_steps(folder: SweepFolder, measured: Sequence[Trial], best: Trial) -> list[Advice]:
     """Return what to do with the chosen trial, with commands that run as they stand."""
     path = folder.run_path(best.number)
+    if not path.is_dir():
+        return [
+            Advice(
+                f"Another process trained {best.label}, and has its run in its own directory: mien "
+                "sweep status names the process of each trial."
+            )
+        ]
     data = [word for one in folder.record.paths for word in ("--data", one)]
     ranked = sorted(measured, key=_accuracy, reverse=True)
     rivals = [trial for trial in ranked if trial is not best][:_COMPARED]

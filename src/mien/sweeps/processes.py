@@ -30,11 +30,12 @@ class TrialProcesses:
         self._folder = folder
         self._jobs = jobs
         self._running: dict[int, subprocess.Popen[bytes]] = {}
+        self._pruned: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._running)
 
-    def __contains__(self, number: int) -> bool:
+    def __contains__(self, number: object) -> bool:
         return number in self._running
 
     @property
@@ -79,6 +80,11 @@ class TrialProcesses:
             yield from self.ended()
             time.sleep(POLL_S if self._running else 0)
 
+    def prune(self, number: int) -> None:
+        """Ask a trial that falls behind to stop after its step."""
+        self._pruned.add(number)
+        self._running[number].terminate()
+
     def kill(self) -> None:
         """End all processes at once."""
         for process in self._running.values():
@@ -97,6 +103,8 @@ class TrialProcesses:
             return trial
         if code in (STOPPED, -signal.SIGTERM):
             trial = stopped_trial(self._folder, trial)
+            if number in self._pruned and trial.measured:
+                trial = trial.model_copy(update={"status": "pruned"})
         else:
             log = self._folder.log_path(number).read_text("utf-8", errors="replace")
             last_line = (log.splitlines() or ["it printed nothing"])[-1][:200]

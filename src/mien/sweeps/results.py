@@ -36,7 +36,8 @@ def results_table(folder: SweepFolder) -> TextTable:
     rows = []
     for trial in trials:
         mark = "*" if trial is best else ""
-        number = f"{trial.number}{mark}{' stopped' if trial.status == 'stopped' else ''}"
+        early = f" {trial.status}" if trial.status in ("stopped", "pruned") else ""
+        number = f"{trial.number}{mark}{early}"
         names = [trial.name] if sweep.variants else []
         settings = [show_value(sweep.value(trial.settings, key)) for key in sweep.keys]
         scores = _show_scores(trial, splits)
@@ -107,6 +108,6 @@ def _show_end(trial: Trial) -> str:
     label = f"T{trial.label[1:]}"
     if trial.error:
         return f" {label} failed: {trial.error}."
-    if trial.status == "stopped":
-        return f" {label} was stopped after {trial.epochs} epochs."
+    if trial.status in ("stopped", "pruned"):
+        return f" {label} was {trial.status} after {trial.epochs} epochs."
     return ""

@@ -1,7 +1,7 @@
 """Run a sweep: each trial in its own process, several at once if requested.
 
 Read from the top: users call `sweep` or `start_sweep`, and `resume_sweep`; `_run` keeps the
-processes going, and `_next_trial` decides which trial comes next.
+processes going, and a `mien.sweeps.source.TrialSource` decides which trial comes next.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from mien.runs.record import describe_paths
 from mien.sweeps.folder import SweepFolder, SweepRecord, Trial
 from mien.sweeps.load import load_sweep
 from mien.sweeps.processes import POLL_S, TrialProcesses
+from mien.sweeps.source import Shared, TrialSource
 from mien.sweeps.spec import Sweep
 from mien.training.device import Device, resolve_device
 
@@ -64,6 +65,7 @@ def start_sweep(
     minutes: float | None = None,
     splits: tuple[str, ...] = ("train", "val"),
     skip_bad: bool = False,
+    shared: Shared | None = None,
     listener: SweepListener | None = None,
 ) -> SweepFolder:
     """Run a sweep and return its directory, with the result of every trial.
@@ -83,6 +85,8 @@ def start_sweep(
         splits: names of the splits that a finished trial is measured on; val has to be among them.
             A look at a test split is logged in each trial, and no choice should rest on it.
         skip_bad: whether to leave out unusable images, instead of refusing the data set.
+        shared: study through which other processes train trials of the same sweep, each in a
+            directory of its own; None for a sweep of this process alone.
         listener: progress listener; None for a silent sweep.
 
     Raises:
@@ -104,9 +108,18 @@ def start_sweep(
         skip_bad=skip_bad,
         device=device,
         splits=splits,
+        study="" if shared is None else shared.study or sweep.name,
     )
-    folder = SweepFolder.create(out, record)
-    return _run(folder, jobs, budget, listener or SweepListener())
+    if shared is None:
+        source = TrialSource(SweepFolder.create(out, record))
+        return _run(source, jobs, budget, listener or SweepListener())
+    from mien.sweeps.shared import SharedTrials  # only these need Optuna
+    from mien.sweeps.study import Study, opened
+
+    with opened(shared.storage) as storage:
+        study = Study(storage, shared, record)  # first: no directory is made if it is not reached
+        source = SharedTrials(SweepFolder.create(out, record), study)
+        return _run(source, jobs, budget, listener or SweepListener())
 
 
 def sweep(
@@ -130,8 +143,8 @@ def sweep(
         search: settings to draw, such as ``train.lr=1e-4..1e-2:log``.
         overrides: settings of all trials, such as ``train.epochs=5``.
         trials: number of trials of a search; by default that of the file, or 20.
-        options: other arguments of `start_sweep`: jobs, device, minutes, splits, skip_bad and
-            listener.
+        options: other arguments of `start_sweep`: jobs, device, minutes, splits, skip_bad, shared
+            and listener.
 
     Raises:
         MienError: if the sweep, the recipe, a setting or the data set cannot be used.
@@ -169,6 +182,11 @@ def resume_sweep(
     budget = _Budget(minutes)
     folder = SweepFolder(expand_user(path))
     record = folder.record
+    if record.study:
+        raise RunError(
+            f"{path}: its trials are those of the study {record.study}, which others work on too; "
+            "to go on, start the same sweep again with the same --storage and another --out"
+        )
     paths = as_paths(data or record.paths)
     found = _fingerprint(record.sweep, paths, skip_bad=record.skip_bad)
     if found != record.fingerprint:
@@ -178,7 +196,8 @@ def resume_sweep(
             f"--data"
         )
     folder.move_data(describe_paths(paths))
-    return _run(folder, jobs, budget, listener or SweepListener(), retry_failed=retry_failed)
+    source = TrialSource(folder)
+    return _run(source, jobs, budget, listener or SweepListener(), retry_failed=retry_failed)
 
 
 class _Budget:
@@ -214,7 +233,7 @@ def _fingerprint(sweep: Sweep, paths: tuple[Path, ...], *, skip_bad: bool) -> st
 
 
 def _run(
-    folder: SweepFolder,
+    source: TrialSource,
     jobs: int,
     budget: _Budget,
     listener: SweepListener,
@@ -222,6 +241,7 @@ def _run(
     retry_failed: bool = False,
 ) -> SweepFolder:
     """Run all trials that have not ended, under the lock of the sweep directory."""
+    folder = source.folder
     total, busy = folder.record.sweep.total, "is being swept by another process"
     try:
         with locked_folder(folder.path, busy=busy), asked_to_stop() as asked:
@@ -231,26 +251,25 @@ def _run(
             listener.started(folder, total)
             processes = TrialProcesses(folder, jobs)
             try:
-                _train_all(folder, processes, budget, listener, asked)
+                _train_all(source, processes, budget, listener, asked)
                 if budget.spent:
-                    _stop_all(folder, processes, budget, listener)
+                    _stop_all(source, processes, budget, listener)
             finally:
                 try:
                     for _ in processes.stop():
                         pass
+                    source.left()
                 finally:
                     processes.kill()
                     listener.ended()
     except KeyboardInterrupt:
         ended = sum(trial.ended for trial in folder.trials())
-        raise Interrupted(
-            f"stopped after {ended} of {total} trials; resume: mien sweep --resume {folder.path}"
-        ) from None
+        raise Interrupted(f"stopped after {ended} of {total} trials; {source.mend}") from None
     return folder
 
 
 def _train_all(
-    folder: SweepFolder,
+    source: TrialSource,
     processes: TrialProcesses,
     budget: _Budget,
     listener: SweepListener,
@@ -262,45 +281,32 @@ def _train_all(
         KeyboardInterrupt: on a request to stop, which may have been sent to one of the trials.
     """
     while not budget.spent:
-        while not processes.full and (trial := _next_trial(folder, processes)):
+        while not processes.full and (trial := source.next(processes)):
             processes.start(trial)
-        if not processes:
+        if not processes and not source.waits():
             return
         time.sleep(POLL_S)
         if asked():
             raise KeyboardInterrupt
-        listener.running(processes.histories())
+        histories = processes.histories()
+        listener.running(histories)
+        for number in source.watch(histories):
+            processes.prune(number)
         for trial in processes.ended():
             if not trial.ended:
                 raise KeyboardInterrupt
+            source.ended(trial)
             listener.trial_ended(trial)
 
 
-def _next_trial(folder: SweepFolder, processes: TrialProcesses) -> Trial | None:
-    """Return a trial to start: an open or stopped one, else the next draw of a search."""
-    trials = folder.trials()
-    for trial in trials:
-        if trial.number not in processes and not trial.ended:
-            return trial
-    if len(trials) >= folder.record.sweep.total:
-        return None
-    from mien.sweeps.search import suggest  # only a search needs Optuna
-
-    settings = suggest(folder.record.sweep, trials)
-    if settings is None:
-        return None
-    trial = Trial(number=len(trials), settings=settings)
-    folder.save(trial)
-    return trial
-
-
 def _stop_all(
-    folder: SweepFolder, processes: TrialProcesses, budget: _Budget, listener: SweepListener
+    source: TrialSource, processes: TrialProcesses, budget: _Budget, listener: SweepListener
 ) -> None:
     """Stop the running trials at the end of the time budget, and announce what is unfinished."""
     for trial in processes.stop():
         if trial.status != "open":
             listener.trial_ended(trial)
+    folder = source.folder
     trials, total = folder.trials(), folder.record.sweep.total
     unfinished = [trial.label for trial in trials if not trial.ended]
     not_drawn = total - len(trials)  # of a search
@@ -311,5 +317,5 @@ def _stop_all(
         listener.out_of_time(
             f"the time budget ({budget.minutes:.3g} min) ended the sweep: {count} of {total} "
             f"trials unfinished ({', '.join(unfinished)}); "
-            f"resume: mien sweep --resume {folder.path}"
+            f"{source.mend}"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ _STATES: Final = {
     "open": TrialState.RUNNING,
     "stopped": TrialState.RUNNING,
     "finished": TrialState.COMPLETE,
+    "pruned": TrialState.PRUNED,
     "failed": TrialState.FAIL,
 }
 
@@ -42,23 +43,36 @@ def suggest(sweep: Sweep, trials: list[Trial]) -> Settings | None:
 
     Source: Bergstra et al., Algorithms for Hyper-Parameter Optimization, 2011, as in Optuna.
     """
-    distributions = {key: _distribution(one) for key, one in sweep.search.items()}
+    distributions = distributions_of(sweep)
     tried = [trial.settings for trial in trials]
-    with _quiet_optuna():
+    with quiet_optuna():
         for attempt in range(_ATTEMPTS):
             seeds = np.random.SeedSequence((sweep.seed, len(trials), attempt))
             sampler = optuna.samplers.TPESampler(seed=int(seeds.generate_state(1)[0]))
             study = optuna.create_study(direction="maximize", sampler=sampler)
             study.add_trials([_as_optuna(trial, sweep, distributions) for trial in trials])
-            drawn = study.ask(distributions).params
-            settings = {key: _from_optuna(one, drawn[key]) for key, one in sweep.search.items()}
+            settings = settings_of(sweep, study.ask(distributions).params)
             if settings not in tried:
                 return settings
     return None
 
 
+def distributions_of(sweep: Sweep) -> dict[str, BaseDistribution]:
+    """Return what Optuna draws for a search, by the key of the setting."""
+    return {key: _distribution(one) for key, one in sweep.search.items()}
+
+
+def settings_of(sweep: Sweep, drawn: Mapping[str, Any]) -> Settings:
+    """Return the settings of a search that Optuna has drawn."""
+    return {
+        key: one.choices[drawn[key]] if one.choices else drawn[key]
+        for key, one in sweep.search.items()
+    }
+
+
 @contextmanager
-def _quiet_optuna() -> Iterator[None]:
+def quiet_optuna() -> Iterator[None]:
+    """Let Optuna log only warnings inside this block."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
@@ -88,7 +102,3 @@ def _as_optuna(
     return create_trial(
         params=params, distributions=distributions, value=value, state=_STATES[trial.status]
     )
-
-
-def _from_optuna(one: Range, drawn: Any) -> Any:
-    return one.choices[drawn] if one.choices else drawn
