@@ -1,7 +1,7 @@
 """Fine-tune the shipped network on a folder with a subfolder of face images for each class.
 
     python finetune.py my-faces runs/my-faces
-    python finetune.py my-faces runs/my-faces train.epochs=10
+    python finetune.py my-faces runs/my-faces train.epochs=20 train.frozen_epochs=5
 
 Without faces of your own: mien data synth my-faces --labels bored,glad,puzzled --count 120
 --layout folders
@@ -27,4 +27,7 @@ def main(folder: str, out: str, *settings: str) -> mien.Evaluation:
 if __name__ == "__main__":
     if len(sys.argv) < 3:
         sys.exit(__doc__)
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except mien.MienError as error:  # whatever a user can cause, in one line
+        sys.exit(f"finetune: {error}")

@@ -32,6 +32,7 @@ if importlib.util.find_spec("mien") is None:
 
 # %%
 import os
+import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -39,6 +40,7 @@ import numpy as np
 
 import mien
 
+warnings.filterwarnings("ignore", message="IProgress not found")  # of a library, about bars
 DATA = os.environ.get("WALKTHROUGH_DATA", "")  # such as "fer2013.csv"; empty for drawn faces
 FACES = int(os.environ.get("WALKTHROUGH_FACES", "1000"))  # number of drawn faces
 EPOCHS = int(os.environ.get("WALKTHROUGH_EPOCHS", "8"))
@@ -72,7 +74,7 @@ print(dataset.split_counts())
 def show(images, titles=(), *, columns=7, colours=(), title=""):
     """Show face crops in a grid, each with its title, in a frame of its colour."""
     rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(1.5 * columns, 1.75 * rows), squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=(1.5 * columns, 2 * rows), squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
     for index, image in enumerate(images):
@@ -160,7 +162,12 @@ run = mien.train(
     "quick",
     DATA,
     folder,
-    overrides=[f"train.epochs={EPOCHS}", "train.early_stopping_patience=5"],
+    overrides=[
+        f"train.epochs={EPOCHS}",
+        "train.batch_size=16",  # few images: smaller batches give more steps
+        "train.lr=0.02",
+        "train.early_stopping_patience=5",
+    ],
     listener=notes,
 )
 print(f"best on val: {notes.best:.2f}; everything is in {run.path}")

@@ -23,6 +23,12 @@ def test_built_in_names_are_those_of_the_modules_and_each_registers_itself():
     assert set(FAMILIES.all()) == set(names)
 
 
+def test_a_module_that_registers_nothing_says_what_it_lacks(monkeypatch):
+    things = registry(monkeypatch)
+    with pytest.raises(MienError, match=r"mien\.recipes\.explain .* register\(\"explain\"\)"):
+        things["explain"]
+
+
 def test_a_plugin_is_found_by_its_entry_point(monkeypatch):
     things = registry(monkeypatch, mine="fractions:Fraction")
     assert "mine" in things

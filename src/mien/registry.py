@@ -108,7 +108,13 @@ class Registry(Generic[T]):
         if name in self._registered:
             return self._registered[name]
         if name in self._built_in:
-            importlib.import_module(self._elsewhere.get(name, f"{self.package}.{name}"))
+            module = self._elsewhere.get(name, f"{self.package}.{name}")
+            importlib.import_module(module)
+            if name not in self._registered:
+                raise MienError(
+                    f"{self.kind} {name!r}: the module {module} registers nothing of that name; "
+                    f'write the decorator register("{name}") of its registry above the class'
+                )
             return self._registered[name]
         if name in self._plugins:
             if name in self._ambiguous:

@@ -142,7 +142,7 @@ def quiet_libraries() -> Iterator[None]:
     ours, nowhere = os.dup(number), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, number)
     os.close(nowhere)
-    sys.stderr = os.fdopen(ours, "w", buffering=1, errors="replace")
+    sys.stderr = os.fdopen(ours, "w", buffering=1, encoding=before.encoding, errors="replace")
     try:
         yield
     finally:

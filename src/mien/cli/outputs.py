@@ -93,7 +93,7 @@ def _check_targets(found: Iterable[tuple[type[Sink], Request]], context: SinkCon
         if sink.target == "file":
             path = Path(request.target)
             refuse_source(path, context.source_files)
-            place = os.path.realpath(expand_user(path))
+            place = os.path.normcase(os.path.realpath(expand_user(path)))
             if place in files:
                 raise MienError(f"{path}: named for two outputs, one of which would be lost")
             files.add(place)

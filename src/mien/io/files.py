@@ -7,8 +7,9 @@ import os
 import secrets
 import shutil
 import stat
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,8 @@ AnyPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 _LONGEST_NAME: Final = 255  # bytes; no common file system takes more
 NO_PATH: Final = "no path: it has a null character, or a name over 255 bytes"
+WINDOWS: Final = os.name == "nt"
+_PAUSES_S: Final = (0.05, 0.1, 0.2, 0.4, 0.8)  # while another program has a file open on Windows
 _KEPT_OF_NAMES: Final = 16  # letters; with more, the temporary name might be too long for the disk
 
 
@@ -41,11 +44,12 @@ def atomic_file(path: Path) -> Iterator[Path]:
         raise _cannot_write(path, error) from error
     try:
         yield temporary
-        temporary.replace(path)
+        _rename(temporary, path)
     except OSError as error:
         raise _cannot_write(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(PermissionError):  # Windows: something has it open
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -142,7 +146,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         raise _cannot_write(path, error) from error
     try:
         yield temporary
-        temporary.rename(path)
+        _rename(temporary, path)
     except OSError as error:
         raise _cannot_write(path, error) from error
     finally:
@@ -267,6 +271,8 @@ def cache_dir() -> Path:
 def _cache_without_home() -> Path:
     import tempfile
 
+    if not hasattr(os, "getuid"):  # Windows, where each user has temporary files of their own
+        return Path(tempfile.gettempdir(), "mien")
     user = os.getuid()
     path = Path(tempfile.gettempdir(), f"mien-{user}")
     try:
@@ -276,6 +282,22 @@ def _cache_without_home() -> Path:
     except OSError:
         pass
     raise MienError(f"{path}: cannot be used as cache; set MIEN_CACHE to a folder of your own")
+
+
+def _rename(temporary: Path, path: Path) -> None:
+    """Give a complete file or folder its name.
+
+    Windows refuses it while another program has a file open, such as a virus scanner that reads
+    what was just written; that is over within moments.
+    """
+    for pause_s in _PAUSES_S if WINDOWS else ():
+        try:
+            temporary.replace(path)
+        except PermissionError:
+            time.sleep(pause_s)
+        else:
+            return
+    temporary.replace(path)
 
 
 def _temporary(path: Path, suffix: str = "") -> Path:

@@ -8,7 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)  # a terminal sends the first, a cluster the second
+# A terminal sends the first, a cluster the second. Windows has no way to send these to a single
+# process, but Ctrl-Break, which reaches a process with a group of its own.
+SIGNALS: Final[tuple[signal.Signals, ...]] = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    *(one for one in signal.Signals if one.name == "SIGBREAK"),
+)
 
 
 class StopRequest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,16 +16,26 @@ from pydantic import AfterValidator
 # Excludes characters that a file name may not have on some system, and path separators.
 _PATTERN: Final = re.compile(r'\w[^/\\:*?"<>|\x00-\x1f]*')
 
+# Names of devices on Windows, with or without a suffix (Microsoft, Naming Files, Paths, and
+# Namespaces), where a name also cannot end in a full stop or a space.
+_DEVICE: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
 _MOST_BYTES: Final = 200  # of the 255 that file systems take; suffixes follow
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def _refuse_other(name: str) -> str:
-    if not _PATTERN.fullmatch(name) or len(os.fsencode(name)) > _MOST_BYTES:
+    if (
+        not _PATTERN.fullmatch(name)
+        or len(os.fsencode(name)) > _MOST_BYTES
+        or _DEVICE.fullmatch(name)
+        or name[-1] in ". "
+    ):
         raise ValueError(
             "expected a valid file name: a letter, a digit or _ first, no / or \\ and none of "
-            f': * ? " < > |, at most {_MOST_BYTES} bytes'
+            f': * ? " < > |, no . or space at its end, no name of a device such as con, at most '
+            f"{_MOST_BYTES} bytes"
         )
     return name
 
@@ -42,7 +53,10 @@ def readable_name(path: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         link = Path(folder, "link")
-        link.symlink_to(path.absolute())
+        try:
+            link.symlink_to(path.absolute())
+        except (OSError, NotImplementedError):  # Windows allows links to few
+            shutil.copyfile(path, link)
         yield link
 
 

@@ -46,7 +46,7 @@ class PhotoSink(Sink):
         self._path = expand_user(path)
         self._photos = photos
         self._is_folder = photos != 1 or self._path.is_dir() or not self._path.suffix
-        self._taken: set[Path] = set()
+        self._taken: set[str] = set()  # in small letters: A.jpg and a.jpg may be one file
         self._sources = sources or SourceFiles()
         if self._is_folder and self._path.exists() and not self._path.is_dir():
             raise MienError(f"{path}: a file, but {photos or 'several'} photos need a folder")
@@ -89,8 +89,8 @@ class PhotoSink(Sink):
         stem = short_stem(frame.source)
         suffix = ".jpg" if max(frame.image.shape[:2]) <= _MAX_JPEG_SIDE_PX else ".png"
         path, number = self._path / f"{stem}-read{suffix}", 1
-        while path in self._taken or path in self._sources:
+        while str(path).casefold() in self._taken or path in self._sources:
             number += 1
             path = self._path / f"{stem}-read-{number}{suffix}"
-        self._taken.add(path)
+        self._taken.add(str(path).casefold())
         return path

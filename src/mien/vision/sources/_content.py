@@ -7,6 +7,7 @@ import binascii
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -124,7 +125,7 @@ def _open_video(blocks: Iterable[bytes], name: str, *, limits: Limits, stop: Sto
     """Store a video in a temporary file, which is removed when the source is no longer in use."""
     shown = name or "the video"
     path = _temporary_file(shown)
-    remove = partial(path.unlink, missing_ok=True)
+    remove = partial(_remove, path)
     try:
         is_whole = _store(blocks, path, shown, stop=stop)
     except BaseException:
@@ -143,6 +144,11 @@ def _temporary_file(name: str) -> Path:
         raise _cannot_store(name, error) from None
     os.close(number)
     return Path(path)
+
+
+def _remove(path: Path) -> None:
+    with suppress(PermissionError):  # Windows: something still has it open
+        path.unlink(missing_ok=True)
 
 
 def _store(blocks: Iterable[bytes], path: Path, name: str, *, stop: Stop) -> bool:

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from mien.errors import MienError, SourceError
-from mien.io.files import expand_user
+from mien.io.files import WINDOWS, expand_user
 
 _SHOWN_CHARACTERS: Final = 200  # of a longer name only both ends are shown
 _FILE_ADDRESS: Final = re.compile(r"file://(?:localhost)?(?=/)", re.IGNORECASE)
@@ -73,7 +73,9 @@ def as_path(spec: Any) -> Path:
             "unset?)"
         )
     if found := _FILE_ADDRESS.match(text):
-        return Path(unquote(text[found.end() :]))
+        local = unquote(text[found.end() :])
+        has_drive = WINDOWS and re.match(r"/[a-zA-Z]:", local)  # file:///C:/photos/a.jpg
+        return Path(local[1:] if has_drive else local)
     try:
         return expand_user(text)
     except MienError as error:

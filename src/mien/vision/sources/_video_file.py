@@ -100,7 +100,8 @@ def plain_path(path: Path) -> Iterator[str]:
     if text.isprintable() and "%" not in text:  # surrogate escapes are not printable
         yield text
         return
-    with TemporaryDirectory(prefix="mien-") as folder:
+    # Windows cannot remove a name of a file that is open; a second name costs nothing.
+    with TemporaryDirectory(prefix="mien-", ignore_cleanup_errors=True) as folder:
         suffix = path.suffix if path.suffix.isascii() and path.suffix.isprintable() else ""
         link = Path(folder, f"video{suffix}")
         try:
