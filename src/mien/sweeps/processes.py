@@ -16,6 +16,9 @@ from mien.sweeps.folder import SweepFolder, Trial
 from mien.sweeps.trial import stopped_trial
 
 POLL_S: Final = 0.5
+# Windows ends a process at once that gets SIGTERM; Ctrl-Break reaches one with a group of its own.
+_STOP: Final = getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM)
+_OWN_GROUP: Final = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 
 
 class TrialProcesses:
@@ -57,6 +60,7 @@ class TrialProcesses:
                 stderr=subprocess.STDOUT,
                 # Ctrl-C in a terminal reaches the sweep alone, which then asks each trial once.
                 start_new_session=True,
+                creationflags=_OWN_GROUP,
             )
 
     def histories(self) -> dict[int, list[dict[str, float]]]:
@@ -75,7 +79,7 @@ class TrialProcesses:
     def stop(self) -> Iterator[Trial]:
         """Ask every trial to stop after its step, and yield each once its process has ended."""
         for process in self._running.values():
-            process.terminate()
+            process.send_signal(_STOP)
         while self._running:
             yield from self.ended()
             time.sleep(POLL_S if self._running else 0)
@@ -83,7 +87,7 @@ class TrialProcesses:
     def prune(self, number: int) -> None:
         """Ask a trial that falls behind to stop after its step."""
         self._pruned.add(number)
-        self._running[number].terminate()
+        self._running[number].send_signal(_STOP)
 
     def kill(self) -> None:
         """End all processes at once."""

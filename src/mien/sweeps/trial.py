@@ -14,6 +14,7 @@ from typing import Any
 from mien.errors import STOPPED, Interrupted, MienError, RunError
 from mien.evaluation import Evaluation
 from mien.io.files import locked_file
+from mien.io.interrupt import SIGNALS
 from mien.recipes import Recipe
 from mien.runs.evaluations import evaluation_of
 from mien.runs.membership import MembershipError
@@ -111,11 +112,12 @@ def _comparable(recipe: Recipe) -> dict[str, Any]:
 
 
 class _FinishAfterTraining(TrainingListener):
-    """Ignores SIGTERM after training, so that export and evaluation are completed."""
+    """Ignores requests to stop after training, so that export and evaluation are completed."""
 
     def ended(self) -> None:
-        """Ignore SIGTERM from now on; training has restored the handler that it found."""
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        """Ignore them from now on; training has restored the handlers that it found."""
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def main() -> None:
