@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.batch.made import pngs, write_clip, write_parquet, write_photos, write_shard
 
-from mien.batch.plan import describe_left_out, make_plan
+from mien.batch.plan import Part, describe_left_out, make_plan
 from mien.errors import MienError, SourceError
 
 
@@ -39,6 +39,12 @@ def test_every_kind_of_file_is_planned(mixed):
     assert plan.parts[0].file_name == "part-000000.parquet"
     assert plan.pictures is None
     assert describe_left_out(plan.left_out) == "1 file of other kinds left out: 1 .txt"
+
+
+def test_a_part_is_the_same_on_another_machine(mixed):
+    odd = Part(3, "photos", ("caf\udce9.jpg", "b.jpg"), 7, 2)  # a name that is not UTF-8
+    for part in (*plan_of(mixed).parts, odd):
+        assert Part.from_json(part.to_json()) == part
 
 
 def test_a_plan_is_the_same_until_a_file_changes(mixed):

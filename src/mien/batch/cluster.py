@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
-import pickle
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -44,7 +43,7 @@ class _Actor:
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Read the parts of a batch, of which there is one; return their counts."""
-        rows = [self._read(pickle.loads(part)) for part in batch["part"]]
+        rows = [self._read(Part.from_json(part)) for part in batch["part"]]
         return {name: [row[name] for row in rows] for name in rows[0]}
 
     def _read(self, part: Part) -> dict[str, Any]:
@@ -132,7 +131,7 @@ def _rows(job: Job, parts: Sequence[Part], workers: int) -> Iterator[dict[str, A
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors are raised as well
-    items = [{"part": pickle.dumps(part)} for part in parts]
+    items = [{"part": part.to_json()} for part in parts]
     data = ray.data.from_items(items, override_num_blocks=min(len(items), _MOST_BLOCKS))
     gpus = 1 if job.settings.provider == "cuda" else None
     done = data.map_batches(

@@ -6,10 +6,11 @@ The plan follows from the listing alone, so that a job that resumes makes the sa
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Final, Literal
 
 from mien.batch.stores import Entry, normal_path, reason, shown, store_of, with_options
@@ -49,6 +50,18 @@ class Part:
     first: int = 0
     count: int | None = None
     row_groups: tuple[int, ...] = ()
+
+    def to_json(self) -> str:
+        """Return the part as text, for another machine; names that are no text survive it."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Part:
+        """Return the part of a text."""
+        fields = json.loads(text)
+        return cls(
+            **{**fields, "paths": tuple(fields["paths"]), "row_groups": tuple(fields["row_groups"])}
+        )
 
     @property
     def file_name(self) -> str:
