@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.curation.conftest import finding
 
-from mien.curation import Audit, audit_dataset, audit_overlap
+from mien.curation import Audit, audit_dataset, audit_overlap, pairs
 from mien.data import load_dataset
 from mien.data.formats.base import writable_layouts
 from mien.data.write import write_dataset
@@ -37,6 +37,14 @@ def test_near_duplicates_across_splits_are_counted_and_said_how(audit):
     assert found.figures["val images with a near duplicate in train"] == 2
     assert found.figures["val images with a duplicate of either kind in train"] == 5
     assert all(item.note.startswith("mirrored, correlation 1.00") for item in found.items)
+
+
+def test_all_pairs_are_counted_and_the_most_similar_listed(planted, audit, monkeypatch):
+    monkeypatch.setattr(pairs, "_MOST_ITEMS", 1)
+    every = finding(audit, "near-duplicates-across-splits")
+    some = finding(audit_dataset(planted), "near-duplicates-across-splits")
+    assert some.items == every.items[:1] != every.items
+    assert (some.count, some.figures) == (every.count, every.figures)
 
 
 def test_copies_within_a_split_and_conflicting_labels(audit):

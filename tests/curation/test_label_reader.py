@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mien.bundle.bundle import Bundle, find_bundle
-from mien.curation import audit_dataset
+from mien.curation import audit_dataset, label_reader
 from mien.curation.checks.doubtful_labels import find_doubts
 from mien.curation.label_reader import LabelReading, doubt, read_crosswise, read_with_bundle
 from mien.data import load_dataset
@@ -41,6 +41,16 @@ def test_a_crosswise_reader_doubts_labels_that_were_swapped():
     assert doubted.mean() > 2 * found.count / len(faces)  # twice as often as by chance, at least
     first = ids[: len(ids) // 4]
     assert np.isin(first, faces.ids[swapped]).mean() > 2 * len(swapped) / len(faces)
+
+
+def test_a_crosswise_reader_of_many_images_is_fitted_on_some(monkeypatch):
+    faces = synthetic_faces(300, seed=3)
+    monkeypatch.setattr(label_reader, "_MOST_FITTED", 120)
+    monkeypatch.setattr(label_reader, "_BLOCK", 7)
+    reading = read_crosswise(faces, np.arange(len(faces)))
+    assert reading.read.all()
+    assert np.allclose(reading.probabilities.sum(1), 1)
+    assert (reading.probabilities.argmax(1) == faces.labels).mean() > 2 / 7  # twice chance
 
 
 def test_duplicates_are_read_by_a_classifier_that_was_not_fitted_on_them(clean):

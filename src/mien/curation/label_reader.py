@@ -14,6 +14,7 @@ from mien.data import FaceDataset
 from mien.evaluation.evaluate import refuse_other_task
 from mien.images.crop import RELEASE_EVERY, CropSpec, to_gray
 from mien.io.mapped import release_pages
+from mien.io.threads import one_blas_thread
 from mien.types import Array, Floats, Images, Integers, Labels, Mask
 
 _FOLDS: Final = 3
@@ -22,6 +23,8 @@ _PER_COMPONENT: Final = 3  # images, at least: of as many components as images a
 _INVERSE_PENALTY: Final = 0.01  # strong regularization, so that a weak classifier is unsure
 _SEED: Final = 0
 _MIN_IMAGES: Final = 100
+_MOST_FITTED: Final = 50_000  # images of a fold that the classifier is fitted on, drawn at random
+_BLOCK: Final = 8192  # images that are read at a time
 _SIDE_PX: Final = CropSpec.size_px  # of the gray images that gradients are taken of
 _CELL_PX: Final = _SIDE_PX // 6
 
@@ -100,7 +103,8 @@ def read_crosswise(dataset: FaceDataset, groups: Integers) -> LabelReading | Non
 
     The classifier is logistic regression on histograms of oriented gradients. It takes seconds, and
     agrees with about half of FER-2013's labels. Duplicates stay in one fold: otherwise the
-    classifier would be fitted on a copy of what it reads.
+    classifier would be fitted on a copy of what it reads. It is fitted on at most 50,000 images,
+    and reads the others a block at a time, so that memory stays bounded.
 
     Args:
         dataset: data set to read, in all its splits.
@@ -118,29 +122,43 @@ def read_crosswise(dataset: FaceDataset, groups: Integers) -> LabelReading | Non
     classes = np.unique(dataset.labels)
     if len(dataset) < _MIN_IMAGES or len(classes) < 2 or len(np.unique(groups)) < _FOLDS:
         return None
-    features = _gradients(dataset.images)
+    images, labels = dataset.images, dataset.labels
     probabilities = np.zeros((len(dataset), len(dataset.names)))
     read = np.zeros(len(dataset), bool)
+    random = np.random.default_rng(_SEED)
     folds = GroupKFold(_FOLDS, shuffle=True, random_state=_SEED)
-    for fitted, held_out in folds.split(features, dataset.labels, groups):
-        known = np.unique(dataset.labels[fitted])
+    for fitted, held_out in folds.split(labels, groups=groups):
+        if len(fitted) > _MOST_FITTED:
+            fitted = random.choice(fitted, _MOST_FITTED, replace=False)
+        known = np.unique(labels[fitted])
         if len(known) < 2:
             continue
         classifier = make_pipeline(
             PCA(min(_COMPONENTS, len(fitted) // _PER_COMPONENT), random_state=_SEED),
             StandardScaler(),
             LogisticRegression(C=_INVERSE_PENALTY, max_iter=200),
-        ).fit(features[fitted], dataset.labels[fitted])
-        probabilities[np.ix_(held_out, known)] = classifier.predict_proba(features[held_out])
-        read[held_out] = np.isin(dataset.labels[held_out], known)
+        )
+        with one_blas_thread():
+            classifier.fit(_gradients(images, fitted), labels[fitted])
+            for start in range(0, len(held_out), _BLOCK):
+                rows = held_out[start : start + _BLOCK]
+                read_rows = classifier.predict_proba(_gradients(images, rows))
+                probabilities[np.ix_(rows, known)] = read_rows
+        read[held_out] = np.isin(labels[held_out], known)
     return LabelReading(probabilities, read, "a plain classifier fitted on the other images")
 
 
-def _gradients(images: Images) -> npt.NDArray[np.float32]:
-    """Return histograms of oriented gradients (Dalal and Triggs, 2005). Shape: -> (N, 900)."""
+def _gradients(images: Images, rows: Integers) -> npt.NDArray[np.float32]:
+    """Return histograms of oriented gradients of some images (Dalal and Triggs, 2005).
+
+    Shape: images (N, side, side) or (N, side, side, 3), rows (n,) -> (n, 900).
+    """
     block, cell = (2 * _CELL_PX, 2 * _CELL_PX), (_CELL_PX, _CELL_PX)
     descriptor = cv2.HOGDescriptor((_SIDE_PX, _SIDE_PX), block, cell, cell, 9)
-    gradients = np.empty((len(images), descriptor.getDescriptorSize()), np.float32)
-    for row, image in enumerate(to_gray(images, _SIDE_PX)):
-        gradients[row] = descriptor.compute(np.ascontiguousarray(image))
+    gradients = np.empty((len(rows), descriptor.getDescriptorSize()), np.float32)
+    for at, row in enumerate(rows):
+        (image,) = to_gray(images[row : row + 1], _SIDE_PX)
+        gradients[at] = descriptor.compute(np.ascontiguousarray(image))
+        if at % RELEASE_EVERY == 0:
+            release_pages(images)
     return gradients

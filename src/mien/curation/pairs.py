@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise, product
+from itertools import combinations, product
 from typing import Final, Literal
 
 import numpy as np
@@ -12,7 +11,8 @@ import numpy as np
 from mien.curation.findings import Item, refer
 from mien.data import FaceDataset
 from mien.data.duplicates.groups import Duplicates
-from mien.types import Integers
+from mien.data.duplicates.search import NearDuplicates
+from mien.types import Integers, Mask
 
 WHY_LEAKS_MATTER: Final = (
     "A network knows the labels of images that it was trained on, so a score on such images says "
@@ -23,6 +23,7 @@ MEND_LEAKS: Final = (
     "(mien data split --fractions … --keep-duplicates-together). Until then report the score "
     "without them, as mien evaluate does."
 )
+_MOST_ITEMS: Final = 10_000  # pairs of a finding that audit.json lists; all are counted
 _KINDS: Final = {
     "exact": "an identical image",
     "near": "a near duplicate",
@@ -30,62 +31,59 @@ _KINDS: Final = {
 }
 
 
-@dataclass(frozen=True)
-class NearPair:
-    """Two images of a pair of near duplicates, from different splits if possible.
+@dataclass(frozen=True, eq=False)
+class NearPairs:
+    """Pairs of near duplicates as pairs of images, from different splits if possible.
 
     Args:
-        rows: positions of the two images.
-        across: True if the two images are in different splits.
-        mirrored: True if one image is the other mirrored left to right.
-        rescaled: True if the two images differ in scale.
-        shifted: True if the two images are shifted by at least 2 px.
-        note: changes and correlation, in words.
+        rows: positions of the two images of each pair. Shape: (P, 2).
+        across: mask of the pairs whose two images are in different splits. Shape: (P,).
+        near: the same pairs as pairs of pictures.
     """
 
-    rows: tuple[int, int]
-    across: bool
-    mirrored: bool
-    rescaled: bool
-    shifted: bool
-    note: str
+    rows: Integers
+    across: Mask
+    near: NearDuplicates
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, where: Mask) -> NearPairs:
+        """Return some of the pairs, in the same order."""
+        return NearPairs(self.rows[where], self.across[where], self.near.take(where))
+
+    def count_images(self) -> int:
+        """Return how many images are in at least one of the pairs."""
+        return len(np.unique(self.rows))
+
+    def items(self, dataset: FaceDataset) -> tuple[Item, ...]:
+        """Return the most similar pairs as the items of a finding, 10,000 at most."""
+        return tuple(
+            Item(images=refer(dataset, rows), note=self._note(at))
+            for at, rows in enumerate(self.rows[:_MOST_ITEMS])
+        )
+
+    def _note(self, at: int) -> str:
+        """Return the changes from one image to the other, and their correlation, in words."""
+        near = self.near
+        down, right = near.shifts[at]
+        changes = ["mirrored"] if near.mirrored[at] else []
+        changes += [f"rescaled ×{near.scale[at]:.2f}"] if near.scale[at] != 1 else []
+        changes += [f"shifted {down:+d}, {right:+d} px"] if down or right else []
+        return ", ".join([*changes, f"correlation {near.correlation[at]:.2f}"])
 
 
-def near_pairs(dataset: FaceDataset, duplicates: Duplicates) -> list[NearPair]:
+def near_pairs(dataset: FaceDataset, duplicates: Duplicates) -> NearPairs:
     """Return the pairs of near duplicates, the most similar first."""
     order = np.argsort(duplicates.exact, kind="stable")
-    ends = np.cumsum(np.bincount(duplicates.exact))
-    members = [order[start:end] for start, end in pairwise([0, *ends])]
-    near = duplicates.near
-    pairs = []
-    for at in np.argsort(-near.correlation, kind="stable"):
-        rows = _choose(dataset, members[near.first[at]], members[near.second[at]])
-        mirrored, rescaled = bool(near.mirrored[at]), bool(near.scale[at] != 1)
-        down, right = near.shifts[at]
-        changes = ["mirrored"] if mirrored else []
-        changes += [f"rescaled ×{near.scale[at]:.2f}"] if rescaled else []
-        changes += [f"shifted {down:+d}, {right:+d} px"] if down or right else []
-        pairs.append(
-            NearPair(
-                rows,
-                across=bool(dataset.splits[rows[0]] != dataset.splits[rows[1]]),
-                mirrored=mirrored,
-                rescaled=rescaled,
-                shifted=bool(max(abs(down), abs(right)) >= 2),
-                note=", ".join([*changes, f"correlation {near.correlation[at]:.2f}"]),
-            )
-        )
-    return pairs
-
-
-def pair_items(dataset: FaceDataset, pairs: Sequence[NearPair]) -> tuple[Item, ...]:
-    """Return pairs as the items of a finding."""
-    return tuple(Item(images=refer(dataset, pair.rows), note=pair.note) for pair in pairs)
-
-
-def count_images(pairs: Sequence[NearPair]) -> int:
-    """Return how many images are in at least one of the pairs."""
-    return len({row for pair in pairs for row in pair.rows})
+    ends = np.cumsum([0, *np.bincount(duplicates.exact)])
+    near = duplicates.near.take(np.argsort(-duplicates.near.correlation, kind="stable"))
+    rows = np.empty((len(near), 2), np.int64)
+    for at, (first, second) in enumerate(zip(near.first, near.second, strict=True)):
+        firsts, seconds = (order[ends[one] : ends[one + 1]] for one in (first, second))
+        rows[at] = _choose(dataset, firsts, seconds)
+    across = dataset.splits[rows[:, 0]] != dataset.splits[rows[:, 1]]
+    return NearPairs(rows, across, near)
 
 
 def count_leaks(

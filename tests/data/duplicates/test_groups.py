@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.conftest import distinct_faces
 
-from mien.data.duplicates import search
+from mien.data.duplicates import index, search
 from mien.data.duplicates.groups import (
     Duplicates,
     find_duplicates,
@@ -101,7 +101,7 @@ def test_blocks_meet_at_their_edges(originals, planted, monkeypatch):
     images = np.concatenate([originals[:100], originals[:100]])
     whole = find_near_duplicates(images)
     monkeypatch.setattr(search, "_BLOCK", 7)
-    monkeypatch.setattr(search, "_WIDTH", 13)
+    monkeypatch.setattr(index, "_PRODUCTS", 13)
     reported = []
     in_blocks = find_near_duplicates(images, progress=reported.append)
     assert sorted(zip(in_blocks.first, in_blocks.second, strict=True)) == sorted(
@@ -109,6 +109,39 @@ def test_blocks_meet_at_their_edges(originals, planted, monkeypatch):
     )
     assert reported == sorted(reported)
     assert reported[-1] == 1.0
+
+
+def test_an_index_of_many_lists_finds_what_one_list_finds(originals, planted, monkeypatch):
+    images = np.concatenate([originals, *planted.values()])
+    whole = find_near_duplicates(images)
+    monkeypatch.setattr(index, "_ONE_LIST", 0)
+    found = find_near_duplicates(images)
+    pairs = [set(zip(one.first, one.second, strict=True)) for one in (whole, found)]
+    assert len(pairs[0] & pairs[1]) >= 0.98 * len(pairs[0]) > 100
+
+
+def test_many_pairs_are_kept_in_a_file(originals, monkeypatch):
+    images = np.concatenate([originals[:100], originals[:100, :, ::-1]])
+    in_memory = find_near_duplicates(images)
+    monkeypatch.setattr("mien.io.mapped.IN_MEMORY_BYTES", 0)
+    in_file = find_near_duplicates(images)
+    assert isinstance(in_file.first, np.memmap)
+    assert len(in_file) >= 100
+    for name, values in vars(in_memory).items():
+        assert np.array_equal(getattr(in_file, name), values)
+
+
+def test_the_most_similar_candidates_are_kept_when_there_are_many(originals, monkeypatch):
+    noise = np.random.default_rng(0).integers(-3, 4, (40, 48, 48))
+    alike = np.clip(originals[0].astype(int) + noise, 0, 255).astype(np.uint8)
+    monkeypatch.setattr(search, "_MAX_CANDIDATES", 5)
+    whole = find_near_duplicates(alike)
+    monkeypatch.setattr(search, "_MOST_SIMILAR", 10)  # the candidates are thinned out on the way
+    monkeypatch.setattr(index, "_PRODUCTS", 40)
+    thinned = find_near_duplicates(alike)
+    pairs = [set(zip(one.first, one.second, strict=True)) for one in (whole, thinned)]
+    assert len(pairs[0]) == len(pairs[1]) > 100
+    assert len(pairs[0] & pairs[1]) >= 0.95 * len(pairs[0])  # products round differently
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])

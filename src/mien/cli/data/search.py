@@ -13,8 +13,8 @@ def watch_search() -> Iterator[Callable[[float], None]]:
     """Announce the search for duplicates on standard error; yield its progress callback."""
     if not err.is_terminal:
         err.print(
-            "Searching for duplicates: this takes seconds, or a minute for tens of thousands of "
-            "images",
+            "Searching for duplicates: this takes seconds for tens of thousands of images, and "
+            "minutes for hundreds of thousands",
             soft_wrap=True,
         )
         yield lambda _: None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, Final
 
 from mien.bundle.bundle import Bundle
 from mien.curation.findings import Finding
-from mien.curation.pairs import NearPair, near_pairs
+from mien.curation.pairs import NearPairs, near_pairs
 from mien.data import FaceDataset
 from mien.data.duplicates.groups import Duplicates
 from mien.data.statistics import gray_levels
@@ -37,7 +36,7 @@ class Subject:
     trained_on: Mask | None = None
 
     @cached_property
-    def near_pairs(self) -> Sequence[NearPair]:
+    def near_pairs(self) -> NearPairs:
         """Pairs of near duplicates, the most similar first."""
         return near_pairs(self.dataset, self.duplicates)
 

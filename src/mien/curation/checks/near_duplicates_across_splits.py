@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from mien.curation.checks.base import CHECKS, Check, Subject
 from mien.curation.findings import Figures, Finding
 from mien.curation.pairs import (
     MEND_LEAKS,
     WHY_LEAKS_MATTER,
-    count_images,
     count_leaks,
     leak_verdict,
-    pair_items,
 )
 
 
@@ -26,18 +26,18 @@ class NearDuplicatesAcrossSplits(Check):
     def find(self, subject: Subject) -> list[Finding]:
         """Return one finding about all pairs."""
         dataset, duplicates = subject.dataset, subject.duplicates
-        pairs = [pair for pair in subject.near_pairs if pair.across]
-        if not pairs:
+        pairs = subject.near_pairs.take(subject.near_pairs.across)
+        if not len(pairs):
             return []
         figures: Figures = {
             "pairs of pictures": len(pairs),
-            "mirrored": sum(pair.mirrored for pair in pairs),
-            "rescaled": sum(pair.rescaled for pair in pairs),
-            "shifted by 2 px or more": sum(pair.shifted for pair in pairs),
+            "mirrored": int(pairs.near.mirrored.sum()),
+            "rescaled": int((pairs.near.scale != 1).sum()),
+            "shifted by 2 px or more": int((np.abs(pairs.near.shifts).max(1) >= 2).sum()),
         }
         figures |= count_leaks(dataset, duplicates, "near")
         figures |= count_leaks(dataset, duplicates, "any")
-        count = count_images(pairs)
+        count = pairs.count_images()
         return [
             Finding(
                 check="near-duplicates-across-splits",
@@ -48,6 +48,6 @@ class NearDuplicatesAcrossSplits(Check):
                 what_to_do=MEND_LEAKS,
                 verdict=leak_verdict(dataset, duplicates),
                 figures=figures,
-                items=pair_items(dataset, pairs),
+                items=pairs.items(dataset),
             )
         ]

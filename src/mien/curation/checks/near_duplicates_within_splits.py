@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from mien.curation.checks.base import CHECKS, Check, Subject
 from mien.curation.findings import Finding
-from mien.curation.pairs import count_images, pair_items
 
 
 @CHECKS.register("near_duplicates_within_splits")
@@ -16,10 +15,10 @@ class NearDuplicatesWithinSplits(Check):
 
     def find(self, subject: Subject) -> list[Finding]:
         """Return one finding about all pairs."""
-        pairs = [pair for pair in subject.near_pairs if not pair.across]
-        if not pairs:
+        pairs = subject.near_pairs.take(~subject.near_pairs.across)
+        if not len(pairs):
             return []
-        count = count_images(pairs)
+        count = pairs.count_images()
         return [
             Finding(
                 check="near-duplicates-within-splits",
@@ -31,6 +30,6 @@ class NearDuplicatesWithinSplits(Check):
                 what_to_do="Nothing, as long as the splits stay; otherwise keep duplicates "
                 "together.",
                 figures={"pairs of pictures": len(pairs)},
-                items=pair_items(subject.dataset, pairs),
+                items=pairs.items(subject.dataset),
             )
         ]

@@ -14,10 +14,11 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from mien.data import cache
+from mien.data.duplicates.alignment import SIDE_PX
 from mien.data.duplicates.search import (
-    SIDE_PX,
     NearDuplicates,
     Progress,
     find_near_duplicates,
@@ -25,12 +26,13 @@ from mien.data.duplicates.search import (
 )
 from mien.errors import MienError, install_hint
 from mien.images.crop import RELEASE_EVERY, to_gray
-from mien.io.mapped import release_pages
+from mien.io.files import cache_dir
+from mien.io.mapped import RowsFile, release_pages
 from mien.types import Images, Integers, Mask, Strings
 
 # Part of every key: raise it when the search finds other duplicates, so that old entries are not
 # read.
-_VERSION: Final = 2
+_VERSION: Final = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +129,7 @@ def group_exact(images: Images) -> Integers:
 
     Shape: uint8 (N, *crop.shape) -> int64 (N,), counted from 0 in the order of first appearance.
     """
-    return _number(_digests(images))
+    return _number(_digests(images))[0]
 
 
 def find_duplicates(
@@ -141,13 +143,11 @@ def find_duplicates(
             duplicates of each other.
         progress: progress callback, called with the fraction done, 0 to 1.
     """
-    digests = _digests(images)
-    exact = _number(digests)
+    exact, firsts = _number(_digests(images))
     if exact_only:
         return Duplicates(exact, no_near_duplicates())
-    _, firsts = np.unique(exact, return_index=True)
-    order = np.array(sorted(range(len(firsts)), key=lambda one: digests[firsts[one]]), np.int64)
-    pictures = to_gray(images, SIDE_PX)[firsts[order]]
+    order = exact[firsts]
+    pictures = _pictures(images, firsts)
     key = _key("within", pictures)
     if (kept := cache.load_arrays(key)) is not None:
         near = NearDuplicates(**kept)
@@ -175,13 +175,13 @@ def find_overlap(
     key = _key("exact between" if exact_only else "between", images, others)
     if (kept := cache.load_arrays(key)) is not None:
         return Overlap(**kept)
-    known = set(_digests(others))
-    exact = np.array([digest in known for digest in _digests(images)], bool)
+    exact = np.isin(_digests(images), _digests(others))
     near = np.zeros(len(images), bool)
     if not exact_only:
         (rest,) = np.nonzero(~exact)
-        searched, pool = to_gray(images, SIDE_PX)[rest], to_gray(others, SIDE_PX)
-        near[rest[find_near_duplicates(searched, pool, progress=progress).first]] = True
+        searched, pool = _pictures(images, rest), _pictures(others)
+        pairs = find_near_duplicates(searched, pool, progress=progress)
+        near[rest[pairs.first]] = True
     overlap = Overlap(exact, near)
     cache.save_arrays(key, vars(overlap))
     return overlap
@@ -204,15 +204,32 @@ def repeated(numbers: Integers, among: Mask | None = None) -> list[Integers]:
     return sorted(groups, key=lambda group: int(group[0]))
 
 
-def _digests(images: Images) -> list[bytes]:
-    return [
-        hashlib.sha256(image.tobytes()).digest() for block in _blocks(images) for image in block
-    ]
+def _digests(images: Images) -> npt.NDArray[np.bytes_]:
+    digests = np.empty(len(images), "S32")  # NumPy strips final zeros of both sides it compares
+    rows = (image for block in _blocks(images) for image in block)
+    for row, image in enumerate(rows):
+        digests[row] = hashlib.sha256(image.tobytes()).digest()
+    return digests
 
 
-def _number(digests: list[bytes]) -> Integers:
-    numbers: dict[bytes, int] = {}
-    return np.array([numbers.setdefault(digest, len(numbers)) for digest in digests], np.int64)
+def _number(digests: npt.NDArray[np.bytes_]) -> tuple[Integers, Integers]:
+    """Return the number of each image, and the first image of each digest, in order of digests."""
+    _, firsts, inverse = np.unique(digests, return_index=True, return_inverse=True)
+    numbers = np.empty(len(firsts), np.int64)
+    numbers[np.argsort(firsts)] = np.arange(len(firsts))
+    return numbers[inverse], firsts
+
+
+def _pictures(images: Images, rows: Integers | None = None) -> Images:
+    """Return images, or some, in gray and at the compared size; many copies are kept in a file."""
+    if rows is None and images.shape[1:] == (SIDE_PX, SIDE_PX):
+        return images
+    rows = np.arange(len(images)) if rows is None else rows
+    pictures = RowsFile((SIDE_PX, SIDE_PX), cache_dir())
+    for start in range(0, len(rows), RELEASE_EVERY):
+        pictures.add(to_gray(images[rows[start : start + RELEASE_EVERY]], SIDE_PX))
+        release_pages(images)
+    return pictures.finish()
 
 
 def _blocks(images: Images) -> Iterator[Images]:
