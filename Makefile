@@ -4,6 +4,7 @@ PYTHON := $(VENV)/bin/python
 INSTALLED := $(VENV)/installed
 EXTRAS := train,sweep,video,heic,serve,dev
 LOWEST := .venv-lowest
+S3 := build/s3/installed
 WEB := src/mien/service/static/ort/ort.wasm.gz
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
@@ -27,11 +28,18 @@ demo: setup  ## everything once, on drawn faces or on DATA=path
 test: setup  ## lint, types, import contract, tests
 	@! command -v npm >/dev/null || $(MAKE) --no-print-directory web || \
 		echo "The tests of the page's private mode skip: make web failed"
+	@$(MAKE) --no-print-directory $(S3) || \
+		echo "The tests of object storage skip: their server could not be installed"
 	ruff format --check .
 	ruff check .
 	mypy
 	lint-imports --no-logo
 	pytest -n auto --dist worksteal
+
+$(S3): tests/batch/moto.txt  # a server of S3 for the tests
+	python3 -m venv build/s3
+	build/s3/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
 
 web: $(WEB)  ## what the page's private mode and `mien web` need, by npm; never committed
 

@@ -1,14 +1,12 @@
-"""Rebuild a shipped model's Bundle from its weights with another answer, without training.
+"""Ship a run's network, or rebuild a shipped Bundle with another answer, without training.
 
-    python benchmarks/refit_answer.py mien-s --data path/to/fer2013 [--out FOLDER]
-        [--set train.votes_in_answer=0.35]
+    python benchmarks/refit_answer.py mien-s --data path/to/fer2013 [--run runs/mien-s]
+        [--out FOLDER] [--set train.votes_in_answer=0.35]
 
-Takes the shipped NAME.safetensors and recipe, applies the settings, fits the temperature and the
-threshold on the images that were kept back from the training, and writes NAME.onnx in int8,
-measured on PublicTest (val), by default in place of the shipped one. The weights are unchanged,
-unless ``--weights`` names others of the same network: these get their own calibration map and face
-gate, and become NAME.safetensors, with kernels as float16. ``--checkpoint`` describes in words how
-these were trained.
+Applies the settings to the answer, fits it on the images that were kept back from the training, and
+writes NAME.onnx in int8, measured on PublicTest (val), by default in place of the shipped one. With
+``--run`` the weights are those of a run, with kernels as float16, and become NAME.safetensors with
+a face gate of their own; else they stay as they are shipped.
 """
 
 import argparse
@@ -29,39 +27,40 @@ from mien.io.files import write_bytes
 from mien.models import Classifier
 from mien.models.weights import VOTES_BIAS, VOTES_WEIGHT, open_network
 from mien.recipes import load_recipe
+from mien.runs.run import Run
 from mien.training.calibrate import calibrate_answer
 from mien.training.calibration_split import split_calibration
+from mien.training.export import describe
 from mien.training.face_gate import fit_face_gate, read_gate
+from mien.training.kept import load_fitted, load_kept
 from mien.version import VERSION
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model")
-    parser.add_argument("--data", required=True)
+    parser.add_argument("--data", required=True, nargs="+")
     parser.add_argument("--set", dest="settings", action="append", default=[])
     parser.add_argument("--out", type=Path, default=Path(str(files("mien") / "weights")))
-    parser.add_argument("--weights", type=Path)
-    parser.add_argument("--checkpoint", default="")
+    parser.add_argument("--run", type=Path, help="run whose network is to be shipped")
     options = parser.parse_args()
-    if options.weights and not options.checkpoint:
-        parser.error("--weights needs --checkpoint, which describes how they were trained")
 
+    run = Run(options.run) if options.run else None
     shipped = find_bundle(options.model)
-    about = Bundle(shipped).metadata
+    about = describe(run, load_kept(run)[1]) if run else Bundle(shipped).metadata
     recipe = load_recipe(options.model, options.settings)
-    dataset = load_dataset(options.data)
+    dataset = load_dataset(*options.data)
     if dataset.fingerprint != about.data.fingerprint:
         raise SystemExit(f"{options.data}: not the data that {options.model} was trained on")
     fitted, kept_back = split_calibration(dataset, recipe.train)
     assert kept_back is not None  # the shipped recipes keep images back
     weights = options.out / f"{options.model}.safetensors"
-    if options.weights:
-        halve(options.weights, weights)
+    if run:
+        halve(run, weights)
     else:
         weights = shipped.with_suffix(".safetensors")
     classifier, votes_head = open_network(recipe.model, weights)
-    if options.weights:
+    if run:
         faces, others = fitted.images, kept_back.images
         gate = fit_face_gate(classifier, faces, others, recipe.augment, seed=recipe.train.seed)
     else:
@@ -73,10 +72,10 @@ def main() -> None:
         recipe,
         fitted=fitted,
         kept_back=kept_back,
-        mapped=not options.weights,
+        mapped=run is None,
         gate=read_gate(gate, classifier, kept_back.images),
     )
-    if options.weights:
+    if run:
         classifier.calibrate(calibration.matrix, calibration.bias)
         write_bytes(weights, save({**load_file(weights), **last_layer(classifier)}))
     else:
@@ -89,13 +88,14 @@ def main() -> None:
     classifier.add_face_gate(gate.weight, gate.bias)
 
     changes: dict[str, Any] = {
+        "name": options.model,
         "precision": "float32",
         "scores": (),
         "uncertain_below": calibration.uncertain_below,
         "calibration": calibration,
-        # The shipped recipe describes the training; this one describes the answer.
+        # The recipe of the training, with this answer.
         "recipe": _with_answer(about.recipe, recipe.shorten_paths().as_dict()),
-        "checkpoint": _with_share(options.checkpoint or about.checkpoint, calibration.votes_share),
+        "checkpoint": _with_share(about.checkpoint, calibration.votes_share),
         "face_gate": gate,
         "mien_version": VERSION,
     }
@@ -115,11 +115,12 @@ def main() -> None:
     )
 
 
-def halve(source: Path, target: Path) -> None:
-    """Write weights with kernels as float16 and everything else unchanged."""
-    found = load_file(source)
+def halve(run: Run, target: Path) -> None:
+    """Write the fitted weights of a run with kernels as float16 and everything else unchanged."""
+    classifier, votes_head, _ = load_fitted(run)
+    found = {**classifier.state_dict(), **votes_head}
     halved = {name: value.half() if value.ndim == 4 else value for name, value in found.items()}
-    write_bytes(target, save(halved))
+    write_bytes(target, save({name: value.contiguous() for name, value in halved.items()}))
 
 
 def last_layer(classifier: Classifier) -> dict[str, Tensor]:

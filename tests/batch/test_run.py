@@ -121,12 +121,12 @@ def test_a_destination_in_the_way_is_one_line(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     source = write_photos(tmp_path / "in", 8)
-    (tmp_path / "locked").mkdir(mode=0o500)
-    with pytest.raises(MienError, match="cannot be written"):
-        run(source, tmp_path / "locked" / "out")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(MienError, match=r"cannot be (written|used)") as error:
+        run(source, tmp_path / "file" / "out")  # not even root can make that folder
+    assert "\n" not in str(error.value)
 
 
 def test_two_jobs_do_not_write_to_one_folder(tmp_path):

@@ -1,7 +1,7 @@
 """A batch job from object storage to object storage, which moto's server stands in for.
 
-The server is not among the packages of the tests, because it needs other releases of theirs:
-``python -m venv build/s3 && build/s3/bin/pip install 'moto[s3]' flask flask-cors``.
+The server needs other releases of packages than the tests do, so ``make test`` installs it into
+an environment of its own, from ``moto.txt``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ ROOT = Path(__file__).parents[2]
 SERVER = shutil.which("moto_server") or str(ROOT / "build" / "s3" / "bin" / "moto_server")
 CROPS = BatchSettings(model="mien-xs", detector="none", part_pictures=8)
 
-pytestmark = pytest.mark.skipif(not Path(SERVER).is_file(), reason="no moto_server: see the module")
+pytestmark = pytest.mark.skipif(
+    not Path(SERVER).is_file(), reason="no moto_server: make test installs it"
+)
 
 
 @pytest.fixture(scope="module")

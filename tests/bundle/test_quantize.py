@@ -5,7 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
+import torch
 from onnx import numpy_helper
 from tests.bundles import write_bundle
 
@@ -49,6 +51,26 @@ def test_weights_are_int8_and_keep_to_seven_bits(int8):
         assert np.abs(weight.astype(int)).max() <= 64
     scales = [part for part in graph.initializer if part.name.endswith("weight_scale")]
     assert all(numpy_helper.to_array(scale).ndim == 1 for scale in scales)  # one a channel
+
+
+def test_the_first_convolution_rounds_nowhere(int8, faces, tmp_path):
+    """So that it is the same on every processor, whichever order it adds up in."""
+    graph = onnx.load(int8.path).graph
+    conv = next(node for node in graph.node if node.op_type == "Conv")
+    stem = tmp_path / "stem.onnx"
+    onnx.utils.extract_model(
+        int8.path, stem, ["images"], [conv.input[0], conv.output[0]], check_model=False
+    )
+    session = onnxruntime.InferenceSession(stem)
+    pixels, found = session.run(None, {"images": faces.images[:50]})
+    stored = {part.name: numpy_helper.to_array(part) for part in graph.initializer}
+    kernels, bias = (torch.from_numpy(stored[name].copy()).double() for name in conv.input[1:])
+    exact = torch.nn.functional.conv2d(
+        torch.from_numpy(pixels.copy()).double(), kernels, bias, padding=kernels.shape[-1] // 2
+    )
+    np.testing.assert_array_equal(found, exact.numpy())  # float32 against float64
+    assert np.abs(pixels * 128 % 1).max() == 0
+    assert np.unique(pixels).size > 500
 
 
 def test_batch_normalization_is_folded(int8):

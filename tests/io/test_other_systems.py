@@ -36,7 +36,6 @@ POSIX_NAMES = {
 ASKED = {
     ("io/files.py", "getuid"),
     ("bundle/forked.py", "register_at_fork"),
-    ("batch/run.py", "sched_getaffinity"),
 }
 
 

@@ -36,6 +36,9 @@ VARIANTS = {
         "model={family='mien_net',stem=8,channels=[8,16],blocks=[1,1],squeeze=true}"
     ],
     "branches": ["model={family='mien_net',stem=8,channels=[8,16],blocks=[1,1],branches=true}"],
+    "mirrored kernels": [
+        "model={family='mien_net',stem=8,channels=[8,16],blocks=[1,1],mirrored=true}"
+    ],
     "one stage, wide kernels": ["model.channels=[8]", "model.kernel_px=5"],
 }  # fmt: skip
 # The smallest map of 5x5 cells or more that each of them has: half of it is below that.
@@ -207,8 +210,9 @@ def test_it_exports_and_agrees_with_torch(recipe, images, tmp_path):
     torch.testing.assert_close(torch.from_numpy(probabilities).sum(1), torch.ones(6))
 
 
-def test_folded_branches_read_as_they_were_trained(images):
-    model = build_model(load_recipe("quick", VARIANTS["branches"]).model)
+@pytest.mark.parametrize("variant", ["branches", "mirrored kernels"])
+def test_what_is_folded_reads_as_it_was_trained(variant, images):
+    model = build_model(load_recipe("quick", VARIANTS[variant]).model)
     for _ in range(3):  # moves the statistics of batch normalization away from 0 and 1
         model(to_unit(images))
     model.eval()

@@ -41,8 +41,8 @@ class Failed(NamedTuple):
     Args:
         item: position of the picture in its collection.
         name: name of the picture.
-        error: what happened.
-        is_partial: whether a part of the picture was read, so that it has a frame as well.
+        error: reason why it could not be read, in one line.
+        is_partial: True if a part of the picture was read, which then has a frame as well.
     """
 
     item: int

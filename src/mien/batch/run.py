@@ -34,6 +34,7 @@ from mien.data.formats._parquet_rows import import_pyarrow
 from mien.errors import Interrupted, MienError
 from mien.io.files import locked_folder
 from mien.io.interrupt import asked_to_stop
+from mien.io.threads import usable_cores
 from mien.version import VERSION
 from mien.vision.detectors._yunet_file import find_yunet
 from mien.vision.reader import Reader
@@ -63,7 +64,7 @@ class Summary:
     Args:
         out: path or address of the folder with the results.
         parts: number of files.
-        counts: what they hold.
+        counts: pictures, faces and errors in these files.
     """
 
     out: str
@@ -92,7 +93,7 @@ def run_batch(
         sources: paths or addresses (``s3://``, ``gs://``) of photos, videos, Parquet files with a
             column of images, WebDataset shards, and folders of these, with their subfolders.
         out: path or address of a folder for the results, which must be new or empty.
-        settings: what is read, and how.
+        settings: detector, model and limits of the reading, and size of the parts.
         resume: True to go on with a job that was stopped or killed.
         engine: ``local`` for processes on this machine, ``ray`` for actors on a Ray cluster.
         workers: number of processes or actors; 0 for one on each core.
@@ -160,7 +161,7 @@ def _read(
         from mien.batch.cluster import read_on_ray
 
         return read_on_ray(job, parts, workers=workers, address=address, stop=stop)
-    return read_locally(job, parts, workers=min(workers or _cores(), len(parts)), stop=stop)
+    return read_locally(job, parts, workers=min(workers or usable_cores(), len(parts)), stop=stop)
 
 
 def _refuse_inside(out: str, sources: Sequence[str]) -> None:
@@ -302,7 +303,3 @@ def _clear_attempts(store: Store, out: str) -> None:
             store.delete(with_options(entry.path, out))
         if store.is_local:
             Path(folder).rmdir()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

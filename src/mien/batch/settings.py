@@ -17,14 +17,14 @@ _OWN_FILES: Final = ("model", "detector_model")  # which other machines do not h
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """What is read, and how.
+    """The detector, the model and the limits of a reading at scale, and the size of the parts.
 
     Args:
         model: name of a shipped Bundle, path of a ``.onnx`` file or of a run directory; None for
             the best shipped Bundle.
         detector: name of the face detector, as in `mien.vision.Reader`.
         detector_model: path of the detector's own file; None for the one in mien's cache.
-        turned: whether faces on their side or upside down are found as well.
+        turned: True to find faces on their side or upside down as well.
         min_face_px: shorter side of the smallest face that is read, in pixels.
         min_score: lowest detector score of a face that is read, 0 to 1.
         provider: part of ONNX Runtime that computes the network.
@@ -33,7 +33,7 @@ class BatchSettings:
         column: column of the pictures in Parquet files.
         every: 1 for every frame of videos, n for the first and every n-th one after it.
         smoothing_s: time constant of the average over readings in videos, in seconds.
-        all_frames: whether frames of videos without a face also have a row.
+        all_frames: True to give frames of videos without a face a row as well.
         part_pictures: number of pictures in a part, which is the work that a crash can cost.
 
     Raises:

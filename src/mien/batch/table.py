@@ -77,9 +77,9 @@ class PartTable:
 
         Args:
             frame: frame of the readings.
-            readings: its readings.
-            if_empty: whether a frame without a face has a row, too.
-            error: why it could not be read completely.
+            readings: readings of the faces in the frame.
+            if_empty: True to add a row for a frame without a face.
+            error: reason why the frame could not be read completely; None if it could.
 
         Returns:
             Number of added rows.

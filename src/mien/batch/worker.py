@@ -31,7 +31,7 @@ class Job:
     """What every worker of a job needs.
 
     Args:
-        settings: what is read, and how.
+        settings: detector, model and limits of the reading, and size of the parts.
         out: path or address of the results.
         digest: checksum of the plan, by which a worker knows that it sees the results' folder.
         files: content of the files that `settings` names, by the name of the setting, for workers

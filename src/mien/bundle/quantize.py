@@ -30,7 +30,7 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from mien.bundle.bundle import Bundle
-from mien.bundle.session import INPUT_NAME, MAX_THREADS
+from mien.bundle.session import INPUT_NAME
 from mien.errors import BundleError
 from mien.images.crop import DEFAULT_CROP
 from mien.io.files import atomic_file
@@ -46,7 +46,10 @@ _FACES: Final = 1024
 _PIXELS: Final = _FACES * DEFAULT_CROP.size_px**2
 _PERCENTILE: Final = 99.999  # of each activation; values beyond are clipped
 _CHANNELS: Final = 3  # means of whole images have one value a channel at most
-_SPARE_ROWS: Final = MAX_THREADS - 1  # with one image, as many rows as threads
+# float32 has 24 binary digits: 10 of a normalized pixel below 8, 10 of a weight, and 4 for a sum.
+_PIXEL_STEP: Final = 2.0**-7
+_KERNEL_BITS: Final = 10
+_LEAST_KERNEL: Final = 2.0**-20
 
 
 def quantize(bundle: Bundle, images: Images, path: Path, *, seed: int = 0) -> Bundle:
@@ -88,6 +91,9 @@ def quantize(bundle: Bundle, images: Images, path: Path, *, seed: int = 0) -> Bu
         whole = Path(folder) / "whole.onnx"  # ONNX Runtime opens no name that is not UTF-8
         whole.write_bytes(bundle.path.read_bytes())
         quant_pre_process(str(whole), str(folded), skip_symbolic_shape=True)
+        model = onnx.load(folded)
+        _make_exact(model)
+        onnx.save(model, folded)
         quantize_static(
             str(folded),
             str(written),
@@ -103,7 +109,6 @@ def quantize(bundle: Bundle, images: Images, path: Path, *, seed: int = 0) -> Bu
             extra_options={"CalibPercentile": _PERCENTILE},
         )
         model = onnx.load(written)
-    make_independent(model)
     del model.metadata_props[:]
     metadata = bundle.metadata.model_copy(update={"precision": "int8", "scores": ()})
     onnx.helper.set_model_props(model, metadata.as_properties())
@@ -113,45 +118,76 @@ def quantize(bundle: Bundle, images: Images, path: Path, *, seed: int = 0) -> Bu
     return Bundle(path)
 
 
-def make_independent(model: onnx.ModelProto) -> None:
-    """Make the answer for a face independent of the number of faces in a call.
+def _make_exact(model: onnx.ModelProto) -> None:
+    """Make what stays in float before the first 8-bit value the same wherever it is computed.
 
-    ONNX Runtime adds up a mean of whole images in another order if a call has fewer images than
-    threads, or one image. The last digit differs then, and rounding to 8 bits turns it into up to
-    0.014 of a probability. Rows of zeros, which are dropped after the mean, keep to one order.
+    Processors, browsers and the number of faces in a call decide in which order ONNX Runtime adds
+    up, and whether it rounds in between. Where the last digit differs, rounding to 8 bits may turn
+    it into up to 0.014 of a probability. So the means of whole images are computed in float64, and
+    the first convolution gets few binary digits: no sum of its products is ever rounded.
 
     Args:
-        model: quantized model, which is changed.
+        model: float model with batch normalization folded, which is changed.
     """
+    graph = model.graph
+    inferred = onnx.shape_inference.infer_shapes(model).graph.value_info
     shapes = {
         value.name: [dimension.dim_value for dimension in value.type.tensor_type.shape.dim]
-        for value in onnx.shape_inference.infer_shapes(model).graph.value_info
+        for value in inferred
     }
+    stem = next((node for node in graph.node if node.op_type == "Conv"), None)
     nodes = []
-    for node in model.graph.node:
-        shape = shapes.get(node.output[0], [])
-        if node.op_type != "ReduceMean" or not 0 < math.prod(shape[1:]) <= _CHANNELS:
+    for node in graph.node:
+        if node is stem:
+            pixels, node.input[0] = node.input[0], f"{node.input[0]}_in_steps"
+            nodes += _in_steps(graph, pixels, node.input[0])
+            _round_kernels(graph, node)
+        if node.op_type == "ReduceMean" and 0 < math.prod(shapes[node.output[0]][1:]) <= _CHANNELS:
+            nodes += _in_float64(node)
+        else:
             nodes.append(node)
-            continue
-        images, mean = node.input[0], node.output[0]
-        rank = len(shapes[images])
-        values = {
-            "pads": [0] * rank + [_SPARE_ROWS] + [0] * (rank - 1),
-            "start": [0],
-            "end": [-_SPARE_ROWS],
-            "axis": [0],
-        }
-        names = {key: f"{mean}_{key}" for key in values}
-        for key, value in values.items():
-            array = np.array(value, np.int64)
-            model.graph.initializer.append(onnx.numpy_helper.from_array(array, names[key]))
-        node.input[0], node.output[0] = f"{images}_and_spare_rows", f"{mean}_and_spare_rows"
-        pad = onnx.helper.make_node("Pad", [images, names["pads"]], [node.input[0]])
-        ends = [node.output[0], names["start"], names["end"], names["axis"]]
-        nodes += [pad, node, onnx.helper.make_node("Slice", ends, [mean])]
     rewritten = [copy.deepcopy(node) for node in nodes]
-    del model.graph.node[:]
-    model.graph.node.extend(rewritten)
+    del graph.node[:]
+    graph.node.extend(rewritten)
+
+
+def _in_float64(node: onnx.NodeProto) -> list[onnx.NodeProto]:
+    """Return the nodes that compute the same from float32 to float32, in float64."""
+    source, target = node.input[0], node.output[0]
+    node.input[0], node.output[0] = f"{target}_of_float64", f"{target}_as_float64"
+    return [
+        onnx.helper.make_node("Cast", [source], [node.input[0]], to=onnx.TensorProto.DOUBLE),
+        node,
+        onnx.helper.make_node("Cast", [node.output[0]], [target], to=onnx.TensorProto.FLOAT),
+    ]
+
+
+def _in_steps(graph: onnx.GraphProto, source: str, target: str) -> list[onnx.NodeProto]:
+    """Return the nodes that round values to multiples of ``_PIXEL_STEP``."""
+    factors = {f"{target}_count": 1 / _PIXEL_STEP, f"{target}_size": _PIXEL_STEP}
+    for name, factor in factors.items():
+        array = np.array(factor, np.float32)
+        graph.initializer.append(onnx.numpy_helper.from_array(array, name))
+    counted, rounded = f"{target}_counted", f"{target}_rounded"
+    count, size = factors
+    return [
+        onnx.helper.make_node("Mul", [source, count], [counted]),
+        onnx.helper.make_node("Round", [counted], [rounded]),
+        onnx.helper.make_node("Mul", [rounded, size], [target]),
+    ]
+
+
+def _round_kernels(graph: onnx.GraphProto, conv: onnx.NodeProto) -> None:
+    """Round the weights and biases of a convolution to ``_KERNEL_BITS`` binary digits."""
+    stored = {part.name: part for part in graph.initializer}
+    weight, *bias = (onnx.numpy_helper.to_array(stored[name]) for name in conv.input[1:])
+    largest = np.abs(weight).max(axis=(1, 2, 3))
+    steps = np.exp2(np.ceil(np.log2(np.maximum(largest, _LEAST_KERNEL))) - _KERNEL_BITS)
+    by_channel = steps[:, None, None, None]
+    rounded = [np.round(weight / by_channel) * by_channel]
+    rounded += [np.round(each / (steps * _PIXEL_STEP)) * (steps * _PIXEL_STEP) for each in bias]
+    for name, array in zip(conv.input[1:], rounded, strict=True):
+        stored[name].CopyFrom(onnx.numpy_helper.from_array(array.astype(np.float32), name))
 
 
 def _stem(path: Path) -> list[str]:

@@ -20,7 +20,9 @@ from mien.cli.options import (
     MaxPixelsOption,
     MinFaceOption,
     MinScoreOption,
+    ModelOption,
     ProviderOption,
+    SmoothingOption,
     TurnedOption,
 )
 from mien.cli.predict import NONE_READ, SOME_FAILED, detector_name
@@ -58,14 +60,7 @@ def batch(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a job that was stopped or killed.")
     ] = False,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RUN_OR_BUNDLE",
-            help="Run directory, .onnx file or name of a shipped Bundle. Default: the best shipped "
-            "one.",
-        ),
-    ] = None,
+    model: ModelOption = None,
     crops: CropsOption = False,
     detector: DetectorOption = "auto",
     detector_model: DetectorModelOption = None,
@@ -75,14 +70,7 @@ def batch(
     every: Annotated[
         int, typer.Option(min=1, metavar="N", help="Read every N-th frame of videos.")
     ] = 1,
-    smoothing: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            metavar="SECONDS",
-            help="Time constant over which readings in videos are averaged; 0 for none.",
-        ),
-    ] = SMOOTHING_S,
+    smoothing: SmoothingOption = SMOOTHING_S,
     all_frames: Annotated[
         bool, typer.Option("--all-frames", help="Also record frames of videos without a face.")
     ] = False,

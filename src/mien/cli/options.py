@@ -64,6 +64,22 @@ ModelArgument = Annotated[
         help="Path of a run directory or a .onnx file, or name of a shipped Bundle.",
     ),
 ]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RUN_OR_BUNDLE",
+        help="Run directory, .onnx file or name of a shipped Bundle. Default: the best shipped "
+        "one.",
+    ),
+]
+SmoothingOption = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        metavar="SECONDS",
+        help="Time constant over which readings in videos are averaged; 0 for none.",
+    ),
+]
 DataOption = Annotated[
     list[Path],
     typer.Option(

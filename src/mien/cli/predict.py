@@ -20,7 +20,9 @@ from mien.cli.options import (
     MaxPixelsOption,
     MinFaceOption,
     MinScoreOption,
+    ModelOption,
     ProviderOption,
+    SmoothingOption,
     ThreadsOption,
     TurnedOption,
     parse_time,
@@ -51,14 +53,7 @@ def predict(
     sample: Annotated[
         bool, typer.Option("--sample", help="Read the photo that comes with mien, as a try.")
     ] = False,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RUN_OR_BUNDLE",
-            help="Run directory, .onnx file or name of a shipped Bundle. Default: the best shipped "
-            "one.",
-        ),
-    ] = None,
+    model: ModelOption = None,
     as_json: JsonOption = False,
     csv: Annotated[
         Path | None,
@@ -105,14 +100,7 @@ def predict(
     crops: CropsOption = False,
     detector: DetectorOption = "auto",
     detector_model: DetectorModelOption = None,
-    smoothing: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            metavar="SECONDS",
-            help="Time constant over which readings in videos are averaged; 0 for none.",
-        ),
-    ] = SMOOTHING_S,
+    smoothing: SmoothingOption = SMOOTHING_S,
     turned: TurnedOption = False,
     min_face: MinFaceOption = 0,
     min_score: MinScoreOption = 0.0,

@@ -7,18 +7,13 @@ from typing import Annotated
 
 import typer
 
+from mien.cli.options import ModelOption
+
 _SAFETY, _LIMITS = "Who may use it", "Limits"  # panels of --help
 
 
 def serve(
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RUN_OR_BUNDLE",
-            help="Run directory, .onnx file or name of a shipped Bundle. Default: the best shipped "
-            "one.",
-        ),
-    ] = None,
+    model: ModelOption = None,
     host: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Address to listen on. Default: 127.0.0.1")
     ] = None,

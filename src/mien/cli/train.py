@@ -97,7 +97,7 @@ def train(
 
         sys.exit(launch(sys.argv[1:], processes=devices, nodes=nodes, device=device.value))
     if place.rank:
-        from mien.training.train import join
+        from mien.training.join import join
 
         join()
         return

@@ -1,9 +1,16 @@
-"""Threads of numerical libraries."""
+"""The cores of this machine, and the threads of numerical libraries."""
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 from typing import cast
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # not on every system
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def one_blas_thread() -> AbstractContextManager[object]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mien.errors import STOPPED, RunError
+from mien.io.threads import usable_cores
 from mien.runs.run import Run
 from mien.sweeps.folder import SweepFolder, Trial
 from mien.sweeps.trial import stopped_trial
@@ -50,7 +51,7 @@ class TrialProcesses:
         """Start the process of a trial."""
         environment = dict(os.environ)
         if self._jobs > 1:
-            environment["OMP_NUM_THREADS"] = str(max(1, _cores() // self._jobs))
+            environment["OMP_NUM_THREADS"] = str(max(1, usable_cores() // self._jobs))
         with self._folder.log_path(trial.number).open("ab") as log:
             self._running[trial.number] = subprocess.Popen(
                 [sys.executable, "-m", "mien.sweeps.trial", self._folder.path, str(trial.number)],
@@ -116,9 +117,3 @@ class TrialProcesses:
             trial = trial.failed(f"{how}: {last_line}")
         self._folder.save(trial)
         return trial
-
-
-def _cores() -> int:
-    """Return the number of cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)  # not on every system
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

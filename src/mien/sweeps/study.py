@@ -87,8 +87,13 @@ class Study:
             until = time.monotonic() + _READY_S
             while not (found := study.user_attrs.get("sweep")) and time.monotonic() < until:
                 time.sleep(0.2)
+            if not found:
+                raise RunError(
+                    f"study {self.name}: the process that makes it is not done, or was killed; try "
+                    "again, or name another --study"
+                ) from None
             if found != told:
-                what = "another data set" if found and _same_sweep(found, told) else "another sweep"
+                what = "another data set" if found["sweep"] == told["sweep"] else "another sweep"
                 raise RunError(
                     f"study {self.name}: was started with {what}, whose trials could not be "
                     "compared with these; name another --study, or start the same sweep"
@@ -290,7 +295,3 @@ def _without_password(storage: str) -> str:
         return storage
     scheme, _, user = before.partition("//")
     return f"{scheme}//{user.partition(':')[0]}@{after}"
-
-
-def _same_sweep(found: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
-    return bool(found["sweep"] == told["sweep"])

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from mien.errors import STOPPED, MienError, RunError
+from mien.io.threads import usable_cores
 
 _PORT: Final = "29400"
 
@@ -45,8 +46,7 @@ def launch(arguments: Sequence[str], *, processes: int, nodes: int = 1, device: 
             f"--nodes {nodes}: set MASTER_ADDR to the address of the first machine, and start the "
             "same command on each; with SLURM, start it with srun and without --devices"
         )
-    cores = os.cpu_count() or 1
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // processes)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // processes)))
     endpoint = f"{address}:{os.environ.get('MASTER_PORT', _PORT)}" if nodes > 1 else "localhost:0"
     config = LaunchConfig(
         min_nodes=nodes,

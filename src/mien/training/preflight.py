@@ -19,6 +19,7 @@ from mien.training.calibration_split import keeps_back, split_calibration
 from mien.training.distill import Teacher, Teachers, check_teachers
 from mien.training.listener import TrainingListener
 from mien.training.module import Trainable, votes_share
+from mien.training.processes import Place
 
 
 @dataclass(frozen=True)
@@ -129,3 +130,18 @@ def preflight(recipe: Recipe, prepared: Prepared, untrained: Classifier) -> None
             f"{recipe.data.size_px} px only, because it does not end in average pooling; leave "
             "crop_px out"
         ) from error
+
+
+def refuse_uneven(recipe: Recipe, place: Place, device: str) -> None:
+    """Raise a RecipeError if the processes could not train this recipe together."""
+    batch = recipe.train.batch_size
+    if batch % place.size or batch < 2 * place.size:  # batch normalization needs two
+        raise RecipeError(
+            f"train.batch_size = {batch}: cannot be divided among {place.size} processes, expected "
+            f"a multiple of {place.size} with two images or more for each: --set "
+            f"train.batch_size={place.size * max(2, batch // place.size)}"
+        )
+    if recipe.train.sync_batch_norm and place.size > 1 and device == "cpu":
+        raise RecipeError(
+            "train.sync_batch_norm needs GPUs; train without: --set train.sync_batch_norm=false"
+        )

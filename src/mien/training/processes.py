@@ -2,7 +2,7 @@
 
 ``torchrun``, ``srun`` and ``mien train --devices`` start the same command in every process. The
 first process does everything that is done once, such as writing the run; the others get its path,
-and take the training steps with it (`mien.training.train.join`). In a training of one process the
+and take the training steps with it (`mien.training.join.join`). In a training of one process the
 functions below do nothing.
 """
 

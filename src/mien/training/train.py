@@ -6,7 +6,6 @@ fit (`loop`) and finalize (`finalize`).
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
 from mien.data.load import Paths, as_paths
-from mien.errors import CANNOT_DO, STOPPED, Interrupted, RecipeError, RunError
+from mien.errors import Interrupted, RecipeError, RunError
 from mien.io.files import expand_user, refuse_unwritable, write_text
 from mien.models import Task, build_model, count_macs, count_parameters
 from mien.models.custom import BuildNetwork, register_callable
@@ -31,12 +30,13 @@ from mien.runs.run import RECORD_NAME, Run
 from mien.training.device import Device, resolve_device, resolve_precision
 from mien.training.distill import load_teachers
 from mien.training.finalize import finalize
+from mien.training.join import join
 from mien.training.kept import chosen_by, load_checkpoint, task_of
 from mien.training.listener import EpochLines, TrainingListener
 from mien.training.loop import fit
-from mien.training.preflight import Prepared, preflight, prepare
+from mien.training.preflight import Prepared, preflight, prepare, refuse_uneven
 from mien.training.pretrained import adopt_architecture
-from mien.training.processes import LostProcessError, Place, find_place, joined, told_by_first
+from mien.training.processes import Place, find_place, joined, told_by_first
 
 
 def train(
@@ -93,7 +93,7 @@ def train(
     recipe = recipe.resolve_paths(Path())
     teachers = load_teachers(recipe)
     accelerator = resolve_device(device)
-    _refuse_uneven(recipe, place, accelerator)
+    refuse_uneven(recipe, place, accelerator)
     dataset = load_split_data(recipe.data, paths, skip_bad=skip_bad)
     for note in dataset.notes:
         listener.noticed(note)
@@ -123,47 +123,6 @@ def train(
         write_text(run.skipped_path, "\n".join(dataset.skipped) + "\n")
     with run.locked(), _interruptible(run):
         return _fit_and_finalize(run, prepared, listener, callbacks, loggers, place)
-
-
-def join(
-    *,
-    network: BuildNetwork | None = None,
-    callbacks: Sequence[Callback] = (),
-    loggers: Sequence[Logger] = (),
-) -> Run:
-    """Train the run of the first process with it; `train`, `resume` and `continue_training` do so.
-
-    Args:
-        network: function that builds the network, if the run is trained with one.
-        callbacks: further Lightning callbacks, called after mien's own.
-        loggers: Lightning loggers, which write in the first process alone.
-
-    Raises:
-        RunError: if this machine does not have the run's directory or data.
-        SystemExit: if another process has ended or was stopped, which the first one reports.
-    """
-    place, quiet = find_place(), TrainingListener()
-    if network is not None:
-        register_callable(network)
-    with joined(place):
-        path = Path(told_by_first())
-        try:
-            run = Run(path)
-        except RunError as error:
-            raise RunError(
-                f"{error}; all machines of a training need the same run directory, on a file "
-                "system that they share"
-            ) from None
-        recipe = run.recipe
-        dataset, _ = load_run_data(run)
-        prepared = prepare(recipe, dataset, load_teachers(recipe), quiet)
-        try:
-            interrupted = fit(run, prepared, quiet, callbacks, loggers, place=place)
-        except LostProcessError:
-            sys.exit(CANNOT_DO)
-    if interrupted:
-        sys.exit(STOPPED)
-    return run
 
 
 def resume(
@@ -260,7 +219,7 @@ def _go_on(
 ) -> Run:
     """Train a run from its last checkpoint to the end of a recipe."""
     path, place = run.path, find_place()
-    _refuse_uneven(recipe, place, run.record.device)
+    refuse_uneven(recipe, place, run.record.device)
     refuse_unwritable(path)  # before the data is read, which takes time
     mend = "resuming would mix two data sets. Name the right one with --data"
     dataset, given = load_run_data(run, data, mend=mend)
@@ -300,21 +259,6 @@ def _resolve_recipe(
     if family is None:
         return recipe
     return recipe.model_copy(update={"model": with_family(recipe.model.model_dump(), family)})
-
-
-def _refuse_uneven(recipe: Recipe, place: Place, device: str) -> None:
-    """Raise a RecipeError if the processes could not train this recipe together."""
-    batch = recipe.train.batch_size
-    if batch % place.size or batch < 2 * place.size:  # batch normalization needs two
-        raise RecipeError(
-            f"train.batch_size = {batch}: cannot be divided among {place.size} processes, expected "
-            f"a multiple of {place.size} with two images or more for each: --set "
-            f"train.batch_size={place.size * max(2, batch // place.size)}"
-        )
-    if recipe.train.sync_batch_norm and place.size > 1 and device == "cpu":
-        raise RecipeError(
-            "train.sync_batch_norm needs GPUs; train without: --set train.sync_batch_norm=false"
-        )
 
 
 @contextmanager

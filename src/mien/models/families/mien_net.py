@@ -57,6 +57,20 @@ class MienNetModel(ModelSection):
     """Whether each residual pair weights its channels by squeeze-and-excitation."""
     branches: bool = False
     """Whether each 3×3 convolution has a parallel 1×1 branch and identity branch (RepVGG)."""
+    mirrored: bool = False
+    """Whether a face and its mirror image get the same answer, by kernels in mirrored pairs."""
+
+    @model_validator(mode="after")
+    def _mirrored_in_pairs(self) -> Self:
+        if self.mirrored and (self.branches or self.squeeze):
+            raise ValueError("mirrored = true goes with neither branches nor squeeze")
+        odd = [width for width in (self.stem, *self.channels) if width % 2]
+        if self.mirrored and odd:
+            raise ValueError(
+                f"mirrored = true needs even numbers of channels, not {odd[0]}: each kernel is "
+                "accompanied by its mirror image"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_number_of_blocks_a_stage(self) -> Self:
@@ -76,8 +90,13 @@ class MienNet(Network):
     that the network was trained on: in 2×2 cells each touches the padding, in 3×3 the middle one
     does not.
 
+    With ``mirrored`` a face and its mirror image have the same features, up to rounding, at the
+    cost of one network and with half of its parameters: in every map, the second half of the
+    channels is what the first half would be in the mirror image, and the last maps are added.
+
     Source: He et al., Deep Residual Learning for Image Recognition, 2015; deviations: stages widen
-    by a convolution of their own, and max-pooling takes the place of strides.
+    by a convolution of their own, and max-pooling takes the place of strides. Mirrored kernels:
+    Cohen and Welling, Group Equivariant Convolutional Networks, 2016.
     """
 
     section = MienNetModel
@@ -87,7 +106,7 @@ class MienNet(Network):
         self.input_px = model.input_px or task.size_px
         width = model.stem
         pool = [nn.MaxPool2d(2)] if model.pooled_stem else []
-        stem = _conv(input_channels(model, task), width, model)
+        stem = _conv(input_channels(model, task), width, model, lifts=True)
         parts: dict[str, nn.Module] = {"stem": nn.Sequential(*stem, *pool, nn.ReLU())}
         for stage, (channels, blocks) in enumerate(zip(model.channels, model.blocks, strict=True)):
             if stage:
@@ -98,6 +117,9 @@ class MienNet(Network):
             )
             width = channels
         parts |= {"pool": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten()}
+        if model.mirrored:
+            parts["together"] = _AddHalves()
+            width //= 2
         self.features = nn.Sequential(OrderedDict(parts))
         self.num_features = width
         self.head = nn.Sequential(*dense_layers(width, model, task))
@@ -117,6 +139,14 @@ class MienNet(Network):
             raise RecipeError(
                 f"model.input_px = {section.input_px}: the crops have {task.size_px} px "
                 "(data.size_px); leave input_px out to read all of them"
+            )
+        side = section.input_px or task.size_px
+        halvings = len(section.channels) - 1 + section.pooled_stem
+        if section.mirrored and side % 2**halvings:
+            raise RecipeError(
+                f"model.mirrored = true: the network reads {side} px and halves them {halvings} "
+                f"times, which must leave no rest, or the mirror image is halved elsewhere; "
+                f"set model.input_px to a multiple of {2**halvings}"
             )
 
     @property
@@ -219,7 +249,64 @@ def _scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor]:
     return scale, norm.bias.double() - mean.double() * scale
 
 
-def _conv(width: int, channels: int, model: MienNetModel) -> list[nn.Module]:
+class _MirroredPairs(Foldable):
+    """A 3×3 convolution whose kernels come with their mirror images, and batch normalization.
+
+    The first half of the channels has learned kernels; the second half computes from the mirrored
+    input what the first half computes from the input. Both share one normalization.
+
+    Args:
+        width: number of input channels, in two such halves unless it ``lifts``.
+        channels: number of output channels.
+        lifts: whether the input is an image, whose channels have no mirrored counterparts.
+    """
+
+    def __init__(self, width: int, channels: int, *, lifts: bool) -> None:
+        super().__init__()
+        self.partner = 0 if lifts else width // 2  # distance of a channel from its counterpart
+        # A bias before batch normalization would be subtracted again.
+        self.first = nn.Conv2d(width, channels // 2, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(channels // 2)
+
+    def forward(self, features: Tensor) -> Tensor:
+        whole = F.conv2d(features, self.whole(), padding=1)
+        # The halves side by side in one map, so that the statistics are those of both; in
+        # channels-last layout nothing is copied.
+        batch, channels, height, width = whole.shape
+        rows = whole.permute(0, 2, 3, 1).reshape(batch, height, 2 * width, channels // 2)
+        normalized: Tensor = self.norm(rows.permute(0, 3, 1, 2))
+        rows = normalized.permute(0, 2, 3, 1).reshape(batch, height, width, channels)
+        return rows.permute(0, 3, 1, 2)
+
+    def whole(self) -> Tensor:
+        """Return the kernels of all channels. Shape: (channels, width, 3, 3)."""
+        mirrored = self.first.weight.flip(3).roll(self.partner, 1)
+        return torch.cat([self.first.weight, mirrored])
+
+    @torch.no_grad()
+    def folded(self) -> nn.Conv2d:
+        """Return the convolution that equals this one in evaluation mode."""
+        kernel = self.whole().double()
+        scale, shift = (each.repeat(2) for each in _scale_and_shift(self.norm))
+        folded = nn.Conv2d(kernel.shape[1], kernel.shape[0], 3, padding=1, device="meta")
+        folded.weight = nn.Parameter((kernel * scale[:, None, None, None]).float())
+        folded.bias = nn.Parameter(shift.float())
+        return folded
+
+
+class _AddHalves(nn.Module):
+    """The sum of both halves of the channels, the same for an image and its mirror image."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        first, second = features.chunk(2, dim=1)
+        return first + second
+
+
+def _conv(
+    width: int, channels: int, model: MienNetModel, *, lifts: bool = False
+) -> list[nn.Module]:
+    if model.mirrored:
+        return [_MirroredPairs(width, channels, lifts=lifts)]
     if model.branches:
         return [_Branches(width, channels)]
     return list(_normalized(width, channels, kernel_px=3))
