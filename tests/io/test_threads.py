@@ -29,7 +29,7 @@ def test_without_threadpoolctl_nothing_is_limited(monkeypatch):
 
 
 def test_only_the_cores_that_this_process_may_use_are_counted(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {2, 5, 7}, raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {2, 5, 7}, raising=False)
     assert usable_cores() == 3
     monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS and Windows
     monkeypatch.setattr(os, "cpu_count", lambda: 6)

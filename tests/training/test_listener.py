@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from tests.conftest import TINY
-
 import pytest
+from tests.conftest import TINY
 
 from mien.training.listener import TrainingListener
 from mien.training.train import train
