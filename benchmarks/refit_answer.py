@@ -1,4 +1,4 @@
-"""Ship a run's network, or rebuild a shipped Bundle with another answer, without training.
+"""Ship a run's network, or rebuild a shipped Bundle, with another answer or the same.
 
     python benchmarks/refit_answer.py mien-s --data path/to/fer2013 [--run runs/mien-s]
         [--out FOLDER] [--set train.votes_in_answer=0.35]
@@ -6,7 +6,8 @@
 Applies the settings to the answer, fits it on the images that were kept back from the training, and
 writes NAME.onnx in int8, measured on PublicTest (val), by default in place of the shipped one. With
 ``--run`` the weights are those of a run, with kernels as float16, and become NAME.safetensors with
-a face gate of their own; else they stay as they are shipped.
+a face gate of their own; else they stay as they are shipped. With neither, the answer stays, too,
+and only the int8 file is made anew.
 """
 
 import argparse
@@ -39,7 +40,7 @@ from mien.version import VERSION
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model")
-    parser.add_argument("--data", required=True, nargs="+")
+    parser.add_argument("--data", required=True)
     parser.add_argument("--set", dest="settings", action="append", default=[])
     parser.add_argument("--out", type=Path, default=Path(str(files("mien") / "weights")))
     parser.add_argument("--run", type=Path, help="run whose network is to be shipped")
@@ -49,7 +50,7 @@ def main() -> None:
     shipped = find_bundle(options.model)
     about = describe(run, load_kept(run)[1]) if run else Bundle(shipped).metadata
     recipe = load_recipe(options.model, options.settings)
-    dataset = load_dataset(*options.data)
+    dataset = load_dataset(options.data)
     if dataset.fingerprint != about.data.fingerprint:
         raise SystemExit(f"{options.data}: not the data that {options.model} was trained on")
     fitted, kept_back = split_calibration(dataset, recipe.train)
@@ -66,24 +67,29 @@ def main() -> None:
     else:
         assert about.face_gate is not None  # shipped Bundles have one
         gate = about.face_gate
-    calibration = calibrate_answer(
-        classifier,
-        votes_head,
-        recipe,
-        fitted=fitted,
-        kept_back=kept_back,
-        mapped=run is None,
-        gate=read_gate(gate, classifier, kept_back.images),
-    )
+    calibration = None if run else about.calibration
+    if calibration and options.settings and len(kept_back) != calibration.images:
+        raise SystemExit(
+            f"{options.model} was calibrated on {calibration.images:,} images, but this version of "
+            f"mien keeps {len(kept_back):,} back, some of which it was trained on: its answer "
+            "cannot be fitted again"
+        )
+    if not calibration or options.settings:
+        # The map of shipped label logits is in the weights, and stays on record with its effect.
+        mapped = {"matrix", "bias", "error_before"}
+        kept = calibration.model_dump(include=mapped) if calibration else {}
+        calibration = calibrate_answer(
+            classifier,
+            votes_head,
+            recipe,
+            fitted=fitted,
+            kept_back=kept_back,
+            mapped=run is None,
+            gate=read_gate(gate, classifier, kept_back.images),
+        ).model_copy(update=kept)
     if run:
         classifier.calibrate(calibration.matrix, calibration.bias)
         write_bytes(weights, save({**load_file(weights), **last_layer(classifier)}))
-    else:
-        # The map of the label logits is in the weights, and stays on record with its effect.
-        assert about.calibration is not None
-        calibration = calibration.model_copy(
-            update=about.calibration.model_dump(include={"matrix", "bias", "error_before"})
-        )
     classifier.mix_votes(votes_head[VOTES_WEIGHT], votes_head[VOTES_BIAS], calibration)
     classifier.add_face_gate(gate.weight, gate.bias)
 

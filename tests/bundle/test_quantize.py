@@ -73,6 +73,14 @@ def test_the_first_convolution_rounds_nowhere(int8, faces, tmp_path):
     assert np.unique(pixels).size > 500
 
 
+@pytest.mark.parametrize("name", ["mien-s", "mien-xs"])
+def test_probabilities_are_not_rounded_to_eight_bits(name):
+    bundle = Bundle(name)
+    noise = np.random.default_rng(0).integers(0, 256, (64, *bundle.crop.shape), np.uint8)
+    probabilities = bundle.predict(noise)[1]
+    assert len(np.unique(probabilities)) > 0.95 * probabilities.size
+
+
 def test_batch_normalization_is_folded(int8):
     assert "BatchNormalization" not in {node.op_type for node in onnx.load(int8.path).graph.node}
 
@@ -118,6 +126,22 @@ def test_an_answer_does_not_depend_on_the_other_faces_of_a_call(name, threads, i
         pairs = [bundle.predict(faces[start : start + 2]) for start in range(0, len(faces), 2)]
         for part in (0, 1):
             for several in (alone, pairs):
-                np.testing.assert_array_equal(
-                    np.concatenate([answer[part] for answer in several]), together[part]
+                # The features are equal to the bit; the dense layers are float.
+                np.testing.assert_allclose(
+                    np.concatenate([answer[part] for answer in several]),
+                    together[part],
+                    rtol=0,
+                    atol=1e-6,
                 )
+
+
+def test_mirrored_kernels_read_a_mirrored_face_as_the_face_in_8_bits():
+    bundle = Bundle("mien-xs")
+    noise = np.random.default_rng(0).integers(0, 256, (64, *bundle.crop.shape), np.uint8)
+    for faces in (noise, cv2.blur(noise.transpose(1, 2, 0), (9, 9)).transpose(2, 0, 1)):
+        mirrored = np.ascontiguousarray(faces[:, :, ::-1])
+        np.testing.assert_allclose(
+            bundle.predict(faces)[1], bundle.predict(mirrored)[1], rtol=0, atol=1e-6
+        )
+        upside_down = np.ascontiguousarray(faces[:, ::-1])
+        assert not np.allclose(bundle.predict(faces)[1], bundle.predict(upside_down)[1], atol=0.01)

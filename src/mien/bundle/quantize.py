@@ -100,7 +100,7 @@ def quantize(bundle: Bundle, images: Images, path: Path, *, seed: int = 0) -> Bu
             _Faces(images[np.sort(drawn)]),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=_QUANTIZED,
-            nodes_to_exclude=_stem(folded),
+            nodes_to_exclude=_in_float(model),
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,
@@ -190,10 +190,16 @@ def _round_kernels(graph: onnx.GraphProto, conv: onnx.NodeProto) -> None:
         stored[name].CopyFrom(onnx.numpy_helper.from_array(array.astype(np.float32), name))
 
 
-def _stem(path: Path) -> list[str]:
-    """Return the name of the first convolution, which loses most by 8 bits: it has few channels."""
-    nodes = onnx.load(path).graph.node
-    return [node.name for node in nodes if node.op_type == "Conv"][:1]
+def _in_float(model: onnx.ModelProto) -> list[str]:
+    """Return the names of the nodes that stay in float: the first convolution, and the head.
+
+    The first convolution loses most by 8 bits, since it has few channels. The head, all from the
+    first dense layer on, adds up probabilities, which 8 bits would round to multiples of 1/256.
+    """
+    nodes = list(model.graph.node)
+    stem = [node.name for node in nodes if node.op_type == "Conv"][:1]
+    dense = (at for at, node in enumerate(nodes) if node.op_type in ("Gemm", "MatMul"))
+    return [*stem, *(node.name for node in nodes[next(dense, len(nodes)) :])]
 
 
 class _Faces(CalibrationDataReader):  # type: ignore[misc]

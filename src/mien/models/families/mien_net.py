@@ -298,8 +298,8 @@ class _AddHalves(nn.Module):
     """The sum of both halves of the channels, the same for an image and its mirror image."""
 
     def forward(self, features: Tensor) -> Tensor:
-        first, second = features.chunk(2, dim=1)
-        return first + second
+        # Not the sum of two parts: each would have a scale of its own in 8 bits.
+        return features.unflatten(1, (2, -1)).sum(1)
 
 
 def _conv(
