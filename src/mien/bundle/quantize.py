@@ -138,11 +138,12 @@ def _make_exact(model: onnx.ModelProto) -> None:
     stem = next((node for node in graph.node if node.op_type == "Conv"), None)
     nodes = []
     for node in graph.node:
-        if node is stem:
+        if stem is not None and node is stem:
             pixels, node.input[0] = node.input[0], f"{node.input[0]}_in_steps"
             nodes += _in_steps(graph, pixels, node.input[0])
             _round_kernels(graph, node)
-        if node.op_type == "ReduceMean" and 0 < math.prod(shapes[node.output[0]][1:]) <= _CHANNELS:
+        values = math.prod(shapes.get(node.output[0], [])[1:])  # for each image
+        if node.op_type == "ReduceMean" and 0 < values <= _CHANNELS:
             nodes += _in_float64(node)
         else:
             nodes.append(node)

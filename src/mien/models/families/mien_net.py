@@ -299,7 +299,7 @@ class _AddHalves(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         # Not the sum of two parts: each would have a scale of its own in 8 bits.
-        return features.unflatten(1, (2, -1)).sum(1)
+        return features.reshape(-1, 2, features.shape[1] // 2).sum(1)
 
 
 def _conv(
