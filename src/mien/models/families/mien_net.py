@@ -256,9 +256,9 @@ class _MirroredPairs(Foldable):
     input what the first half computes from the input. Both share one normalization.
 
     Args:
-        width: number of input channels, in two such halves unless it ``lifts``.
-        channels: number of output channels.
-        lifts: whether the input is an image, whose channels have no mirrored counterparts.
+        width: number of input channels; they come in two such halves, except those of an image.
+        channels: number of output channels, an even number.
+        lifts: True for the first convolution, which reads an image and makes the two halves.
     """
 
     def __init__(self, width: int, channels: int, *, lifts: bool) -> None:
